@@ -1,0 +1,7 @@
+"""The app of the example: marks tests and has the reports printed."""
+
+from django.apps import AppConfig
+
+
+class MarkingConfig(AppConfig):
+    name = "marking"

@@ -1,0 +1,63 @@
+"""The same calls against a running Platen with the example school behind it: set PLATEN_URL and PLATEN_SERVICE_TOKEN."""
+
+import os
+import sys
+from decimal import Decimal
+from io import StringIO
+from unittest import SkipTest
+
+from django.core.management import call_command
+from django.test import SimpleTestCase, TransactionTestCase, override_settings
+
+from marking.models import TestResult
+from marking.services import mark_test
+from platen_client import PlatenError, trigger_report
+
+STUDENT_KEY = "reports/CLASS_TEST/Test_1/students/STU001.pdf"
+
+
+def setUpModule():
+    missing = [name for name in ("PLATEN_URL", "PLATEN_SERVICE_TOKEN") if not os.environ.get(name)]
+    if missing:
+        reason = f"{' and '.join(missing)} not set: nothing was tried against a running Platen"
+        print(f"SKIPPED {__name__}: {reason}", file=sys.stderr)
+        raise SkipTest(reason)
+
+
+class AgainstPlatenTest(SimpleTestCase):
+    def test_prints_a_student_report(self):
+        report = trigger_report("Test_1", "CLASS_TEST", "student", student_id="STU001")
+        self.assertEqual(report.s3_key, STUDENT_KEY)
+        self.assertIs(report.answer["success"], True)
+        self.assertEqual((report.answer["testId"], report.answer["classId"]), ("Test_1", "CLASS_TEST"))
+
+    def test_prints_a_teacher_report_and_a_class_report(self):
+        teacher = trigger_report("Test_1", "CLASS_TEST", "teacher", teacher_id="TCH001")
+        self.assertEqual(teacher.s3_key, "reports/CLASS_TEST/Test_1/teacher_TCH001.pdf")
+        self.assertEqual(trigger_report("Test_1", "CLASS_TEST", "overall").s3_key, "reports/CLASS_TEST/Test_1/overall.pdf")
+
+    def test_an_id_that_cannot_be_is_refused_by_its_field(self):
+        with self.assertRaises(PlatenError) as raised:
+            trigger_report("Test_1", "CLASS_TEST", "student", student_id="../STU001")
+        self.assertEqual(raised.exception.status, 422)
+        self.assertIn("studentId", [each["field"] for each in raised.exception.errors])
+        self.assertTrue(raised.exception.request_id)
+        self.assertFalse(raised.exception.is_retryable)
+
+    @override_settings(PLATEN_SERVICE_TOKEN="not-the-service-token-of-that-platen")
+    def test_a_wrong_service_token_is_refused(self):
+        with self.assertRaises(PlatenError) as raised:
+            trigger_report("Test_1", "CLASS_TEST", "student", student_id="STU001")
+        self.assertEqual(raised.exception.status, 401)
+        self.assertFalse(raised.exception.is_retryable)
+
+
+class MarkingAgainstPlatenTest(TransactionTestCase):
+    def test_a_marked_test_ends_with_the_key_of_its_report(self):
+        mark_test("Test_1", "CLASS_TEST", "STU001", Decimal("17.5"))
+        self.assertEqual(TestResult.objects.get().report_key, STUDENT_KEY)
+
+    def test_the_command_prints_a_class(self):
+        out = StringIO()
+        call_command("print_reports", "CLASS_TEST", "Test_1", "--students", "STU001", stdout=out)
+        self.assertEqual(out.getvalue().split(), [STUDENT_KEY, "reports/CLASS_TEST/Test_1/overall.pdf"])

@@ -1,0 +1,17 @@
+// Starts the school by itself, with the development secrets that Platen also starts with.
+import { once } from 'node:events';
+import { startSchool } from './school.ts';
+
+const {
+  PORT = '3000',
+  USER_TOKEN_SECRET = 'platen-development-user-token-secret',
+  REPORT_TOKEN_SECRET = 'platen-development-report-token-secret',
+} = process.env;
+
+await using school = await startSchool({
+  port: Number(PORT),
+  userTokenSecret: USER_TOKEN_SECRET,
+  reportTokenSecret: REPORT_TOKEN_SECRET,
+});
+console.log(`The school is at ${school.origin}; sign in as STU001, TCH001 or admin, password "school".`);
+await Promise.race([once(process, 'SIGINT'), once(process, 'SIGTERM')]);

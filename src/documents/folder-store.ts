@@ -1,0 +1,162 @@
+// Objects as files below DATA_DIR, each with its metadata beside it; one process at a time.
+
+import { randomUUID } from 'node:crypto';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { type FileHandle, mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import type { ObjectMetadata, ObjectStore, PutCondition, StoredObject } from './object-store.ts';
+
+/** The file beside each object. */
+interface Sidecar {
+  version: string;
+  bytes: number;
+  metadata: ObjectMetadata;
+}
+
+const sidecarSuffix = '.json';
+const isMissing = (error: unknown) => ['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '');
+
+// Locks are kept here so that garbage collection, which would close them, doesn't free a folder that is in use.
+const heldLocks = new Set<DatabaseSync>();
+
+/** Takes the folder for this process. The kernel frees it when the process dies, however it dies. */
+function lockFolder(folder: string): Disposable {
+  const pidFile = join(folder, 'lock.pid');
+  const lock = new DatabaseSync(join(folder, 'lock.sqlite'));
+  try {
+    lock.exec('PRAGMA busy_timeout=0; BEGIN EXCLUSIVE');
+  } catch (cause) {
+    lock.close();
+    throw new Error(`DATA_DIR is in use by process ${readFileSync(pidFile, 'utf8').trim()}`, { cause });
+  }
+  heldLocks.add(lock);
+  writeFileSync(pidFile, `${process.pid}\n`);
+  return {
+    [Symbol.dispose]() {
+      heldLocks.delete(lock);
+      lock.close();
+    },
+  };
+}
+
+export interface FolderStore extends ObjectStore, Disposable {}
+
+class LockedFolderStore implements FolderStore {
+  readonly #root: string;
+  readonly #unfinished: string;
+  readonly #lock: Disposable;
+  /** The last piece of work for each key: reads and writes of one key take turns, so that a file and its metadata belong together. */
+  readonly #turns = new Map<string, Promise<unknown>>();
+
+  constructor(root: string, unfinished: string, lock: Disposable) {
+    this.#root = root;
+    this.#unfinished = unfinished;
+    this.#lock = lock;
+  }
+
+  open(key: string, { head = false } = {}): Promise<StoredObject | undefined> {
+    return this.#inTurn(key, async () => {
+      const sidecar = await this.#readSidecar(key);
+      if (sidecar === undefined) return undefined;
+      if (head) return { ...sidecar, body: undefined };
+      // Once it is open a later rename does not touch it.
+      const file = await open(this.#path(key)).catch(ignoreMissing);
+      return file === undefined ? undefined : { ...sidecar, body: file.createReadStream() };
+    });
+  }
+
+  put(
+    key: string,
+    bytes: Buffer,
+    { metadata, replaces }: PutCondition & { metadata: ObjectMetadata },
+  ): Promise<boolean> {
+    return this.#inTurn(key, async () => {
+      if ((await this.#readSidecar(key))?.version !== replaces) return false;
+      const sidecar: Sidecar = { version: randomUUID(), bytes: bytes.length, metadata };
+      await mkdir(dirname(this.#path(key)), { recursive: true });
+      // A crash between the two leaves new bytes beside an old digest: seen as altered, and rendered anew.
+      await this.#write(this.#path(key), bytes);
+      await this.#write(this.#path(key) + sidecarSuffix, Buffer.from(JSON.stringify(sidecar)));
+      return true;
+    });
+  }
+
+  remove(key: string): Promise<void> {
+    return this.#inTurn(key, async () => {
+      await rm(this.#path(key) + sidecarSuffix, { force: true });
+      await rm(this.#path(key), { force: true });
+    });
+  }
+
+  async *list(prefix: string): AsyncIterable<string> {
+    const entries = await readdir(join(this.#root, prefix), { withFileTypes: true }).catch(ignoreMissing);
+    for (const entry of entries ?? []) {
+      if (entry.isDirectory()) yield* this.list(`${prefix}${entry.name}/`);
+      else if (entry.name.endsWith(sidecarSuffix)) yield prefix + entry.name.slice(0, -sidecarSuffix.length);
+    }
+  }
+
+  [Symbol.dispose](): void {
+    this.#lock[Symbol.dispose]();
+  }
+
+  #path(key: string): string {
+    if (key.split('/').some((segment) => segment === '' || segment === '.' || segment === '..'))
+      throw new Error('unsafe key');
+    return join(this.#root, key);
+  }
+
+  async #readSidecar(key: string): Promise<Sidecar | undefined> {
+    const text = await readFile(this.#path(key) + sidecarSuffix, 'utf8').catch(ignoreMissing);
+    return text === undefined ? undefined : (JSON.parse(text) as Sidecar);
+  }
+
+  async #write(path: string, bytes: Buffer): Promise<void> {
+    const unfinished = join(this.#unfinished, randomUUID());
+    try {
+      await using file = await open(unfinished, 'wx');
+      await file.writeFile(bytes);
+      await file.sync();
+      await rename(unfinished, path);
+      await syncFolder(dirname(path));
+    } catch (error) {
+      await rm(unfinished, { force: true });
+      throw error;
+    }
+  }
+
+  #inTurn<T>(key: string, work: () => Promise<T>): Promise<T> {
+    const before = this.#turns.get(key) ?? Promise.resolve();
+    const turn = before.then(work, work);
+    this.#turns.set(key, turn);
+    const forget = () => {
+      if (this.#turns.get(key) === turn) this.#turns.delete(key);
+    };
+    turn.then(forget, forget);
+    return turn;
+  }
+}
+
+function ignoreMissing(error: unknown): undefined {
+  if (!isMissing(error)) throw error;
+}
+
+/** Makes a rename durable. */
+async function syncFolder(folder: string): Promise<void> {
+  await using handle: FileHandle = await open(folder);
+  await handle.sync();
+}
+
+/**
+ * Opens the store below `dataDir`, and locks the folder until it is disposed.
+ * @throws when another process has the folder, naming its pid.
+ */
+export async function openFolderStore(dataDir: string): Promise<FolderStore> {
+  mkdirSync(dataDir, { recursive: true });
+  const lock = lockFolder(dataDir);
+  const unfinished = join(dataDir, 'unfinished');
+  await rm(unfinished, { recursive: true, force: true });
+  await mkdir(unfinished);
+  return new LockedFolderStore(join(dataDir, 'documents'), unfinished, lock);
+}

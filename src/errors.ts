@@ -1,0 +1,184 @@
+// The catalogue of everything that can go wrong in public: code, status, title, and what to do about it.
+
+interface CatalogueEntry {
+  status: number;
+  title: string;
+  /** Default public explanation: what failed and how to mend it. */
+  detail: string;
+  /** Seconds for `Retry-After`, where trying again may help. */
+  retryAfterSeconds?: number;
+}
+
+export const catalogue = {
+  malformed_request: {
+    status: 400,
+    title: 'Malformed request',
+    detail: 'The request could not be read. Check its syntax.',
+  },
+  unknown_field: {
+    status: 400,
+    title: 'Unknown field',
+    detail: 'The body has a field that this endpoint does not know.',
+  },
+  unauthorized: { status: 401, title: 'Unauthorized', detail: 'A valid bearer token is needed.' },
+  forbidden: { status: 403, title: 'Forbidden', detail: 'This token does not open this report.' },
+  not_found: { status: 404, title: 'Not found', detail: 'There is nothing here.' },
+  method_not_allowed: {
+    status: 405,
+    title: 'Method not allowed',
+    detail: 'This path does not know this method. The Allow header lists those it knows.',
+  },
+  body_too_large: { status: 413, title: 'Body too large', detail: 'The body is larger than this endpoint takes.' },
+  uri_too_long: { status: 414, title: 'URI too long', detail: 'Path and query may have 8,192 bytes together.' },
+  unsupported_media_type: {
+    status: 415,
+    title: 'Unsupported media type',
+    detail: 'Send uncompressed JSON in UTF-8 with Content-Type: application/json.',
+  },
+  invalid_request: { status: 422, title: 'Invalid request', detail: 'A value is missing or not allowed; see errors.' },
+  report_token_expired: {
+    status: 422,
+    title: 'Report token expired',
+    detail: 'The report token has run out. Send a fresh one.',
+  },
+  report_token_invalid: {
+    status: 422,
+    title: 'Report token invalid',
+    detail: 'The report token could not be verified: signature, algorithm, issuer or form.',
+  },
+  report_token_mismatch: {
+    status: 422,
+    title: 'Report token mismatch',
+    detail: 'The report token was made for another report than the one asked for.',
+  },
+  document_too_large: {
+    status: 422,
+    title: 'Document too large',
+    detail: 'The page prints to more pages or bytes than MAX_PAGES or MAX_PDF_BYTES allow.',
+  },
+  rate_limited: {
+    status: 429,
+    title: 'Too many requests',
+    detail: 'This caller has sent too many requests. Wait for as long as Retry-After says.',
+    retryAfterSeconds: 60,
+  },
+  too_many_renders: {
+    status: 429,
+    title: 'Too many renders at once',
+    detail: 'This caller has as many renders under way as one caller may have. Wait for one to end.',
+    retryAfterSeconds: 5,
+  },
+  internal_error: {
+    status: 500,
+    title: 'Internal error',
+    detail: 'Something unexpected failed. The log has the cause.',
+  },
+  page_failed: { status: 502, title: 'Page failed', detail: 'The report page did not load or said that it failed.' },
+  page_redirected: {
+    status: 502,
+    title: 'Page redirected',
+    detail: 'The report page led elsewhere, for instance to a login page.',
+  },
+  token_rejected: {
+    status: 502,
+    title: 'Token rejected',
+    detail: 'The platform answered 401 or 403 to the token with which the page was opened.',
+  },
+  wrong_subject: {
+    status: 502,
+    title: 'Wrong subject',
+    detail: 'The page shows another subject than the one asked for, or does not say whom it shows.',
+  },
+  resource_limit: { status: 502, title: 'Resource limit', detail: 'The page used more memory or windows than it may.' },
+  bulk_failed: { status: 502, title: 'Bulk failed', detail: 'None of the reports could be produced; see errors.' },
+  browser_unavailable: {
+    status: 503,
+    title: 'Browser unavailable',
+    detail: 'The browser is not running. It is being started again; stored documents are still served.',
+    retryAfterSeconds: 10,
+  },
+  queue_full: {
+    status: 503,
+    title: 'Queue full',
+    detail: 'Too many renders are waiting already.',
+    retryAfterSeconds: 15,
+  },
+  storage_unavailable: {
+    status: 503,
+    title: 'Storage unavailable',
+    detail: 'The PDF was made but could not be stored.',
+    retryAfterSeconds: 10,
+  },
+  identity_unavailable: {
+    status: 503,
+    title: 'Identity provider unavailable',
+    detail: 'The key set that verifies tokens cannot be fetched.',
+    retryAfterSeconds: 10,
+  },
+  deadline_exceeded: {
+    status: 503,
+    title: 'Deadline exceeded',
+    detail: 'The PDF could not be finished within the time that callers wait for it.',
+    retryAfterSeconds: 30,
+  },
+  shutting_down: {
+    status: 503,
+    title: 'Shutting down',
+    detail: 'This process is about to stop. Another one, or its successor, will answer.',
+    retryAfterSeconds: 5,
+  },
+  page_not_ready: {
+    status: 504,
+    title: 'Page not ready',
+    detail: 'The page loaded but never said that it was ready; see diagnosis for what it waits for.',
+  },
+  render_timeout: { status: 504, title: 'Render timeout', detail: 'The page took longer than PDF_TIMEOUT allows.' },
+} as const satisfies Record<string, CatalogueEntry>;
+
+export type ErrorCode = keyof typeof catalogue;
+
+export interface FieldError {
+  field: string;
+  message: string;
+}
+
+export interface ErrorDetails {
+  /** Public explanation instead of the catalogue's: what failed, which values are valid, how to mend it. */
+  detail?: string;
+  errors?: FieldError[];
+  /** What the page was doing when its render failed; never holds a token. */
+  diagnosis?: object;
+  retryAfterSeconds?: number;
+}
+
+/** An error with a public face (code, status, details) and a private cause that only the log sees. */
+export class ServiceError extends Error {
+  readonly code: ErrorCode;
+  readonly details: ErrorDetails;
+
+  constructor(code: ErrorCode, details: ErrorDetails, options?: ErrorOptions) {
+    super(`${code}: ${details.detail ?? catalogue[code].detail}`, options);
+    this.name = 'ServiceError';
+    this.code = code;
+    this.details = details;
+  }
+
+  get entry(): CatalogueEntry {
+    return catalogue[this.code];
+  }
+
+  /** Seconds after which trying again may help, or undefined where it will not. */
+  get retryAfterSeconds(): number | undefined {
+    return this.details.retryAfterSeconds ?? this.entry.retryAfterSeconds;
+  }
+}
+
+/** Makes the error for `code`; write `throw fail(…)`. */
+export function fail(code: ErrorCode, details: ErrorDetails = {}, options?: ErrorOptions): ServiceError {
+  return new ServiceError(code, details, options);
+}
+
+/** The 422 that names one field. */
+export function invalidField(field: string, message: string): ServiceError {
+  return fail('invalid_request', { detail: `${field}: ${message}`, errors: [{ field, message }] });
+}

@@ -1,0 +1,112 @@
+// The HTTP application: what every request passes through, in order, and then its endpoint.
+
+import { randomUUID } from 'node:crypto';
+import cors from 'cors';
+import express, { type Express, type RequestHandler } from 'express';
+import helmet from 'helmet';
+import { fail } from '../errors.ts';
+import type { Identity } from '../identity/identity.ts';
+import { withLogContext } from '../log.ts';
+import type { Metrics } from '../metrics.ts';
+import { callerOf, createAuthentication } from './authentication.ts';
+import type { Endpoint, Exchange } from './contract.ts';
+import { clientSignal, readBody, readJson, readQuery } from './input.ts';
+import { answerWithProblem } from './problem.ts';
+
+interface Dependencies {
+  identity: Identity;
+  metrics: Metrics;
+  endpoints: readonly Endpoint[];
+  /** Further handlers with paths of their own, such as the documentation's. */
+  pages: readonly { path: string; handler: RequestHandler }[];
+  config: { trustProxy: string[]; rateLimitPer15Min: number; allowedOrigins: string[] };
+}
+
+const longestUri = 8192;
+
+const exposedHeaders = [
+  'Content-Disposition',
+  'Content-Length',
+  'ETag',
+  'Cache-Status',
+  'Location',
+  'Retry-After',
+  'X-Request-Id',
+  'RateLimit',
+  'RateLimit-Policy',
+];
+
+/** Gives the request an id (the caller's own, where it is a plain one) that its log lines and its answer carry. */
+const identifyRequest: RequestHandler = (req, res, next) => {
+  const given = req.get('X-Request-Id') ?? '';
+  const requestId = /^[\w.-]{1,64}$/.test(given) ? given : randomUUID();
+  res.set('X-Request-Id', requestId);
+  withLogContext({ requestId }, next);
+};
+
+function measureRequests(metrics: Metrics): RequestHandler {
+  return (req, res, next) => {
+    const stop = metrics.http.startTimer({ method: req.method });
+    res.once('close', () => stop({ route: res.locals.route ?? 'none', status: res.statusCode }));
+    next();
+  };
+}
+
+const limitUri: RequestHandler = (req, _res, next) => {
+  if (req.originalUrl.length > longestUri) throw fail('uri_too_long');
+  next();
+};
+
+function runEndpoint(endpoint: Endpoint): RequestHandler {
+  return async (req, res) => {
+    const exchange: Exchange<unknown, unknown> = {
+      query: readQuery(endpoint, req),
+      body: readBody(endpoint, req),
+      req,
+      res,
+      signal: clientSignal(res),
+      get caller() {
+        return callerOf(req);
+      },
+    };
+    await endpoint.handle(exchange);
+  };
+}
+
+function mountEndpoints(
+  app: Express,
+  endpoints: readonly Endpoint[],
+  handlersFor: ReturnType<typeof createAuthentication>,
+): void {
+  for (const [path, atPath] of Map.groupBy(endpoints, (endpoint) => endpoint.path)) {
+    const route = app.route(path).all((_req, res, next) => {
+      res.locals.route = path;
+      next();
+    });
+    for (const endpoint of atPath) {
+      const bodyHandlers = endpoint.body === undefined ? [] : [readJson];
+      route[endpoint.method](...handlersFor(endpoint.access), ...bodyHandlers, runEndpoint(endpoint));
+    }
+    const allowed = atPath.flatMap(({ method }) => (method === 'get' ? ['GET', 'HEAD'] : [method.toUpperCase()]));
+    route.all((_req, res) => {
+      res.set('Allow', allowed.join(', '));
+      throw fail('method_not_allowed');
+    });
+  }
+}
+
+export function createApp({ identity, metrics, endpoints, pages, config }: Dependencies): Express {
+  const app = express();
+  app.set('query parser', 'simple');
+  app.set('trust proxy', config.trustProxy.length === 0 ? false : config.trustProxy);
+  app.set('etag', false);
+  app.use(identifyRequest, measureRequests(metrics), helmet(), limitUri);
+  app.use(cors({ origin: config.allowedOrigins, exposedHeaders, maxAge: 600 }));
+  mountEndpoints(app, endpoints, createAuthentication(identity, config.rateLimitPer15Min));
+  for (const { path, handler } of pages) app.use(path, handler);
+  app.use(() => {
+    throw fail('not_found');
+  });
+  app.use(answerWithProblem);
+  return app;
+}

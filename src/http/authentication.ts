@@ -1,0 +1,49 @@
+// Lets a request in: the backend by its service token, a person by a user token, within the rate limit.
+
+import type { Request, RequestHandler, Response } from 'express';
+import { rateLimit } from 'express-rate-limit';
+import { fail } from '../errors.ts';
+import { type Caller, callerKey } from '../identity/contract.ts';
+import type { Identity } from '../identity/identity.ts';
+import type { Access } from './contract.ts';
+import { sendProblem } from './problem.ts';
+
+const windowMs = 15 * 60 * 1000;
+const callers = new WeakMap<Request, Caller>();
+
+/** The caller of a request that was let in as a user's. */
+export function callerOf(req: Request): Caller {
+  const caller = callers.get(req);
+  if (caller === undefined) throw new Error('this endpoint has no caller');
+  return caller;
+}
+
+function limitRate(limit: number): RequestHandler {
+  return rateLimit({
+    windowMs,
+    limit,
+    standardHeaders: 'draft-8',
+    legacyHeaders: false,
+    identifier: 'caller',
+    keyGenerator: (req) => callerKey(callerOf(req)),
+    handler: (req: Request & { rateLimit?: { resetTime?: Date } }, res: Response) => {
+      const resetAt = req.rateLimit?.resetTime?.getTime() ?? Date.now() + windowMs;
+      const retryAfterSeconds = Math.max(1, Math.ceil((resetAt - Date.now()) / 1000));
+      sendProblem(fail('rate_limited', { retryAfterSeconds }), res);
+    },
+  });
+}
+
+/** Makes, for each kind of access, the handlers that stand before an endpoint. */
+export function createAuthentication(identity: Identity, limit: number): (access: Access) => RequestHandler[] {
+  const requireService: RequestHandler = (req, _res, next) => {
+    if (!identity.isService(req.get('X-Service-Auth'))) throw fail('unauthorized');
+    next();
+  };
+  const requireUser: RequestHandler = async (req, _res, next) => {
+    callers.set(req, await identity.authenticate(req.get('Authorization')));
+    next();
+  };
+  const handlers = { anyone: [], service: [requireService], user: [requireUser, limitRate(limit)] };
+  return (access) => handlers[access];
+}

@@ -1,0 +1,86 @@
+// Reads query and body as an endpoint's schemas say. Syntax and unknown names are 400, missing or bad values 422.
+
+import express, { type Request, type RequestHandler, type Response } from 'express';
+import type { z } from 'zod';
+import { type FieldError, fail } from '../errors.ts';
+import type { Endpoint } from './contract.ts';
+
+const bodyLimit = '256kb';
+const deepest = 8;
+
+const parseJson = express.json({ limit: bodyLimit, inflate: false, strict: false, type: 'application/json' });
+
+function isTooDeep(value: unknown, depth = 0): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  return depth >= deepest || Object.values(value).some((each) => isTooDeep(each, depth + 1));
+}
+
+/** Reads the body of an endpoint that takes one. */
+export const readJson: RequestHandler = (req, res, next) => {
+  const hasBody = req.headers['content-length'] !== '0';
+  if (hasBody && !req.is('application/json')) throw fail('unsupported_media_type');
+  parseJson(req, res, (error) => {
+    if (error !== undefined) next(error);
+    else if (typeof req.body !== 'object' || req.body === null || Array.isArray(req.body)) {
+      next(fail('malformed_request', { detail: 'The body must be a JSON object.' }));
+    } else if (isTooDeep(req.body)) next(fail('malformed_request', { detail: 'The body is nested too deeply.' }));
+    else next();
+  });
+};
+
+function toFieldErrors(error: z.ZodError): { unknown: FieldError[]; invalid: FieldError[] } {
+  const unknown: FieldError[] = [];
+  const invalid: FieldError[] = [];
+  for (const issue of error.issues) {
+    const path = issue.path.map(String);
+    if (issue.code === 'unrecognized_keys') {
+      for (const key of issue.keys)
+        unknown.push({ field: [...path, key].join('.').slice(0, 100), message: 'is not known here' });
+    } else invalid.push({ field: path.join('.'), message: issue.message });
+  }
+  return { unknown, invalid };
+}
+
+function check<T>(schema: z.ZodType<T>, value: unknown): T {
+  const result = schema.safeParse(value);
+  if (result.success) return result.data;
+  const { unknown, invalid } = toFieldErrors(result.error);
+  if (unknown.length > 0) throw fail('unknown_field', { errors: unknown });
+  const detail = invalid.map(({ field, message }) => `${field}: ${message}`).join('; ');
+  throw fail('invalid_request', { detail, errors: invalid });
+}
+
+/** Every value given for a parameter, under any of its spellings. */
+function valuesOf(req: Request, name: string, spellings: readonly string[]): string[] {
+  const given = [name, ...spellings].flatMap((spelling) => {
+    if (Object.keys(req.query).some((key) => key.startsWith(`${spelling}[`))) {
+      throw fail('malformed_request', { detail: `The query parameter ${name} must be plain, without brackets.` });
+    }
+    return (req.query[spelling] ?? []) as string | string[];
+  });
+  if (given.length > 1) throw fail('malformed_request', { detail: `The query parameter ${name} must be given once.` });
+  return given;
+}
+
+/** The query as the endpoint's schema says; parameters that it doesn't know are ignored. */
+export function readQuery(endpoint: Endpoint, req: Request): unknown {
+  if (endpoint.query === undefined) return {};
+  const { shape } = endpoint.query as unknown as z.ZodObject;
+  const entries = Object.keys(shape).flatMap((name) =>
+    valuesOf(req, name, endpoint.queryAliases?.[name] ?? []).map((value) => [name, value]),
+  );
+  return check(endpoint.query, Object.fromEntries(entries));
+}
+
+export function readBody(endpoint: Endpoint, req: Request): unknown {
+  return endpoint.body === undefined ? undefined : check(endpoint.body, req.body);
+}
+
+/** Aborted when the client goes away before its answer is complete. */
+export function clientSignal(res: Response): AbortSignal {
+  const controller = new AbortController();
+  res.once('close', () => {
+    if (!res.writableFinished) controller.abort(new Error('the client has gone'));
+  });
+  return controller.signal;
+}

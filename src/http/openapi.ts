@@ -1,0 +1,122 @@
+// The OpenAPI document, made from the endpoints and the schemas that check requests.
+
+import { z } from 'zod';
+import { catalogue, type ErrorCode } from '../errors.ts';
+import type { Answer, Endpoint } from './contract.ts';
+import { problemSchema } from './problem.ts';
+
+type Json = Record<string, unknown>;
+
+const schemes = {
+  anyone: {},
+  service: { security: [{ serviceToken: [] }] },
+  user: { security: [{ userToken: [] }] },
+};
+
+function toJsonSchema(schema: z.ZodType, io: 'input' | 'output'): Json {
+  const {
+    $schema: _,
+    id: __,
+    ...rest
+  } = z.toJSONSchema(schema, { target: 'draft-2020-12', io, unrepresentable: 'any' }) as Json;
+  return rest;
+}
+
+function describeParameters({ query, queryAliases = {} }: Endpoint): Json[] {
+  if (query === undefined) return [];
+  const { properties = {}, required = [] } = toJsonSchema(query, 'input') as {
+    properties?: Record<string, Json>;
+    required?: string[];
+  };
+  return Object.entries(properties).map(([name, { description, ...schema }]) => {
+    const aliases = queryAliases[name];
+    const also = aliases === undefined ? [] : [`Also spelt ${aliases.join(', ')}.`];
+    const text = [description, ...also].filter(Boolean).join(' ');
+    return {
+      name,
+      in: 'query',
+      required: required.includes(name),
+      schema,
+      ...(text === '' ? {} : { description: text }),
+    };
+  });
+}
+
+function describeAnswer({ description, schema, mediaType }: Answer): Json {
+  if (schema !== undefined)
+    return { description, content: { 'application/json': { schema: toJsonSchema(schema, 'output') } } };
+  if (mediaType === undefined) return { description };
+  const body = mediaType.startsWith('text/') ? { type: 'string' } : { type: 'string', format: 'binary' };
+  return { description, content: { [mediaType]: { schema: body } } };
+}
+
+/** Problems by status: several codes may share one. */
+function describeErrors(codes: readonly ErrorCode[]): Record<string, Json> {
+  const byStatus = Map.groupBy(new Set(codes), (code) => catalogue[code].status);
+  return Object.fromEntries(
+    [...byStatus].map(([status, atStatus]) => [
+      status,
+      {
+        description: atStatus.map((code) => `\`${code}\`: ${catalogue[code].title}`).join('; '),
+        content: { 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } } },
+      },
+    ]),
+  );
+}
+
+function describeOperation(endpoint: Endpoint): Json {
+  const { tag, summary, description, access, body, answers, errors, method, path } = endpoint;
+  const parameters = describeParameters(endpoint);
+  const everywhere: ErrorCode[] = ['uri_too_long', 'internal_error'];
+  return {
+    operationId: `${method}${path.replace(/[^a-z0-9]+(.)?/gi, (_, letter?: string) => letter?.toUpperCase() ?? '')}`,
+    tags: [tag],
+    summary,
+    ...(description === undefined ? {} : { description }),
+    ...schemes[access],
+    ...(parameters.length === 0 ? {} : { parameters }),
+    ...(body === undefined
+      ? {}
+      : { requestBody: { required: true, content: { 'application/json': { schema: toJsonSchema(body, 'input') } } } }),
+    responses: {
+      ...describeErrors([...errors, ...everywhere]),
+      ...Object.fromEntries(Object.entries(answers).map(([status, answer]) => [status, describeAnswer(answer)])),
+    },
+  };
+}
+
+export function createOpenApiDocument(endpoints: readonly Endpoint[], version: string): Json {
+  const paths: Record<string, Json> = {};
+  for (const endpoint of endpoints) {
+    paths[endpoint.path] = { ...paths[endpoint.path], [endpoint.method]: describeOperation(endpoint) };
+  }
+  return {
+    openapi: '3.1.0',
+    info: {
+      title: 'Platen',
+      version,
+      description:
+        'Renders the report pages of an education platform, keeps the PDFs, and hands each to those who may read it.',
+      license: { name: 'MIT', identifier: 'MIT' },
+    },
+    servers: [{ url: '/' }],
+    tags: [
+      { name: 'Reports', description: 'For people: students, teachers, admins.' },
+      { name: 'Internal', description: 'For the backend, with the service token.' },
+      { name: 'Service', description: 'For those who operate Platen.' },
+    ],
+    paths,
+    components: {
+      schemas: { Problem: toJsonSchema(problemSchema, 'output') },
+      securitySchemes: {
+        userToken: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT', description: "The platform's user token." },
+        serviceToken: {
+          type: 'apiKey',
+          in: 'header',
+          name: 'X-Service-Auth',
+          description: '`Bearer` and PDF_SERVICE_INTERNAL_TOKEN.',
+        },
+      },
+    },
+  };
+}

@@ -1,0 +1,82 @@
+// Turns whatever was thrown into an RFC 9457 problem; the only place that does.
+
+import type { ErrorRequestHandler, Response } from 'express';
+import { z } from 'zod';
+import { type ErrorCode, fail, ServiceError } from '../errors.ts';
+import { createLog, currentRequestId } from '../log.ts';
+
+const log = createLog('http');
+
+export const problemSchema = z
+  .looseObject({
+    type: z.string(),
+    title: z.string(),
+    status: z.int(),
+    detail: z.string(),
+    code: z.string(),
+    requestId: z.string(),
+    errors: z.array(z.object({ field: z.string(), message: z.string() })).optional(),
+    diagnosis: z.looseObject({}).optional(),
+  })
+  .meta({ id: 'Problem' });
+
+/** Names that Express and its body parser give to what is the client's mistake. */
+const codesOfParsers: Record<string, ErrorCode> = {
+  'entity.parse.failed': 'malformed_request',
+  'entity.verify.failed': 'malformed_request',
+  'entity.too.large': 'body_too_large',
+  'encoding.unsupported': 'unsupported_media_type',
+  'charset.unsupported': 'unsupported_media_type',
+  'request.aborted': 'malformed_request',
+  'request.size.invalid': 'malformed_request',
+};
+
+function toServiceError(error: unknown): ServiceError {
+  if (error instanceof ServiceError) return error;
+  const { type, status } = (error ?? {}) as { type?: string; status?: number };
+  const code = codesOfParsers[type ?? ''] ?? (status === 400 ? 'malformed_request' : 'internal_error');
+  return fail(code, {}, { cause: error });
+}
+
+function writeLog(error: ServiceError, res: Response): void {
+  const { status } = error.entry;
+  const level = status >= 500 ? 'error' : 'info';
+  log.log(level, 'Request refused or failed', { code: error.code, status, route: res.locals.route, error });
+}
+
+/** Sends the problem for `error`; when the answer has begun already, breaks it off. */
+export function sendProblem(error: ServiceError, res: Response): void {
+  if (res.headersSent) {
+    res.destroy();
+    return;
+  }
+  const { status, title, detail } = error.entry;
+  const { errors, diagnosis } = error.details;
+  if (error.code === 'unauthorized') res.set('WWW-Authenticate', 'Bearer realm="platen"');
+  if (error.retryAfterSeconds !== undefined) res.set('Retry-After', String(error.retryAfterSeconds));
+  // A body that was refused unread would otherwise be read to its end.
+  if (status === 401 || status === 413) res.set('Connection', 'close');
+  res
+    .status(status)
+    .type('application/problem+json')
+    .send(
+      JSON.stringify({
+        type: `urn:platen:error:${error.code}`,
+        title,
+        status,
+        detail: error.details.detail ?? detail,
+        code: error.code,
+        requestId: currentRequestId() ?? 'unknown',
+        ...(errors === undefined ? {} : { errors }),
+        ...(diagnosis === undefined ? {} : { diagnosis }),
+      }),
+    );
+}
+
+export const answerWithProblem: ErrorRequestHandler = (thrown, _req, res, _next) => {
+  // The client has gone: there is nobody to tell.
+  if (res.closed || res.destroyed) return;
+  const error = toServiceError(thrown);
+  writeLog(error, res);
+  sendProblem(error, res);
+};

@@ -1,0 +1,92 @@
+// Is it alive, is it ready, what has it done: the endpoints for those who operate it.
+
+import { z } from 'zod';
+import type { Metrics } from '../metrics.ts';
+import { defineEndpoint, type Endpoint } from './contract.ts';
+
+interface PartStatus {
+  state: string;
+  reason?: string;
+}
+
+interface Dependencies {
+  environment: string;
+  version: string;
+  metrics: Metrics;
+  browserStatus(): PartStatus;
+  storageStatus(): Promise<PartStatus>;
+}
+
+const healthAnswer = z
+  .object({
+    status: z.literal('OK'),
+    timestamp: z.iso.datetime(),
+    environment: z.string(),
+    service: z.literal('Platen'),
+    version: z.string(),
+  })
+  .meta({ id: 'Health' });
+
+const partStatus = z.object({ state: z.string(), reason: z.string().optional() });
+const readinessAnswer = z
+  .object({ status: z.enum(['ready', 'degraded', 'unavailable']), browser: partStatus, storage: partStatus })
+  .meta({ id: 'Readiness' });
+
+/** Ready while it can give either stored or fresh PDFs. */
+function summarise(browser: PartStatus, storage: PartStatus): 'ready' | 'degraded' | 'unavailable' {
+  const up = [browser, storage].filter(({ state }) => state === 'up').length;
+  return up === 2 ? 'ready' : up === 1 ? 'degraded' : 'unavailable';
+}
+
+export function serviceEndpoints({
+  environment,
+  version,
+  metrics,
+  browserStatus,
+  storageStatus,
+}: Dependencies): Endpoint[] {
+  return [
+    defineEndpoint({
+      method: 'get',
+      path: '/health',
+      tag: 'Service',
+      summary: 'Whether the process is alive; waits for nothing',
+      access: 'anyone',
+      answers: { 200: { description: 'Alive.', schema: healthAnswer } },
+      errors: [],
+      handle: ({ res }) => {
+        res.json({ status: 'OK', timestamp: new Date().toISOString(), environment, service: 'Platen', version });
+      },
+    }),
+    defineEndpoint({
+      method: 'get',
+      path: '/readyz',
+      tag: 'Service',
+      summary: 'Whether it can give PDFs, with the state of each part',
+      access: 'anyone',
+      answers: {
+        200: { description: 'Ready, or degraded: stored or fresh PDFs can be given.', schema: readinessAnswer },
+        503: { description: 'Neither stored nor fresh PDFs can be given.', schema: readinessAnswer },
+      },
+      errors: [],
+      handle: async ({ res }) => {
+        const browser = browserStatus();
+        const storage = await storageStatus();
+        const status = summarise(browser, storage);
+        res.status(status === 'unavailable' ? 503 : 200).json({ status, browser, storage });
+      },
+    }),
+    defineEndpoint({
+      method: 'get',
+      path: '/metrics',
+      tag: 'Service',
+      summary: 'Figures for Prometheus',
+      access: 'anyone',
+      answers: { 200: { description: 'Text exposition format.', mediaType: 'text/plain' } },
+      errors: [],
+      handle: async ({ res }) => {
+        res.set('Content-Type', metrics.registry.contentType).send(await metrics.registry.metrics());
+      },
+    }),
+  ];
+}

@@ -1,0 +1,79 @@
+// Verifies bearer tokens: one fixed algorithm list each, issuer, audience, and an expiry that must be there.
+
+import { KeyObject } from 'node:crypto';
+import { createRemoteJWKSet, decodeProtectedHeader, errors } from 'jose';
+import jwt, { type Algorithm, type JwtPayload } from 'jsonwebtoken';
+import { fail } from '../errors.ts';
+
+export interface BearerRules {
+  /** HS256 secret; exactly one of secret and key set is given, or neither: then nothing is verified. */
+  secret: string | undefined;
+  jwksUrl: string | undefined;
+  /** Any of these; empty: any at all. */
+  issuers: readonly string[];
+  audience: string | undefined;
+}
+
+export type Verdict = { claims: JwtPayload } | { refused: 'expired' | 'invalid'; cause: unknown };
+
+export interface BearerVerifier {
+  /** Never throws for a bad token. @throws identity_unavailable when the key set can't be fetched. */
+  verify(token: string): Promise<Verdict>;
+}
+
+const skewSeconds = 30;
+const longestToken = 8192;
+const keySetTimeoutMs = 5000;
+const keySetAlgorithms: Algorithm[] = ['RS256', 'ES256'];
+
+type FindKey = (token: string) => Promise<{ key: string | KeyObject; algorithms: Algorithm[] }>;
+
+function findKeyInSet(jwksUrl: string): FindKey {
+  const keys = createRemoteJWKSet(new URL(jwksUrl), { timeoutDuration: keySetTimeoutMs });
+  return async (token) => {
+    const header = decodeProtectedHeader(token);
+    // Checked before anything is fetched: the header is the caller's word.
+    if (!keySetAlgorithms.some((algorithm) => algorithm === header.alg))
+      throw new errors.JOSEAlgNotAllowed('algorithm');
+    try {
+      const key = await keys({ ...header, alg: header.alg as string });
+      return { key: KeyObject.from(key), algorithms: [header.alg as Algorithm] };
+    } catch (cause) {
+      if (cause instanceof errors.JWKSNoMatchingKey || cause instanceof errors.JWKSMultipleMatchingKeys) throw cause;
+      throw fail('identity_unavailable', {}, { cause });
+    }
+  };
+}
+
+/** A verifier for one kind of token, or undefined when no key is configured. */
+export function createBearerVerifier(rules: BearerRules): BearerVerifier | undefined {
+  const { secret, jwksUrl, issuers, audience } = rules;
+  if (secret === undefined && jwksUrl === undefined) return undefined;
+  const findKey: FindKey =
+    jwksUrl === undefined ? async () => ({ key: secret ?? '', algorithms: ['HS256'] }) : findKeyInSet(jwksUrl);
+  const [firstIssuer, ...otherIssuers] = issuers;
+  const expected = {
+    clockTolerance: skewSeconds,
+    ...(firstIssuer === undefined ? {} : { issuer: [firstIssuer, ...otherIssuers] as [string, ...string[]] }),
+    ...(audience === undefined ? {} : { audience }),
+  };
+  return {
+    async verify(token) {
+      if (token.length > longestToken) return { refused: 'invalid', cause: 'too long' };
+      try {
+        const { key, algorithms } = await findKey(token);
+        const claims = jwt.verify(token, key, { ...expected, algorithms });
+        if (typeof claims === 'string' || claims.exp === undefined) return { refused: 'invalid', cause: 'no expiry' };
+        return { claims };
+      } catch (cause) {
+        if (cause instanceof Error && cause.name === 'ServiceError') throw cause;
+        return { refused: cause instanceof jwt.TokenExpiredError ? 'expired' : 'invalid', cause };
+      }
+    },
+  };
+}
+
+/** Signs with HS256. */
+export function signToken(claims: object, secret: string, expiresInSeconds: number): string {
+  return jwt.sign(claims, secret, { algorithm: 'HS256', expiresIn: expiresInSeconds });
+}

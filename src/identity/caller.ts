@@ -1,0 +1,76 @@
+// Reads a user token's claims: who is this, of which tenant, with which classes. Pure.
+
+import type { JwtPayload } from 'jsonwebtoken';
+import type { Caller, CallerTenant } from './contract.ts';
+
+export interface TenantDirectory {
+  /** Origins of all tenants. */
+  origins: readonly string[];
+  originOfIssuer: ReadonlyMap<string, string>;
+}
+
+const idPattern = /^[A-Za-z0-9][A-Za-z0-9._@+-]{0,99}$/;
+
+const types: Record<string, Caller['type']> = {
+  student: 'student',
+  teacher: 'teacher',
+  educator: 'teacher',
+  admin: 'admin',
+};
+
+/** The one value that all given claims agree on; undefined when none is given. */
+function agree(values: unknown[]): { value: string | undefined } | 'contradiction' {
+  const given = values
+    .filter((value) => value !== undefined && value !== null && value !== '')
+    .map((value) => (typeof value === 'number' ? String(value) : value));
+  const [first, ...rest] = given;
+  if (first === undefined) return { value: undefined };
+  if (typeof first !== 'string' || rest.some((value) => value !== first)) return 'contradiction';
+  return { value: first };
+}
+
+function readType({ user_type, role }: JwtPayload): Caller['type'] | undefined {
+  const named = [user_type, role].filter((value) => value !== undefined && value !== null);
+  const [first, second] = named.map((value) => (typeof value === 'string' ? types[value] : undefined));
+  if (named.length === 2 && first !== second) return undefined;
+  return first;
+}
+
+function readId(type: Caller['type'], claims: JwtPayload): string | undefined {
+  const { student_id, teacher_id, educator_id, user_id } = claims;
+  const own = { student: [student_id], teacher: [teacher_id, educator_id], admin: [] }[type];
+  const agreed = agree([...own, user_id]);
+  if (agreed === 'contradiction') return undefined;
+  const id = agreed.value ?? (type === 'admin' ? (claims.sub ?? claims.email) : undefined);
+  return typeof id === 'string' && idPattern.test(id) && !id.includes('..') ? id : undefined;
+}
+
+function readClasses({ class_id }: JwtPayload): string[] | undefined {
+  const list = Array.isArray(class_id) ? class_id : [class_id];
+  const given = list.filter((value) => value !== undefined && value !== null && value !== '');
+  const isReadable = given.every((value) => typeof value === 'string' || typeof value === 'number');
+  return isReadable ? [...new Set(given.map(String))] : undefined;
+}
+
+function readTenant(claims: JwtPayload, { origins, originOfIssuer }: TenantDirectory): CallerTenant | undefined {
+  const byIssuer = originOfIssuer.get(claims.iss ?? '');
+  const agreed = agree([claims.origin, byIssuer]);
+  if (agreed === 'contradiction') return undefined;
+  const named = agreed.value;
+  if (named !== undefined) return origins.includes(named) ? { origin: named } : 'foreign';
+  const [only, ...others] = origins;
+  return only !== undefined && others.length === 0 ? { origin: only } : 'unnamed';
+}
+
+/** The caller, or undefined when the claims don't say who it is, contradict each other, or are a report token's. */
+export function readCaller(claims: JwtPayload, token: string, tenants: TenantDirectory): Caller | undefined {
+  const scopes = [claims.scope].flat().flatMap((scope) => String(scope).split(' '));
+  if (scopes.includes('report:read')) return undefined;
+  const type = readType(claims);
+  if (type === undefined) return undefined;
+  const id = readId(type, claims);
+  const classes = readClasses(claims);
+  const tenant = readTenant(claims, tenants);
+  if (id === undefined || classes === undefined || tenant === undefined) return undefined;
+  return { tenant, type, id, classes, token };
+}

@@ -1,0 +1,20 @@
+// Who calls, as proved by a token.
+
+/** Whose data a token opens: one of ours, one that is not ours, or (with several tenants) not said. */
+export type CallerTenant = { origin: string } | 'foreign' | 'unnamed';
+
+export interface Caller {
+  tenant: CallerTenant;
+  type: 'student' | 'teacher' | 'admin';
+  id: string;
+  /** Classes that the token names; empty when it names none. */
+  classes: readonly string[];
+  /** The token itself: pages are opened with it. */
+  token: string;
+}
+
+/** Tenant, type and id: who owns, and who is limited. */
+export function callerKey(caller: Caller): string {
+  const tenant = typeof caller.tenant === 'string' ? caller.tenant : caller.tenant.origin;
+  return JSON.stringify([tenant, caller.type, caller.id]);
+}

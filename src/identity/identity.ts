@@ -1,0 +1,90 @@
+// Who may do what: the service token, user tokens, and the report tokens with which pages are opened.
+
+import { createHash, timingSafeEqual } from 'node:crypto';
+import type { JwtPayload } from 'jsonwebtoken';
+import { fail } from '../errors.ts';
+import { createLog } from '../log.ts';
+import { createBearerVerifier, signToken } from './bearer.ts';
+import { readCaller, type TenantDirectory } from './caller.ts';
+import type { Caller } from './contract.ts';
+
+const log = createLog('identity');
+
+export interface Identity {
+  /** Whether `authorization` is `Bearer` and one of the service tokens. */
+  isService(authorization: string | undefined): boolean;
+  /** @throws unauthorized, the same for every reason; identity_unavailable. */
+  authenticate(authorization: string | undefined): Promise<Caller>;
+  /**
+   * The claims of a report token, or undefined when no key is configured to verify it with.
+   * @throws report_token_expired, report_token_invalid, identity_unavailable.
+   */
+  verifyReportToken(token: string): Promise<JwtPayload | undefined>;
+  /** A report token for 10 minutes, or undefined when no secret is configured. */
+  mintReportToken(claims: Record<string, unknown>): string | undefined;
+}
+
+interface Rules {
+  jwksUrl: string | undefined;
+  issuers: string[];
+  audience: string | undefined;
+}
+
+interface Options {
+  serviceTokens: readonly string[];
+  userTokens: Rules & { secret: string | undefined };
+  reportTokens: Rules & { secret: string | undefined };
+  tenants: TenantDirectory;
+}
+
+const reportTokenSeconds = 600;
+/** What can stand in a cookie and in localStorage unharmed. */
+const tokenPattern = /^[\x21\x23-\x2b\x2d-\x3a\x3c-\x5b\x5d-\x7e]{1,8192}$/;
+
+function readBearer(authorization: string | undefined): string | undefined {
+  return /^bearer +([^\s,]+)$/i.exec(authorization ?? '')?.[1];
+}
+
+const digest = (text: string) => createHash('sha256').update(text).digest();
+
+export function createIdentity({ serviceTokens, userTokens, reportTokens, tenants }: Options): Identity {
+  const users = createBearerVerifier(userTokens);
+  const reports = createBearerVerifier(reportTokens);
+  const serviceDigests = serviceTokens.map(digest);
+
+  return {
+    isService(authorization) {
+      const given = digest(readBearer(authorization) ?? '');
+      // Each one is compared, and in constant time, so that time tells nothing.
+      return serviceDigests.map((expected) => timingSafeEqual(given, expected)).includes(true);
+    },
+
+    async authenticate(authorization) {
+      const token = readBearer(authorization);
+      if (token === undefined || users === undefined) throw fail('unauthorized');
+      const verdict = await users.verify(token);
+      const caller = 'claims' in verdict ? readCaller(verdict.claims, token, tenants) : undefined;
+      if (caller !== undefined) return caller;
+      log.info('User token refused', { reason: 'refused' in verdict ? String(verdict.cause) : 'claims' });
+      throw fail('unauthorized');
+    },
+
+    async verifyReportToken(token) {
+      if (!tokenPattern.test(token)) throw fail('report_token_invalid');
+      const verdict = await reports?.verify(token);
+      if (verdict === undefined) return undefined;
+      if ('claims' in verdict) return verdict.claims;
+      throw fail(
+        verdict.refused === 'expired' ? 'report_token_expired' : 'report_token_invalid',
+        {},
+        { cause: verdict.cause },
+      );
+    },
+
+    mintReportToken(claims) {
+      if (reportTokens.secret === undefined) return undefined;
+      const iss = reportTokens.issuers[0];
+      return signToken({ ...claims, scope: 'report:read', iss }, reportTokens.secret, reportTokenSeconds);
+    },
+  };
+}

@@ -1,0 +1,29 @@
+// The process: reads the settings, starts the service, waits for a signal, stops it.
+
+import { once } from 'node:events';
+import { ConfigError, loadProcessConfig } from './config.ts';
+import { createLog } from './log.ts';
+import { startService } from './service.ts';
+
+const log = createLog('main');
+const badConfigExitCode = 78;
+
+async function run(): Promise<void> {
+  const { config, secrets } = loadProcessConfig();
+  await using service = await startService(config, secrets);
+  const [signal] = await Promise.race([once(process, 'SIGTERM'), once(process, 'SIGINT')]);
+  log.info('Stopping', { signal, url: service.url });
+}
+
+try {
+  await run();
+  log.info('Stopped');
+} catch (error) {
+  if (error instanceof ConfigError) {
+    process.stderr.write(`${error.message}\n`);
+    process.exitCode = badConfigExitCode;
+  } else {
+    log.error('Platen could not go on', { error });
+    process.exitCode = 1;
+  }
+}

@@ -1,0 +1,69 @@
+// Every metric that Platen exports, in one list: their names are public and stay.
+
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+
+const seconds = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120];
+
+/** A registry of its own per service, so that two services in one process (tests) don't share figures. */
+export function createMetrics() {
+  const registry = new Registry();
+  collectDefaultMetrics({ register: registry });
+  const registers = [registry];
+  return {
+    registry,
+    renders: new Counter({
+      name: 'platen_renders_total',
+      help: 'Renders that ended, by outcome: ok, cancelled, or the error code.',
+      labelNames: ['outcome'],
+      registers,
+    }),
+    renderStage: new Histogram({
+      name: 'platen_render_stage_seconds',
+      help: 'Time spent in each stage of a render: queue, open, load, ready, assets, print, close.',
+      labelNames: ['stage'],
+      buckets: seconds,
+      registers,
+    }),
+    renderRetries: new Counter({
+      name: 'platen_render_retries_total',
+      help: 'Renders begun again because the renderer or the browser had died.',
+      registers,
+    }),
+    rendersWaiting: new Gauge({
+      name: 'platen_renders_waiting',
+      help: 'Renders waiting for a place, by priority: interactive, trigger, background.',
+      labelNames: ['priority'],
+      registers,
+    }),
+    rendersActive: new Gauge({ name: 'platen_renders_active', help: 'Renders under way.', registers }),
+    browserUp: new Gauge({ name: 'platen_browser_up', help: '1 while a healthy browser runs, else 0.', registers }),
+    browserStarts: new Counter({ name: 'platen_browser_starts_total', help: 'Browser processes started.', registers }),
+    egressRefused: new Counter({
+      name: 'platen_egress_refused_total',
+      help: 'Connections that a page tried to an origin that is not allowed.',
+      registers,
+    }),
+    lookups: new Counter({
+      name: 'platen_document_lookups_total',
+      help: 'Public requests that asked for a stored document, by result: hit or miss.',
+      labelNames: ['result'],
+      registers,
+    }),
+    storage: new Histogram({
+      name: 'platen_storage_seconds',
+      help: 'Time of storage operations (open, put, remove, list), by outcome: ok or error.',
+      labelNames: ['operation', 'outcome'],
+      buckets: seconds,
+      registers,
+    }),
+    http: new Histogram({
+      name: 'platen_http_request_seconds',
+      help: 'Time until a request was answered in full, by method, route and status.',
+      labelNames: ['method', 'route', 'status'],
+      buckets: seconds,
+      registers,
+    }),
+  };
+}
+
+export type Metrics = ReturnType<typeof createMetrics>;

@@ -1,0 +1,143 @@
+// One browser process: its arguments, its environment, its folder, its end.
+
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import puppeteer, { type Browser } from 'puppeteer-core';
+import { type Executable, findExecutable } from './executable.ts';
+import { writeFontConfig } from './fonts.ts';
+
+export interface BrowserProcess {
+  browser: Browser;
+  pid: number;
+  /** Kills the process group with SIGKILL: the only thing that a hung browser obeys. */
+  kill(): void;
+  /** Kills it and removes its folder. */
+  end(): Promise<void>;
+}
+
+const startTimeoutMs = 20_000;
+const folderPrefix = 'platen-browser-';
+
+// The list is whole: nothing of a driver's or a package's own list is taken over. Egress: a dead proxy as the default, so that
+// only contexts with a proxy of their own reach anything; no bypass for loopback; no UDP around the proxy.
+const baseArguments = [
+  '--headless',
+  '--proxy-server=http://127.0.0.1:1',
+  '--proxy-bypass-list=<-loopback>',
+  '--webrtc-ip-handling-policy=disable_non_proxied_udp',
+  '--force-webrtc-ip-handling-policy=disable_non_proxied_udp',
+  '--disable-quic',
+  '--dns-prefetch-disable',
+  '--disable-background-networking',
+  '--disable-breakpad',
+  '--disable-component-update',
+  '--disable-default-apps',
+  '--disable-dev-shm-usage',
+  '--disable-domain-reliability',
+  '--disable-extensions',
+  '--disable-sync',
+  '--disable-features=Translate,OptimizationHints,MediaRouter,DialMediaRouteProvider,AutofillServerCommunication',
+  '--disable-background-timer-throttling',
+  '--disable-backgrounding-occluded-windows',
+  '--disable-renderer-backgrounding',
+  '--font-render-hinting=none',
+  '--force-color-profile=srgb',
+  '--generate-pdf-document-outline',
+  '--hide-scrollbars',
+  '--metrics-recording-only',
+  '--mute-audio',
+  '--no-default-browser-check',
+  '--no-first-run',
+  '--no-pings',
+  '--no-startup-window',
+  '--password-store=basic',
+  '--use-mock-keychain',
+];
+
+/** Named variables only: the service's own environment holds secrets. */
+function browserEnvironment(folder: string, executable: Executable, fontConfig: string): Record<string, string> {
+  return {
+    HOME: folder,
+    TMPDIR: folder,
+    XDG_CONFIG_HOME: folder,
+    XDG_CACHE_HOME: folder,
+    LANG: 'C.UTF-8',
+    TZ: Intl.DateTimeFormat().resolvedOptions().timeZone,
+    FONTCONFIG_FILE: fontConfig,
+    ...(executable.libraryPath === undefined ? {} : { LD_LIBRARY_PATH: executable.libraryPath }),
+  };
+}
+
+function killGroup(pid: number): void {
+  try {
+    process.kill(-pid, 'SIGKILL');
+  } catch (error) {
+    // Gone already: what was wanted.
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+  }
+}
+
+const removeFolder = (folder: string) => rm(folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 50 });
+
+/** Starts a headless shell that is driven over a pipe: there is no debugging port. */
+export async function startBrowserProcess(
+  browserPath: string | undefined,
+  hasSandbox: boolean,
+): Promise<BrowserProcess> {
+  const executable = await findExecutable(browserPath);
+  const folder = await mkdtemp(join(tmpdir(), `${folderPrefix}${process.pid}-`));
+  try {
+    const browser = await puppeteer.launch({
+      executablePath: executable.path,
+      ignoreDefaultArgs: true,
+      args: [...baseArguments, `--user-data-dir=${join(folder, 'profile')}`, ...(hasSandbox ? [] : ['--no-sandbox'])],
+      env: browserEnvironment(folder, executable, await writeFontConfig(folder, executable.fontsDir)),
+      pipe: true,
+      waitForInitialPage: false,
+      handleSIGINT: false,
+      handleSIGTERM: false,
+      handleSIGHUP: false,
+      timeout: startTimeoutMs,
+      defaultViewport: { width: 1200, height: 800 },
+    });
+    const pid = browser.process()?.pid ?? 0;
+    await writeFile(join(folder, 'pid'), String(pid));
+    return {
+      browser,
+      pid,
+      kill: () => killGroup(pid),
+      async end() {
+        killGroup(pid);
+        await removeFolder(folder);
+      },
+    };
+  } catch (error) {
+    await removeFolder(folder);
+    throw error;
+  }
+}
+
+const isAlive = (pid: number) => {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
+};
+
+/** Removes the folders, and ends the processes, that services killed earlier have left behind. */
+export async function sweepLeftovers(): Promise<void> {
+  const names = (await readdir(tmpdir())).filter((name) => name.startsWith(folderPrefix));
+  for (const name of names) {
+    const owner = Number(name.slice(folderPrefix.length).split('-')[0]);
+    if (!Number.isInteger(owner) || isAlive(owner)) continue;
+    const folder = join(tmpdir(), name);
+    const pid = Number(await readFile(join(folder, 'pid'), 'utf8').catch(() => '0'));
+    const commandLine = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '');
+    // The number may belong to another process by now: its arguments must name the folder.
+    if (pid > 1 && commandLine.includes(folder)) killGroup(pid);
+    await removeFolder(folder).catch(() => undefined);
+  }
+}

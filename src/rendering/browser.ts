@@ -1,0 +1,225 @@
+// One supervised browser: started when needed, watched, replaced when it dies, hangs or has served long enough.
+
+import type { Browser } from 'puppeteer-core';
+import { fail } from '../errors.ts';
+import { createLog } from '../log.ts';
+import type { Metrics } from '../metrics.ts';
+import { type BrowserProcess, startBrowserProcess, sweepLeftovers } from './browser-process.ts';
+import type { RenderingStatus } from './contract.ts';
+import { watchMemory } from './memory.ts';
+
+const log = createLog('browser');
+
+/** The right to use the browser for one render. */
+export interface BrowserLease extends Disposable {
+  browser: Browser;
+  /** Says that the browser does not do as it is told: it is killed, and the next lease gets another. */
+  giveUp(reason: string): void;
+  /** Says that the browser serves badly: those who use it may finish, the next lease gets another. */
+  retire(why: string): void;
+  /** Whether a renderer was just killed for its memory; true once per kill. */
+  takeMemoryKill(): boolean;
+}
+
+export interface BrowserOptions {
+  browserPath: string | undefined;
+  hasSandbox: boolean;
+  recycleAfter: number;
+  memoryLimitMb: number;
+  metrics: Metrics;
+}
+
+const healthIntervalMs = 1000;
+const healthTimeoutMs = 1500;
+const missesToReplace = 2;
+const longestRetryMs = 30_000;
+
+/** A browser process with what the supervisor knows of it. */
+interface Running {
+  process: BrowserProcess;
+  leases: number;
+  served: number;
+  misses: number;
+  memoryKills: number;
+  /** The next lease must get another browser. */
+  isSpent: boolean;
+  /** Its successor is there: it ends with its last lease. */
+  isRetiring: boolean;
+  stopWatching: () => void;
+}
+
+/** Supervises from the moment it is made, while the first browser is still starting. */
+export class BrowserSupervisor implements AsyncDisposable {
+  readonly #options: BrowserOptions;
+  /** Every process that still lives: the one in use, and old ones that drain. */
+  readonly #all = new Set<Running>();
+  readonly #health: NodeJS.Timeout;
+  readonly #swept: Promise<void>;
+  #current: Running | undefined;
+  /** One start at a time, whoever asks. */
+  #starting: Promise<Running> | undefined;
+  #retry: NodeJS.Timeout | undefined;
+  #failures = 0;
+  #isChecking = false;
+  #isDisposed = false;
+  /** Why there is no browser, while there is none. */
+  #reason = 'the browser is starting';
+
+  constructor(options: BrowserOptions) {
+    this.#options = options;
+    this.#swept = sweepLeftovers().catch((error) => {
+      log.warn('Leftovers of an earlier browser could not be removed', { error });
+    });
+    this.#health = setInterval(() => void this.#checkHealth(), healthIntervalMs).unref();
+    this.#ensureInBackground();
+  }
+
+  /** @throws browser_unavailable when none can be started. */
+  async lease(): Promise<BrowserLease> {
+    const running = await this.#ensure().catch((cause) => {
+      throw fail('browser_unavailable', {}, { cause });
+    });
+    running.leases++;
+    running.served++;
+    // The next browser is started before the old one is drained.
+    if (running.served === this.#options.recycleAfter) this.#startNext().catch(() => undefined);
+    return {
+      browser: running.process.browser,
+      giveUp: (why) => this.#giveUp(running, why),
+      retire: (why) => {
+        log.warn('Browser is retired', { pid: running.process.pid, why });
+        running.isSpent = true;
+      },
+      takeMemoryKill: () => running.memoryKills > 0 && running.memoryKills-- > 0,
+      [Symbol.dispose]: () => {
+        running.leases--;
+        if (running.isRetiring && running.leases === 0) void this.#end(running);
+      },
+    };
+  }
+
+  status(): RenderingStatus['browser'] {
+    if (this.#current !== undefined) return { state: 'up' };
+    return { state: this.#starting === undefined ? 'down' : 'starting', reason: this.#reason };
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#isDisposed = true;
+    clearInterval(this.#health);
+    clearTimeout(this.#retry);
+    await this.#starting?.catch(() => undefined);
+    await Promise.all([...this.#all].map((running) => this.#end(running)));
+  }
+
+  #ensure(): Promise<Running> {
+    const current = this.#current;
+    return current === undefined || current.isSpent ? this.#startNext() : Promise.resolve(current);
+  }
+
+  #ensureInBackground(): void {
+    // A failure is logged and tried again where it happens.
+    this.#ensure().catch(() => undefined);
+  }
+
+  #startNext(): Promise<Running> {
+    this.#starting ??= this.#start()
+      .catch((error) => {
+        this.#onStartFailed(error);
+        throw error;
+      })
+      .finally(() => {
+        this.#starting = undefined;
+      });
+    return this.#starting;
+  }
+
+  async #start(): Promise<Running> {
+    await this.#swept;
+    const { browserPath, hasSandbox, metrics } = this.#options;
+    const startedAt = performance.now();
+    const process = await startBrowserProcess(browserPath, hasSandbox);
+    const running = this.#adopt(process);
+    metrics.browserStarts.inc();
+    metrics.browserUp.set(1);
+    log.info('Browser started', { pid: process.pid, durationMs: Math.round(performance.now() - startedAt) });
+    return running;
+  }
+
+  #adopt(process: BrowserProcess): Running {
+    const running: Running = {
+      process,
+      leases: 0,
+      served: 0,
+      misses: 0,
+      memoryKills: 0,
+      isSpent: false,
+      isRetiring: false,
+      stopWatching: watchMemory(process.browser, this.#options.memoryLimitMb, () => running.memoryKills++),
+    };
+    process.browser.once('disconnected', () => this.#onGone(running));
+    this.#all.add(running);
+    const old = this.#current;
+    this.#current = running;
+    this.#failures = 0;
+    if (old !== undefined) this.#retire(old);
+    return running;
+  }
+
+  #onStartFailed(error: Error): void {
+    this.#failures++;
+    this.#reason = 'the browser could not be started';
+    if (this.#isDisposed) return;
+    const retryInMs = Math.min(1000 * 2 ** (this.#failures - 1), longestRetryMs);
+    log.error('Browser could not be started', { error, retryInMs });
+    clearTimeout(this.#retry);
+    this.#retry = setTimeout(() => this.#ensureInBackground(), retryInMs).unref();
+  }
+
+  #retire(running: Running): void {
+    running.isRetiring = true;
+    if (running.leases === 0) void this.#end(running);
+  }
+
+  async #end(running: Running): Promise<void> {
+    if (!this.#all.delete(running)) return;
+    running.stopWatching();
+    await running.process.end().catch((error) => log.warn('Browser folder could not be removed', { error }));
+  }
+
+  #onGone(running: Running): void {
+    void this.#end(running);
+    if (running === this.#current && !this.#isDisposed)
+      this.#replace(running, 'the browser died and is being replaced');
+  }
+
+  #giveUp(running: Running, why: string): void {
+    if (running === this.#current) this.#replace(running, why);
+    running.process.kill();
+  }
+
+  #replace(running: Running, why: string): void {
+    log.warn('Browser is replaced', { pid: running.process.pid, why });
+    this.#current = undefined;
+    this.#reason = why;
+    this.#options.metrics.browserUp.set(0);
+    this.#ensureInBackground();
+  }
+
+  async #checkHealth(): Promise<void> {
+    const running = this.#current;
+    if (running === undefined || this.#isChecking) return;
+    this.#isChecking = true;
+    running.misses = (await answersInTime(running.process.browser)) ? 0 : running.misses + 1;
+    if (running.misses >= missesToReplace) this.#giveUp(running, 'the browser does not answer');
+    this.#isChecking = false;
+  }
+}
+
+/** Asks the browser process itself: no tab is opened. */
+function answersInTime(browser: Browser): Promise<boolean> {
+  const answer = browser.version().then(
+    () => true,
+    () => false,
+  );
+  return Promise.race([answer, new Promise<boolean>((resolve) => setTimeout(resolve, healthTimeoutMs, false).unref())]);
+}

@@ -1,0 +1,52 @@
+// What goes into a render and what comes out of it.
+
+export const stages = ['queue', 'open', 'load', 'ready', 'assets', 'print', 'close'] as const;
+export type Stage = (typeof stages)[number];
+
+/** Who goes first: a person who waits, a backend that waits, work that nobody waits for. */
+export type Priority = 'interactive' | 'trigger' | 'background';
+
+export interface RenderRequest {
+  /** Absolute address of the page; its origin must be a tenant's. */
+  url: string;
+  /** Put into the page's localStorage and cookie before its own scripts run. */
+  token?: string | undefined;
+  /** Id that the page must show, where it says whom it shows. */
+  subject?: string | undefined;
+  /** Whether a page that does not say whom it shows fails. */
+  isSubjectRequired?: boolean;
+  /** Class that the page must not contradict, where it names one. */
+  className?: string | undefined;
+}
+
+export interface RenderOptions {
+  priority: Priority;
+  /** Ends the render: the page is closed within 100 ms. */
+  signal?: AbortSignal | undefined;
+  onStage?: (stage: Stage) => void;
+}
+
+export interface RenderedPdf {
+  bytes: Buffer;
+  pages: number;
+  /** What `<meta name="pdf-class">` says. */
+  className: string | undefined;
+  /** Problems that did not stop the render: late assets, uncaught errors. */
+  warnings: string[];
+}
+
+/** What a failed render was doing; quoted in the problem that the caller gets. */
+export interface Diagnosis {
+  stage: Stage;
+  elapsedMs: number;
+  pending: string[];
+  consoleErrors: string[];
+  failedRequests: { path: string; status?: number; error?: string }[];
+  finalUrl: string | undefined;
+}
+
+export interface RenderingStatus {
+  browser: { state: 'starting' | 'up' | 'down'; reason?: string };
+  active: number;
+  waiting: number;
+}

@@ -1,0 +1,11 @@
+// A failure that is the browser's, not the page's: worth another try.
+
+export class BrowserFault extends Error {
+  /** `renderer`: another page will do; `browser`: it is gone; `print`: it serves badly, another one is wanted. */
+  readonly kind: 'renderer' | 'browser' | 'print';
+
+  constructor(kind: BrowserFault['kind'], options?: ErrorOptions) {
+    super(`browser fault: ${kind}`, options);
+    this.kind = kind;
+  }
+}

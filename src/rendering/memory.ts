@@ -1,0 +1,63 @@
+// Watches the resident memory of a browser's renderers from outside: no flag of the browser's bounds it.
+
+import { readFile } from 'node:fs/promises';
+import type { Browser } from 'puppeteer-core';
+import { createLog } from '../log.ts';
+
+const log = createLog('memory');
+const intervalMs = 250;
+const kilobytesPerMegabyte = 1024;
+
+async function residentMegabytes(pid: number): Promise<number> {
+  const status = await readFile(`/proc/${pid}/status`, 'utf8').catch(() => '');
+  return Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1] ?? 0) / kilobytesPerMegabyte;
+}
+
+function killRenderer(pid: number): boolean {
+  try {
+    process.kill(pid, 'SIGKILL');
+    return true;
+  } catch {
+    // It ended by itself meanwhile.
+    return false;
+  }
+}
+
+/**
+ * Kills renderers above the limit, and calls `onKill` just before their page crashes. Linux only; elsewhere it does nothing.
+ * @returns a function that stops watching.
+ */
+export function watchMemory(browser: Browser, limitMb: number, onKill: () => void): () => void {
+  if (process.platform !== 'linux') return () => undefined;
+  let isLooking = false;
+  const session = browser.target().createCDPSession();
+  session.catch(() => undefined);
+
+  async function look(): Promise<void> {
+    const { processInfo } = await (await session).send('SystemInfo.getProcessInfo');
+    for (const { id, type } of processInfo) {
+      if (type !== 'renderer') continue;
+      const megabytes = await residentMegabytes(id);
+      if (megabytes <= limitMb) continue;
+      onKill();
+      log.warn('Renderer killed for its memory', {
+        pid: id,
+        megabytes: Math.round(megabytes),
+        limitMb,
+        wasAlive: killRenderer(id),
+      });
+    }
+  }
+
+  const timer = setInterval(() => {
+    if (isLooking) return;
+    isLooking = true;
+    look()
+      // The browser is going away or hangs: its supervisor sees that.
+      .catch(() => undefined)
+      .finally(() => {
+        isLooking = false;
+      });
+  }, intervalMs).unref();
+  return () => clearInterval(timer);
+}

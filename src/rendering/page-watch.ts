@@ -1,0 +1,144 @@
+// Watches one page from outside: what it asks for, what fails, where it goes, and what it must not do.
+
+import type { ConsoleMessage, Frame, HTTPRequest, HTTPResponse, Page } from 'puppeteer-core';
+import { fail, type ServiceError } from '../errors.ts';
+import { redactText } from '../redaction.ts';
+import type { Diagnosis } from './contract.ts';
+
+const mostKept = 10;
+const longestMessage = 300;
+const mostPopups = 5;
+/** A page may pass through another address, for instance to sign in silently, when it comes back within this time. */
+const awayGraceMs = 2000;
+
+interface WatchOptions {
+  /** Address that was asked for. */
+  url: URL;
+  /** Origins whose 401 and 403 count as a rejected token. */
+  origins: ReadonlySet<string>;
+  token: string | undefined;
+  /** Ends the render with this error. */
+  onFatal(error: ServiceError): void;
+}
+
+const withoutSlash = (path: string) => path.replace(/\/$/, '');
+
+/** Same origin and path, whatever query, hash or final slash. */
+export function isSameAddress(url: string, asked: URL): boolean {
+  if (!URL.canParse(url)) return false;
+  const { origin, pathname } = new URL(url);
+  return origin === asked.origin && withoutSlash(pathname) === withoutSlash(asked.pathname);
+}
+
+export class PageWatch {
+  readonly #page: Page;
+  readonly #options: WatchOptions;
+  readonly #consoleErrors: string[] = [];
+  readonly #failedRequests: Diagnosis['failedRequests'] = [];
+  /** Paths that answered 401 or 403 and have not succeeded since. */
+  readonly #rejectedPaths = new Set<string>();
+  readonly pageErrors: string[] = [];
+  #popups = 0;
+  #awayTimer: NodeJS.Timeout | undefined;
+  /** Documents that the main frame has shown since it was last looked at. */
+  documentsLoaded = 0;
+
+  constructor(page: Page, options: WatchOptions) {
+    this.#page = page;
+    this.#options = options;
+    page.on('dialog', (dialog) => void dialog.dismiss().catch(() => undefined));
+    page.on('popup', (popup) => this.#onPopup(popup));
+    page.on('console', (message) => this.#onConsole(message));
+    page.on('pageerror', (error) => this.#keep(this.pageErrors, this.#clean(String(error))));
+    page.on('response', (response) => this.#onResponse(response));
+    page.on('requestfailed', (request) => this.#onRequestFailed(request));
+    page.on('framenavigated', (frame) => this.#onNavigated(frame));
+  }
+
+  get hasRejectedToken(): boolean {
+    return this.#rejectedPaths.size > 0;
+  }
+
+  /** Where the page is, without its token. */
+  get finalUrl(): string {
+    return this.#clean(this.#page.url());
+  }
+
+  get isWhereAsked(): boolean {
+    return isSameAddress(this.#page.url(), this.#options.url);
+  }
+
+  stop(): void {
+    clearTimeout(this.#awayTimer);
+  }
+
+  /** What has been seen so far, for a diagnosis. */
+  findings(): Pick<Diagnosis, 'consoleErrors' | 'failedRequests' | 'finalUrl'> {
+    const consoleErrors = [...this.#consoleErrors, ...this.pageErrors].slice(-mostKept);
+    return { consoleErrors, failedRequests: [...this.#failedRequests], finalUrl: this.finalUrl };
+  }
+
+  #clean(text: string): string {
+    const { token } = this.#options;
+    return redactText(text.slice(0, longestMessage), token === undefined ? [] : [token]);
+  }
+
+  #keep<T>(list: T[], item: T): void {
+    list.push(item);
+    if (list.length > mostKept) list.shift();
+  }
+
+  #onConsole(message: ConsoleMessage): void {
+    if (message.type() === 'error') this.#keep(this.#consoleErrors, this.#clean(message.text()));
+  }
+
+  #onPopup(popup: Page | null): void {
+    void popup?.close().catch(() => undefined);
+    if (++this.#popups > mostPopups)
+      this.#options.onFatal(fail('resource_limit', { detail: 'The page opened too many windows.' }));
+  }
+
+  #onResponse(response: HTTPResponse): void {
+    const request = response.request();
+    const status = response.status();
+    if (request.isNavigationRequest() && request.frame() === this.#page.mainFrame()) this.#onMainResponse(response);
+    else this.#onApiResponse(request, status);
+    if (status >= 400) this.#keep(this.#failedRequests, { path: this.#pathOf(response.url()), status });
+  }
+
+  #onMainResponse(response: HTTPResponse): void {
+    const status = response.status();
+    if (status === 200 || (status >= 300 && status < 400) || !isSameAddress(response.url(), this.#options.url)) return;
+    if (status === 401 || status === 403) this.#options.onFatal(fail('token_rejected'));
+    else this.#options.onFatal(fail('page_failed', { detail: `The report page answered ${status}.` }));
+  }
+
+  #onApiResponse(request: HTTPRequest, status: number): void {
+    if (!['xhr', 'fetch', 'eventsource'].includes(request.resourceType())) return;
+    const { origin, pathname } = new URL(request.url());
+    if (!this.#options.origins.has(origin)) return;
+    if (status === 401 || status === 403) this.#rejectedPaths.add(origin + pathname);
+    else if (status < 400) this.#rejectedPaths.delete(origin + pathname);
+  }
+
+  #onRequestFailed(request: HTTPRequest): void {
+    const error = this.#clean(request.failure()?.errorText ?? 'failed');
+    this.#keep(this.#failedRequests, { path: this.#pathOf(request.url()), error });
+  }
+
+  /** Path without query, where tokens travel; for a foreign origin with its host. */
+  #pathOf(url: string): string {
+    if (!URL.canParse(url)) return 'unknown';
+    const { origin, pathname, protocol } = new URL(url);
+    if (!protocol.startsWith('http')) return protocol;
+    return this.#clean(origin === this.#options.url.origin ? pathname : origin + pathname);
+  }
+
+  #onNavigated(frame: Frame): void {
+    if (frame !== this.#page.mainFrame()) return;
+    this.documentsLoaded++;
+    clearTimeout(this.#awayTimer);
+    if (this.isWhereAsked || frame.url() === 'about:blank') return;
+    this.#awayTimer = setTimeout(() => this.#options.onFatal(fail('page_redirected')), awayGraceMs);
+  }
+}

@@ -1,0 +1,323 @@
+// One document: a fresh context, a session, load, ready, print; and whatever happens, the page is closed.
+
+import { randomUUID } from 'node:crypto';
+import type { BrowserContext, CDPSession, Page } from 'puppeteer-core';
+import { fail, ServiceError } from '../errors.ts';
+import type { BrowserLease } from './browser.ts';
+import type { Diagnosis, RenderedPdf, RenderRequest, Stage } from './contract.ts';
+import { saveDiagnostics } from './diagnostics.ts';
+import { BrowserFault } from './fault.ts';
+import { countPages, isWholePdf } from './inspection.ts';
+import {
+  type PageMessage,
+  type PageSnapshot,
+  pendingExpression,
+  sessionSource,
+  snapshotExpression,
+} from './page-scripts.ts';
+import { PageWatch } from './page-watch.ts';
+import { printToPdf } from './print.ts';
+
+export interface PageSettings {
+  timeoutMs: number;
+  assetGraceMs: number;
+  failOnPageErrors: boolean;
+  maxPages: number;
+  maxBytes: number;
+  tokenStorageKey: string;
+  tokenCookieName: string;
+  diagnosticsDir: string | undefined;
+}
+
+export interface PageEnvironment {
+  lease: BrowserLease;
+  proxyUrl: string;
+  /** Origins whose 401 and 403 count as a rejected token. */
+  origins: ReadonlySet<string>;
+  settings: PageSettings;
+  signal: AbortSignal;
+  /** Told when a stage begins. */
+  onStage(stage: Stage): void;
+}
+
+const openTimeoutMs = 15_000;
+const closeTimeoutMs = 2000;
+const pendingTimeoutMs = 300;
+const a4HeightPx = 1123;
+
+/** Opens, prints and closes one page. */
+export async function printPage(request: RenderRequest, environment: PageEnvironment): Promise<RenderedPdf> {
+  await using render = new PageRender(request, environment);
+  return await render.run();
+}
+
+class PageRender implements AsyncDisposable {
+  readonly #request: RenderRequest;
+  readonly #env: PageEnvironment;
+  readonly #startedAt = performance.now();
+  readonly #nonce = randomUUID();
+  /** Aborted, with the error to report, by whatever ends the render early. */
+  readonly #end = new AbortController();
+  readonly #ready = Promise.withResolvers<void>();
+  readonly #loaded = Promise.withResolvers<void>();
+  readonly #deadline: NodeJS.Timeout;
+  #stage: Stage = 'open';
+  #context: BrowserContext | undefined;
+  #watch: PageWatch | undefined;
+  #page: Page | undefined;
+  #session: CDPSession | undefined;
+
+  constructor(request: RenderRequest, environment: PageEnvironment) {
+    this.#request = request;
+    this.#env = environment;
+    this.#deadline = setTimeout(() => this.#onDeadline(), environment.settings.timeoutMs);
+    environment.signal.addEventListener('abort', this.#onAbort, { once: true });
+    if (environment.signal.aborted) this.#onAbort();
+  }
+
+  async run(): Promise<RenderedPdf> {
+    try {
+      await this.#during('open', () => this.#open());
+      const frameId = await this.#during('load', () => this.#load());
+      await this.#during('ready', () => this.#ready.promise);
+      this.#checkToken();
+      const documentsAtReady = this.#watched.documentsLoaded;
+      const snapshot = await this.#during('assets', () => this.#takeSnapshot(frameId));
+      this.#checkSnapshot(snapshot);
+      const bytes = await this.#during('print', () => printToPdf(this.#cdp, this.#env.settings.maxBytes));
+      if (!this.#watched.isWhereAsked || this.#watched.documentsLoaded !== documentsAtReady)
+        throw fail('page_redirected');
+      return this.#inspect(bytes, snapshot);
+    } catch (error) {
+      throw await this.#explain(error);
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#env.onStage('close');
+    clearTimeout(this.#deadline);
+    this.#watch?.stop();
+    this.#env.signal.removeEventListener('abort', this.#onAbort);
+    this.#end.abort(new Error('render is over'));
+    if (!(await this.#close())) this.#env.lease.giveUp('a page could not be closed');
+  }
+
+  readonly #onAbort = () => {
+    this.#end.abort(this.#env.signal.reason);
+    // At once, not when the stage notices: the page may be busy.
+    void this.#close();
+  };
+
+  #onDeadline(): void {
+    this.#end.abort(fail(this.#stage === 'ready' ? 'page_not_ready' : 'render_timeout'));
+  }
+
+  /** Runs one stage; ends it, whatever the page does, when the render ends early. */
+  async #during<T>(stage: Stage, work: () => Promise<T>): Promise<T> {
+    const { signal } = this.#end;
+    signal.throwIfAborted();
+    this.#stage = stage;
+    this.#env.onStage(stage);
+    const ended = Promise.withResolvers<never>();
+    const onEnd = () => ended.reject(signal.reason);
+    signal.addEventListener('abort', onEnd, { once: true });
+    try {
+      return await Promise.race([work(), ended.promise]);
+    } finally {
+      signal.removeEventListener('abort', onEnd);
+    }
+  }
+
+  get #watched(): PageWatch {
+    if (this.#watch === undefined) throw new Error('the page is not open');
+    return this.#watch;
+  }
+
+  get #cdp(): CDPSession {
+    if (this.#session === undefined) throw new Error('the page is not open');
+    return this.#session;
+  }
+
+  async #open(): Promise<void> {
+    const { lease, proxyUrl } = this.#env;
+    const tooLong = setTimeout(() => {
+      lease.giveUp('a page could not be opened');
+      this.#end.abort(new BrowserFault('browser'));
+    }, openTimeoutMs);
+    try {
+      this.#context = await lease.browser.createBrowserContext({
+        proxyServer: proxyUrl,
+        proxyBypassList: ['<-loopback>'],
+        downloadBehavior: { policy: 'deny' },
+      });
+      this.#page = await this.#context.newPage();
+      this.#session = await this.#page.createCDPSession();
+      this.#observe(this.#page);
+      await this.#installSession(this.#session);
+    } finally {
+      clearTimeout(tooLong);
+    }
+  }
+
+  #observe(page: Page): void {
+    const end = (error: Error) => this.#end.abort(error);
+    this.#watch = new PageWatch(page, {
+      url: new URL(this.#request.url),
+      origins: this.#env.origins,
+      token: this.#request.token,
+      onFatal: end,
+    });
+    page.once('domcontentloaded', () => this.#loaded.resolve());
+    page.once('error', (cause) => {
+      const isMemory = this.#env.lease.takeMemoryKill();
+      end(
+        isMemory
+          ? fail('resource_limit', { detail: 'The page used more memory than it may.' })
+          : new BrowserFault('renderer', { cause }),
+      );
+    });
+    page.once('close', () => {
+      const { connected } = this.#env.lease.browser;
+      end(connected ? fail('page_failed', { detail: 'The page closed itself.' }) : new BrowserFault('browser'));
+    });
+  }
+
+  async #installSession(session: CDPSession): Promise<void> {
+    const { settings } = this.#env;
+    const binding = `platen${this.#nonce.replaceAll('-', '')}`;
+    session.on('Runtime.bindingCalled', ({ name, payload }) => {
+      if (name === binding) this.#onMessage(payload);
+    });
+    const source = sessionSource({
+      origin: new URL(this.#request.url).origin,
+      token: this.#request.token,
+      storageKey: settings.tokenStorageKey,
+      cookieName: settings.tokenCookieName,
+      binding,
+      nonce: this.#nonce,
+    });
+    // Without these two on this very session the browser takes script and binding, and never runs them.
+    await Promise.all([session.send('Page.enable'), session.send('Runtime.enable')]);
+    await Promise.all([
+      session.send('Runtime.addBinding', { name: binding }),
+      session.send('Page.addScriptToEvaluateOnNewDocument', { source }),
+    ]);
+  }
+
+  #onMessage(payload: string): void {
+    const message = JSON.parse(payload) as PageMessage;
+    if (message.nonce !== this.#nonce) return;
+    if (message.kind === 'ready') {
+      this.#ready.resolve();
+      return;
+    }
+    if (this.#watched.hasRejectedToken) this.#end.abort(fail('token_rejected'));
+    const said = [message.code, message.message].filter(Boolean).join(': ').slice(0, 300);
+    this.#end.abort(fail('page_failed', { detail: `The page said that it failed: ${said}` }));
+  }
+
+  async #load(): Promise<string> {
+    const { frameId, errorText } = await this.#cdp.send('Page.navigate', { url: this.#request.url });
+    if (errorText !== undefined)
+      throw fail('page_failed', { detail: `The report page could not be loaded: ${errorText}` });
+    await Promise.race([this.#loaded.promise, this.#ready.promise]);
+    return frameId;
+  }
+
+  #checkToken(): void {
+    if (this.#watched.hasRejectedToken) throw fail('token_rejected');
+  }
+
+  async #takeSnapshot(frameId: string): Promise<PageSnapshot> {
+    const { executionContextId } = await this.#cdp.send('Page.createIsolatedWorld', { frameId, worldName: 'platen' });
+    const { result, exceptionDetails } = await this.#cdp.send('Runtime.evaluate', {
+      contextId: executionContextId,
+      expression: snapshotExpression(this.#env.settings.assetGraceMs),
+      awaitPromise: true,
+      returnByValue: true,
+    });
+    if (exceptionDetails !== undefined) throw fail('page_failed', { detail: 'The page could not be looked at.' });
+    return result.value as PageSnapshot;
+  }
+
+  #checkSnapshot({ subject, className, hasContent, heightPx }: PageSnapshot): void {
+    const request = this.#request;
+    if (!this.#watched.isWhereAsked) throw fail('page_redirected');
+    if (!hasContent) throw fail('page_failed', { detail: 'The page shows neither text nor labelled graphics.' });
+    const isOther = subject !== undefined && request.subject !== undefined && subject !== request.subject;
+    const isMissing = subject === undefined && request.isSubjectRequired === true;
+    const isOtherClass = className !== undefined && request.className !== undefined && className !== request.className;
+    if (isOther || isMissing || isOtherClass) throw fail('wrong_subject');
+    // A sheet holds about half of what the wide view shows: beyond twice the limit there is no doubt.
+    if (heightPx > this.#env.settings.maxPages * a4HeightPx * 2) throw fail('document_too_large');
+  }
+
+  #inspect(bytes: Buffer, snapshot: PageSnapshot): RenderedPdf {
+    const { maxPages, failOnPageErrors } = this.#env.settings;
+    const pages = isWholePdf(bytes) ? countPages(bytes) : undefined;
+    if (pages === undefined || pages === 0)
+      throw fail('page_failed', { detail: 'The browser did not give a whole PDF.' });
+    if (pages > maxPages) throw fail('document_too_large');
+    const { pageErrors } = this.#watched;
+    if (failOnPageErrors && pageErrors.length > 0)
+      throw fail('page_failed', { detail: 'The page had an uncaught error.' });
+    const warnings = [
+      ...snapshot.lateAssets.map((asset) => `printed without ${asset}`),
+      ...pageErrors.map((error) => `uncaught error: ${error}`),
+    ];
+    return { bytes, pages, className: snapshot.className, warnings };
+  }
+
+  /** The error to report: what ended the render, with a diagnosis where it is the page's failure. */
+  async #explain(error: unknown): Promise<unknown> {
+    if (this.#env.signal.aborted) return this.#env.signal.reason;
+    const reason = this.#end.signal.aborted ? this.#end.signal.reason : this.#classify(error as Error);
+    if (!(reason instanceof ServiceError)) return reason;
+    // Where the platform refuses the token, whatever the page did next is a consequence.
+    const isRefused = reason.code === 'page_not_ready' && this.#watch?.hasRejectedToken === true;
+    const code = isRefused ? 'token_rejected' : reason.code;
+    const diagnosis = await this.#diagnose();
+    if (this.#page !== undefined)
+      await saveDiagnostics(this.#page, this.#env.settings.diagnosticsDir, this.#request.token);
+    return fail(code, { ...reason.details, diagnosis }, { cause: reason.cause });
+  }
+
+  #classify(error: Error): Error {
+    if (error instanceof ServiceError || error instanceof BrowserFault) return error;
+    if (!this.#env.lease.browser.connected) return new BrowserFault('browser', { cause: error });
+    if (/context was destroyed|navigated|Cannot find context|No frame/i.test(error.message))
+      return fail('page_redirected');
+    return new BrowserFault('renderer', { cause: error });
+  }
+
+  async #diagnose(): Promise<Diagnosis> {
+    const elapsedMs = Math.round(performance.now() - this.#startedAt);
+    const pending = await this.#askPending();
+    const findings = this.#watch?.findings() ?? { consoleErrors: [], failedRequests: [], finalUrl: undefined };
+    return { stage: this.#stage, elapsedMs, pending, ...findings };
+  }
+
+  async #askPending(): Promise<string[]> {
+    if (this.#session === undefined) return [];
+    const ask = this.#session
+      .send('Runtime.evaluate', { expression: pendingExpression, returnByValue: true })
+      .then(({ result }) => JSON.parse(String(result.value)) as string[])
+      .catch(() => []);
+    const giveUp = new Promise<string[]>((resolve) => setTimeout(resolve, pendingTimeoutMs, []));
+    return Promise.race([ask, giveUp]);
+  }
+
+  /** Closes the target from outside, which works on a hung page too. False when the browser doesn't do it in time. */
+  #close(): Promise<boolean> {
+    const context = this.#context;
+    if (context === undefined || !this.#env.lease.browser.connected) return Promise.resolve(true);
+    const closed = context.close().then(
+      () => true,
+      () => true,
+    );
+    return Promise.race([
+      closed,
+      new Promise<boolean>((resolve) => setTimeout(resolve, closeTimeoutMs, false).unref()),
+    ]);
+  }
+}

@@ -1,0 +1,47 @@
+// Prints a loaded page: A4, background on, 20px margins, tagged, with an outline; a page's own @page wins.
+
+import type { CDPSession } from 'puppeteer-core';
+import { fail } from '../errors.ts';
+import { BrowserFault } from './fault.ts';
+
+const inch = 96;
+const margin = 20 / inch;
+const chunkBytes = 1 << 20;
+
+const printOptions = {
+  paperWidth: 8.27,
+  paperHeight: 11.69,
+  marginTop: margin,
+  marginBottom: margin,
+  marginLeft: margin,
+  marginRight: margin,
+  printBackground: true,
+  preferCSSPageSize: true,
+  generateTaggedPDF: true,
+  generateDocumentOutline: true,
+  // As a stream: a giant document would not fit into one message, and can be left before its end.
+  transferMode: 'ReturnAsStream',
+} as const;
+
+/** @throws document_too_large beyond `maxBytes`; BrowserFault when the browser can't print. */
+export async function printToPdf(session: CDPSession, maxBytes: number): Promise<Buffer> {
+  const { stream } = await session.send('Page.printToPDF', printOptions).catch((cause: Error) => {
+    throw /Printing failed/.test(cause.message) ? new BrowserFault('print', { cause }) : cause;
+  });
+  if (stream === undefined) throw new BrowserFault('print');
+  return readStream(session, stream, maxBytes);
+}
+
+async function readStream(session: CDPSession, handle: string, maxBytes: number): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  for (let isOver = false; !isOver; ) {
+    const { data, base64Encoded, eof } = await session.send('IO.read', { handle, size: chunkBytes });
+    const chunk = Buffer.from(data, base64Encoded === true ? 'base64' : 'latin1');
+    bytes += chunk.length;
+    if (bytes > maxBytes) throw fail('document_too_large');
+    chunks.push(chunk);
+    isOver = eof;
+  }
+  return Buffer.concat(chunks);
+}

@@ -1,0 +1,215 @@
+// Page to PDF: a queue with priorities before one supervised browser. Knows nothing of reports or storage.
+
+import PQueue from 'p-queue';
+import { fail, ServiceError } from '../errors.ts';
+import { createLog } from '../log.ts';
+import type { Metrics } from '../metrics.ts';
+import { BrowserSupervisor } from './browser.ts';
+import type { Priority, RenderedPdf, RenderingStatus, RenderOptions, RenderRequest, Stage } from './contract.ts';
+import { type EgressProxy, startEgressProxy } from './egress.ts';
+import { BrowserFault } from './fault.ts';
+import { type PageSettings, printPage } from './page.ts';
+
+const log = createLog('rendering');
+
+export interface RenderingConfig extends PageSettings {
+  browserPath: string | undefined;
+  hasSandbox: boolean;
+  recycleAfter: number;
+  memoryLimitMb: number;
+  concurrency: number;
+  /** Interactive renders that may wait. */
+  queueLimit: number;
+  /** Origins that every page may reach beside its own. */
+  allowedOrigins: readonly string[];
+}
+
+export interface Rendering extends AsyncDisposable {
+  /**
+   * Prints one page.
+   * @throws {ServiceError} with a code of the catalogue and, for the page's own failures, a diagnosis;
+   *   the signal's reason when it was aborted.
+   */
+  render(request: RenderRequest, options: RenderOptions): Promise<RenderedPdf>;
+  status(): RenderingStatus;
+}
+
+interface Dependencies {
+  config: RenderingConfig;
+  /** Origins that may be opened. */
+  origins: readonly string[];
+  metrics: Metrics;
+}
+
+const ranks: Record<Priority, number> = { interactive: 2, trigger: 1, background: 0 };
+const attempts = 2;
+
+/** Measures how long each stage takes, and tells the caller which one has begun. */
+class StageClock {
+  readonly #metrics: Metrics;
+  readonly #onStage: RenderOptions['onStage'];
+  #stage: Stage = 'queue';
+  #since = performance.now();
+
+  constructor(metrics: Metrics, onStage: RenderOptions['onStage']) {
+    this.#metrics = metrics;
+    this.#onStage = onStage;
+  }
+
+  begin(stage: Stage): void {
+    this.end();
+    this.#stage = stage;
+    this.#onStage?.(stage);
+  }
+
+  end(): void {
+    const now = performance.now();
+    this.#metrics.renderStage.observe({ stage: this.#stage }, (now - this.#since) / 1000);
+    this.#since = now;
+  }
+}
+
+class BrowserRendering implements Rendering {
+  readonly #config: RenderingConfig;
+  readonly #metrics: Metrics;
+  readonly #browser: BrowserSupervisor;
+  /** One way out per tenant, so that tenants don't reach each other. */
+  readonly #proxies: ReadonlyMap<string, EgressProxy>;
+  readonly #queue: PQueue;
+  readonly #stopping = new AbortController();
+
+  constructor({ config, metrics }: Dependencies, proxies: ReadonlyMap<string, EgressProxy>) {
+    this.#config = config;
+    this.#metrics = metrics;
+    this.#proxies = proxies;
+    this.#queue = new PQueue({ concurrency: config.concurrency });
+    this.#browser = new BrowserSupervisor({ ...config, metrics });
+  }
+
+  async render(request: RenderRequest, options: RenderOptions): Promise<RenderedPdf> {
+    this.#checkQueue(options.priority);
+    const signals = options.signal === undefined ? [] : [options.signal];
+    const signal = AbortSignal.any([this.#stopping.signal, ...signals]);
+    const clock = new StageClock(this.#metrics, options.onStage);
+    try {
+      const pdf = await this.#enqueue(options.priority, signal, () => this.#attempt(request, signal, clock));
+      this.#metrics.renders.inc({ outcome: 'ok' });
+      return pdf;
+    } catch (error) {
+      const outcome = error instanceof ServiceError ? error.code : signal.aborted ? 'cancelled' : 'internal_error';
+      this.#metrics.renders.inc({ outcome });
+      throw error;
+    } finally {
+      clock.end();
+      this.#reportQueue();
+    }
+  }
+
+  status(): RenderingStatus {
+    return { browser: this.#browser.status(), active: this.#queue.pending, waiting: this.#queue.size };
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#stopping.abort(fail('shutting_down'));
+    await this.#queue.onIdle();
+    await this.#browser[Symbol.asyncDispose]();
+    await Promise.all([...this.#proxies.values()].map((proxy) => proxy[Symbol.asyncDispose]()));
+  }
+
+  #checkQueue(priority: Priority): void {
+    const isBusy = this.#queue.pending >= this.#config.concurrency;
+    const waiting = this.#queue.sizeBy({ priority: ranks.interactive });
+    if (priority === 'interactive' && isBusy && waiting >= this.#config.queueLimit) throw fail('queue_full');
+  }
+
+  /** Waits for a place. An abort ends the waiting; work that has begun keeps its place until it has really ended. */
+  async #enqueue<T>(priority: Priority, signal: AbortSignal, work: () => Promise<T>): Promise<T> {
+    signal.throwIfAborted();
+    const waiting = new AbortController();
+    const onAbort = () => waiting.abort(signal.reason);
+    signal.addEventListener('abort', onAbort, { once: true });
+    try {
+      const run = this.#queue.add(
+        () => {
+          signal.removeEventListener('abort', onAbort);
+          this.#reportQueue();
+          return work();
+        },
+        { priority: ranks[priority], signal: waiting.signal },
+      );
+      this.#reportQueue();
+      return await run;
+    } finally {
+      signal.removeEventListener('abort', onAbort);
+    }
+  }
+
+  #reportQueue(): void {
+    this.#metrics.rendersActive.set(this.#queue.pending);
+    for (const [priority, rank] of Object.entries(ranks)) {
+      this.#metrics.rendersWaiting.set({ priority }, this.#queue.sizeBy({ priority: rank }));
+    }
+  }
+
+  async #attempt(request: RenderRequest, signal: AbortSignal, clock: StageClock): Promise<RenderedPdf> {
+    const deadline = performance.now() + this.#config.timeoutMs;
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await this.#printOnce(request, signal, { clock, timeoutMs: deadline - performance.now() });
+      } catch (error) {
+        if (!(error instanceof BrowserFault)) throw error;
+        signal.throwIfAborted();
+        log.warn('Render hit a browser fault', { kind: error.kind, attempt, error });
+        if (attempt === attempts || performance.now() > deadline) throw giveUp(error);
+        this.#metrics.renderRetries.inc();
+      }
+    }
+  }
+
+  async #printOnce(
+    request: RenderRequest,
+    signal: AbortSignal,
+    { clock, timeoutMs }: { clock: StageClock; timeoutMs: number },
+  ): Promise<RenderedPdf> {
+    const { origin } = new URL(request.url);
+    const proxy = this.#proxies.get(origin);
+    if (proxy === undefined) throw new Error('the origin of the page is not allowed');
+    clock.begin('open');
+    using lease = await this.#browser.lease();
+    try {
+      return await printPage(request, {
+        lease,
+        proxyUrl: proxy.url,
+        origins: new Set([origin, ...this.#config.allowedOrigins]),
+        settings: { ...this.#config, timeoutMs },
+        signal,
+        onStage: (stage) => clock.begin(stage),
+      });
+    } catch (error) {
+      if (error instanceof BrowserFault && error.kind === 'print') lease.retire('printing failed');
+      throw error;
+    }
+  }
+}
+
+function giveUp(fault: BrowserFault): ServiceError {
+  if (fault.kind === 'browser') return fail('browser_unavailable', {}, { cause: fault });
+  const detail = fault.kind === 'print' ? 'The browser could not print the page.' : "The page's process died twice.";
+  return fail('page_failed', { detail }, { cause: fault });
+}
+
+/** Starts the proxies; the browser starts meanwhile and is waited for by the first render. */
+export async function startRendering(dependencies: Dependencies): Promise<Rendering> {
+  const { config, origins, metrics } = dependencies;
+  const onRefused = (target: string) => {
+    metrics.egressRefused.inc();
+    log.warn('A page tried to reach an origin that is not allowed', { target });
+  };
+  const proxies = await Promise.all(
+    origins.map(async (origin) => {
+      const proxy = await startEgressProxy({ origins: [origin, ...config.allowedOrigins], onRefused });
+      return [origin, proxy] as const;
+    }),
+  );
+  return new BrowserRendering(dependencies, new Map(proxies));
+}

@@ -1,0 +1,99 @@
+// Sends a PDF or a ZIP: names, validators, ranges. The only place where report and response meet.
+
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import contentDisposition from 'content-disposition';
+import type { Request, Response } from 'express';
+import { fileName, type Report, type Test } from './report.ts';
+import type { ObtainedReport } from './reports.ts';
+
+const cacheStatus: Record<ObtainedReport['source'], string> = {
+  hit: 'platen; hit',
+  stored: 'platen; fwd=miss; stored',
+  passed: 'platen; fwd=miss',
+};
+
+/** A single range, where one is asked for and the caller's `If-Range` still holds; several are answered by the whole. */
+function rangeOf(
+  req: Request,
+  { bytes, sha256 }: ObtainedReport,
+): { start: number; end: number } | 'unsatisfiable' | undefined {
+  const condition = req.get('If-Range');
+  if (condition !== undefined && condition !== `"${sha256}"`) return undefined;
+  const ranges = req.range(bytes, { combine: true });
+  if (ranges === -1) return 'unsatisfiable';
+  if (ranges === undefined || ranges === -2 || ranges.type !== 'bytes' || ranges.length !== 1) return undefined;
+  return ranges[0];
+}
+
+/** Bytes from `start` to `end`, both included. A stream is read to its end all the same: only then is its digest known. */
+async function* slice(content: AsyncIterable<Buffer>, { start, end }: { start: number; end: number }) {
+  let at = 0;
+  for await (const chunk of content) {
+    yield chunk.subarray(Math.max(0, start - at), Math.max(0, end + 1 - at));
+    at += chunk.length;
+  }
+}
+
+function setHeaders(
+  res: Response,
+  obtained: ObtainedReport,
+  fields: { report: Report; disposition: 'attachment' | 'inline' },
+): void {
+  res.set({
+    'Content-Type': 'application/pdf',
+    'Content-Disposition': contentDisposition(fileName(fields.report), { type: fields.disposition }),
+    ETag: `"${obtained.sha256}"`,
+    'Last-Modified': obtained.generatedAt.toUTCString(),
+    'Cache-Control': 'private, no-cache',
+    'Accept-Ranges': 'bytes',
+    'Cache-Status': cacheStatus[obtained.source],
+    Vary: 'Authorization, Origin',
+  });
+}
+
+function discard(content: ObtainedReport['content']): void {
+  if (content instanceof Readable) content.destroy();
+}
+
+/** Answers with the report: whole, a range, or 304 where the caller has it already. */
+export async function sendReport(
+  { req, res }: { req: Request; res: Response },
+  obtained: ObtainedReport,
+  fields: { report: Report; disposition: 'attachment' | 'inline' },
+): Promise<void> {
+  const { content, bytes } = obtained;
+  setHeaders(res, obtained, fields);
+  const range = req.fresh ? undefined : rangeOf(req, obtained);
+  if (req.fresh || range === 'unsatisfiable') {
+    discard(content);
+    if (range === 'unsatisfiable') res.set('Content-Range', `bytes */${bytes}`);
+    res.status(req.fresh ? 304 : 416).end();
+    return;
+  }
+  const { start, end } = range ?? { start: 0, end: bytes - 1 };
+  if (range !== undefined) res.status(206).set('Content-Range', `bytes ${start}-${end}/${bytes}`);
+  res.set('Content-Length', String(end - start + 1));
+  if (req.method === 'HEAD' || Buffer.isBuffer(content)) {
+    discard(content);
+    res.end(Buffer.isBuffer(content) ? content.subarray(start, end + 1) : undefined);
+    return;
+  }
+  await pipeline(slice(content as AsyncIterable<Buffer>, { start, end }), res).catch(ignoreGoneClient);
+}
+
+/** Streams the ZIP of a bulk request. */
+export async function sendZip(res: Response, zip: Readable, test: Test): Promise<void> {
+  const timestamp = new Date().toISOString().replace(/\D/g, '').slice(0, 14);
+  res.set({
+    'Content-Type': 'application/zip',
+    'Content-Disposition': contentDisposition(`inzighted_reports_${test.segment}_${timestamp}.zip`),
+    'Cache-Control': 'private, no-store',
+  });
+  await pipeline(zip, res).catch(ignoreGoneClient);
+}
+
+/** A client that goes away in the middle is its own affair; anything else is thrown. */
+function ignoreGoneClient(error: NodeJS.ErrnoException): void {
+  if (error.code !== 'ERR_STREAM_PREMATURE_CLOSE') throw error;
+}

@@ -1,0 +1,121 @@
+// Many reports as one ZIP, made while it is sent: nothing is rendered ahead of a slow reader by more than a few reports.
+
+import { Readable } from 'node:stream';
+import { makeZip } from 'client-zip';
+import { type ErrorCode, fail, ServiceError } from '../errors.ts';
+import type { Caller } from '../identity/contract.ts';
+import { createLog } from '../log.ts';
+import type { BulkOutcome } from './contract.ts';
+import type { Report } from './report.ts';
+import type { ObtainedReport, Reports } from './reports.ts';
+
+const log = createLog('archive');
+
+export interface ArchiveRequest {
+  caller: Caller;
+  originHeader: string | undefined;
+  reports: readonly (Report & { type: 'student' })[];
+  /** As the request gave them, for the manifest. */
+  testId: string;
+  classId: string | undefined;
+}
+
+interface ArchiveOptions {
+  signal: AbortSignal;
+  /** Reports obtained at once. */
+  concurrency: number;
+}
+
+type Item = BulkOutcome & { content?: ObtainedReport['content'] };
+
+function codeOf(error: unknown): ErrorCode {
+  return error instanceof ServiceError ? error.code : 'internal_error';
+}
+
+class Archive {
+  readonly #reports: Reports;
+  readonly #request: ArchiveRequest;
+  readonly #options: ArchiveOptions;
+  readonly outcomes: BulkOutcome[] = [];
+
+  constructor(reports: Reports, request: ArchiveRequest, options: ArchiveOptions) {
+    this.#reports = reports;
+    this.#request = request;
+    this.#options = options;
+  }
+
+  /** Items in the order asked, a few of them under way ahead of the one that is given. */
+  async *items(): AsyncGenerator<Item> {
+    const { reports } = this.#request;
+    const underWay: Promise<Item>[] = [];
+    for (let next = 0; next < reports.length || underWay.length > 0; ) {
+      while (underWay.length < this.#options.concurrency && next < reports.length) {
+        underWay.push(this.#obtain(reports[next++] as Report & { type: 'student' }));
+      }
+      const item = (await underWay.shift()) as Item;
+      this.#options.signal.throwIfAborted();
+      const { content, ...outcome } = item;
+      this.outcomes.push(outcome);
+      yield item;
+    }
+  }
+
+  async #obtain(report: Report & { type: 'student' }): Promise<Item> {
+    const { caller, originHeader } = this.#request;
+    const { studentId } = report;
+    const request = { caller, report, originHeader, educatorId: undefined, dataVersion: undefined };
+    try {
+      const { content, source } = await this.#reports.obtain(request, {
+        signal: this.#options.signal,
+        priority: 'background',
+        mayRender: true,
+        isCounted: false,
+      });
+      const outcome = source === 'hit' ? 'stored' : 'rendered';
+      return { studentId, outcome, file: `${studentId}.pdf`, content };
+    } catch (error) {
+      if (!(error instanceof ServiceError) && !this.#options.signal.aborted)
+        log.error('A report of a bulk request failed', { error, studentId });
+      return { studentId, outcome: 'failed', code: codeOf(error) };
+    }
+  }
+}
+
+/** The problem for a request of which nothing succeeded: the code that all share, else bulk_failed. */
+function nothingSucceeded(outcomes: BulkOutcome[]): ServiceError {
+  const codes = new Set(outcomes.map(({ code }) => code as ErrorCode));
+  const [shared] = codes;
+  const errors = outcomes.map(({ studentId, code }) => ({ field: studentId, message: code ?? 'failed' }));
+  return fail(codes.size === 1 && shared !== undefined ? shared : 'bulk_failed', { errors });
+}
+
+/**
+ * Waits for the first report that succeeds, then gives the ZIP as a stream that makes the others as it is read.
+ * @throws when none succeeds.
+ */
+export async function openArchive(
+  reports: Reports,
+  request: ArchiveRequest,
+  options: ArchiveOptions,
+): Promise<Readable> {
+  const archive = new Archive(reports, request, options);
+  const items = archive.items();
+  let first = await items.next();
+  while (first.done !== true && first.value.content === undefined) first = await items.next();
+  if (first.done === true) throw nothingSucceeded(archive.outcomes);
+  const firstItem = first.value;
+
+  async function* files() {
+    yield fileOf(firstItem);
+    for await (const item of items) if (item.content !== undefined) yield fileOf(item);
+    const { testId, classId } = request;
+    const manifest = JSON.stringify({ testId, classId, students: archive.outcomes }, null, 2);
+    yield { name: 'manifest.json', input: manifest, lastModified: new Date() };
+  }
+  return Readable.fromWeb(makeZip(files()) as Parameters<typeof Readable.fromWeb>[0]);
+}
+
+function fileOf({ file = '', content }: Item) {
+  const input = content instanceof Readable ? (Readable.toWeb(content) as ReadableStream) : (content ?? '');
+  return { name: file, input, lastModified: new Date() };
+}

@@ -1,0 +1,118 @@
+// The wire form of the report endpoints: what a request may hold, field by field.
+
+import { z } from 'zod';
+import { isId, parseTest } from './report.ts';
+
+const idRule = 'must begin with a letter or digit and hold at most 100 letters, digits and . _ @ + - without ".."';
+const testRule = 'must be a test such as 5, "Test 5", Test_5, overall or another id';
+
+const id = z
+  .string({ error: idRule })
+  .refine(isId, { error: idRule })
+  .meta({ pattern: '^[A-Za-z0-9][A-Za-z0-9._@+-]{0,99}$' });
+const testId = z
+  .string({ error: testRule })
+  .refine((text) => parseTest(text) !== undefined, { error: testRule })
+  .meta({ maxLength: 100, examples: ['Test_1', '5', 'overall'] });
+const studentId = id
+  .refine((text) => text !== 'overall', { error: 'overall is reserved for the report of the class' })
+  .meta({ examples: ['STU001'] });
+const origin = z.string().max(300).meta({ description: 'Origin of the frontend: exactly one of FRONTEND_ORIGINS.' });
+const dataVersion = z
+  .string()
+  .regex(/^[\x21-\x7e]{1,100}$/, { error: 'must be 1 to 100 visible ASCII characters' })
+  .meta({ description: 'Version of the figures. A stored document of another version is a miss.' });
+const disposition = z.enum(['attachment', 'inline'], { error: 'must be attachment or inline' });
+
+/** A field that may be left out or null. */
+const optional = <T extends z.ZodType>(schema: T) => schema.nullish().transform((value) => value ?? undefined);
+
+export const triggerBody = z
+  .strictObject({
+    testId,
+    classId: id,
+    reportType: z.enum(['student', 'teacher', 'overall'], { error: 'must be student, teacher or overall' }),
+    studentId: optional(studentId),
+    teacherId: optional(id),
+    origin: optional(origin),
+    reportToken: optional(z.string().max(8192)),
+    dataVersion: optional(dataVersion),
+  })
+  .superRefine((body, context) => {
+    const needed = { student: 'studentId', teacher: 'teacherId', overall: undefined }[body.reportType];
+    if (needed === 'studentId' && body.studentId === undefined) {
+      context.addIssue({ code: 'custom', path: ['studentId'], message: 'is needed for a student report' });
+    }
+    if (needed === 'teacherId' && body.teacherId === undefined) {
+      context.addIssue({ code: 'custom', path: ['teacherId'], message: 'is needed for a teacher report' });
+    }
+  })
+  .meta({ id: 'Trigger' });
+export type TriggerBody = z.output<typeof triggerBody>;
+
+export const triggerAnswer = z
+  .looseObject({
+    success: z.literal(true),
+    message: z.literal('PDF generation completed'),
+    reportType: z.string(),
+    testId: z.string(),
+    classId: z.string(),
+    s3Key: z.string(),
+    pages: z.int(),
+    bytes: z.int(),
+    sha256: z.string(),
+    durationMs: z.int(),
+    warnings: z.array(z.string()),
+  })
+  .meta({ id: 'Triggered' });
+
+const commonQuery = {
+  testId,
+  classId: id.optional(),
+  dataVersion: dataVersion.optional(),
+  disposition: disposition.optional(),
+};
+
+export const reportQuery = z.object({
+  ...commonQuery,
+  studentId: id.meta({ description: 'A student, or overall for the report of the class.', examples: ['STU001'] }),
+  educatorId: id.optional(),
+});
+export const ownReportQuery = z.object(commonQuery);
+/** Other spellings that existing callers use. */
+export const queryAliases = { classId: ['class_id', 'class', 'classid', 'classID'] };
+
+export const mostBulkStudents = 500;
+
+export const bulkBody = z
+  .strictObject({
+    studentIds: z
+      .array(studentId, { error: 'must be a list of student ids' })
+      .min(1, { error: 'must name at least one student' })
+      .max(mostBulkStudents, { error: `must name at most ${mostBulkStudents} students` }),
+    testId,
+    classId: optional(id),
+  })
+  .meta({ id: 'Bulk' });
+export type BulkBody = z.output<typeof bulkBody>;
+
+export const invalidateBody = z
+  .strictObject({
+    classId: id,
+    testId: optional(testId),
+    studentId: optional(studentId),
+    teacherId: optional(id),
+    origin: optional(origin),
+  })
+  .meta({ id: 'Invalidate' });
+export type InvalidateBody = z.output<typeof invalidateBody>;
+
+export const invalidateAnswer = z.object({ removed: z.int() }).meta({ id: 'Invalidated' });
+
+/** How one student fared in a bulk request. */
+export interface BulkOutcome {
+  studentId: string;
+  outcome: 'stored' | 'rendered' | 'failed';
+  code?: string;
+  file?: string;
+}

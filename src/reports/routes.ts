@@ -1,0 +1,238 @@
+// The report endpoints, each as its specification reads: path, who may, what it takes, what it answers.
+
+import { type ErrorCode, fail } from '../errors.ts';
+import { defineEndpoint, type Endpoint, type Exchange } from '../http/contract.ts';
+import type { Caller } from '../identity/contract.ts';
+import { sendReport, sendZip } from './answer.ts';
+import { openArchive } from './archive.ts';
+import {
+  type BulkBody,
+  bulkBody,
+  type InvalidateBody,
+  invalidateAnswer,
+  invalidateBody,
+  ownReportQuery,
+  queryAliases,
+  reportQuery,
+  type TriggerBody,
+  triggerAnswer,
+  triggerBody,
+} from './contract.ts';
+import { parseTest, type Report, type Test } from './report.ts';
+import type { Reports } from './reports.ts';
+
+interface Dependencies {
+  reports: Reports;
+  /** Reports of one bulk request obtained at once. */
+  concurrency: number;
+}
+
+const renderErrors: ErrorCode[] = [
+  'document_too_large',
+  'page_failed',
+  'page_redirected',
+  'token_rejected',
+  'wrong_subject',
+  'resource_limit',
+  'browser_unavailable',
+  'queue_full',
+  'page_not_ready',
+  'render_timeout',
+];
+const publicErrors: ErrorCode[] = [
+  'malformed_request',
+  'unauthorized',
+  'forbidden',
+  'invalid_request',
+  'rate_limited',
+  'too_many_renders',
+  'identity_unavailable',
+  ...renderErrors,
+];
+const pdfAnswers = {
+  200: { description: 'The PDF, stored or fresh; Cache-Status says which.', mediaType: 'application/pdf' },
+  206: { description: 'The range that was asked for.', mediaType: 'application/pdf' },
+  304: { description: 'The caller has this very PDF already.' },
+};
+
+/** Schemas have checked it before. */
+const testOf = (text: string) => parseTest(text) as Test;
+
+/** The class that was asked for, else the one that the token names. */
+function classOf(asked: string | undefined, caller: Caller): string | undefined {
+  return asked ?? (caller.classes.length === 1 ? caller.classes[0] : undefined);
+}
+
+interface PublicQuery {
+  testId: string;
+  classId?: string | undefined;
+  educatorId?: string | undefined;
+  dataVersion?: string | undefined;
+  disposition?: 'attachment' | 'inline' | undefined;
+}
+
+async function answerReport(reports: Reports, exchange: Exchange<PublicQuery, unknown>, report: Report): Promise<void> {
+  const { query, req, res, signal, caller } = exchange;
+  const { educatorId, dataVersion, disposition = 'attachment' } = query;
+  const obtained = await reports.obtain(
+    { caller, report, originHeader: req.get('Origin'), educatorId, dataVersion },
+    { signal, priority: 'interactive', mayRender: req.method !== 'HEAD' },
+  );
+  await sendReport({ req, res }, obtained, { report, disposition });
+}
+
+function requestedReport(query: PublicQuery & { studentId: string }, caller: Caller): Report {
+  const common = { test: testOf(query.testId), classId: classOf(query.classId, caller) };
+  if (query.studentId === 'overall') return { type: 'overall', ...common };
+  return { type: 'student', studentId: query.studentId, ...common };
+}
+
+function ownReport(type: 'student' | 'teacher', query: PublicQuery, caller: Caller): Report {
+  if (caller.type !== type) throw fail('forbidden');
+  const common = { test: testOf(query.testId), classId: classOf(query.classId, caller) };
+  return type === 'student' ? { type, studentId: caller.id, ...common } : { type, teacherId: caller.id, ...common };
+}
+
+function triggeredReport(body: TriggerBody): Report & { classId: string } {
+  const common = { test: testOf(body.testId), classId: body.classId };
+  if (body.reportType === 'student') return { type: 'student', studentId: body.studentId ?? '', ...common };
+  if (body.reportType === 'teacher') return { type: 'teacher', teacherId: body.teacherId ?? '', ...common };
+  return { type: 'overall', ...common };
+}
+
+async function answerTrigger(reports: Reports, { body, res }: Exchange<unknown, TriggerBody>): Promise<void> {
+  const { testId, classId, reportType, origin, reportToken, dataVersion, teacherId } = body;
+  const educatorId = reportType === 'student' ? teacherId : undefined;
+  const { key, ...result } = await reports.generate({
+    report: triggeredReport(body),
+    origin,
+    reportToken,
+    educatorId,
+    dataVersion,
+  });
+  const message = 'PDF generation completed';
+  res.status(202).json({ success: true, message, reportType, testId, classId, s3Key: key, ...result });
+}
+
+async function answerBulk(
+  { reports, concurrency }: Dependencies,
+  exchange: Exchange<unknown, BulkBody>,
+): Promise<void> {
+  const { body, req, res, signal, caller } = exchange;
+  const { studentIds, testId } = body;
+  const test = testOf(testId);
+  const classId = classOf(body.classId, caller);
+  const asked = [...new Set(studentIds)].map((studentId) => ({ type: 'student' as const, studentId, test, classId }));
+  await reports.asRenderOf(caller, async () => {
+    const request = { caller, originHeader: req.get('Origin'), reports: asked, testId, classId };
+    const zip = await openArchive(reports, request, { signal, concurrency });
+    await sendZip(res, zip, test);
+  });
+}
+
+async function answerInvalidate(reports: Reports, { body, res }: Exchange<unknown, InvalidateBody>): Promise<void> {
+  const { classId, testId, studentId, teacherId, origin } = body;
+  const testSegment = testId === undefined ? undefined : testOf(testId).segment;
+  res.json({ removed: await reports.invalidate({ classId, testSegment, studentId, teacherId, origin }) });
+}
+
+function publicEndpoints(dependencies: Dependencies): Endpoint[] {
+  const { reports } = dependencies;
+  return [
+    defineEndpoint({
+      method: 'get',
+      path: '/generate-pdf',
+      tag: 'Reports',
+      summary: 'Report of a student, or of a class with studentId=overall',
+      access: 'user',
+      query: reportQuery,
+      queryAliases,
+      answers: pdfAnswers,
+      errors: publicErrors,
+      handle: (exchange) => answerReport(reports, exchange, requestedReport(exchange.query, exchange.caller)),
+    }),
+    defineEndpoint({
+      method: 'get',
+      path: '/generate-student-pdf',
+      tag: 'Reports',
+      summary: 'Own report of the student whom the token names',
+      access: 'user',
+      query: ownReportQuery,
+      queryAliases,
+      answers: pdfAnswers,
+      errors: publicErrors,
+      handle: (exchange) => answerReport(reports, exchange, ownReport('student', exchange.query, exchange.caller)),
+    }),
+    defineEndpoint({
+      method: 'get',
+      path: '/generate-teacher-pdf',
+      tag: 'Reports',
+      summary: 'Own report of the teacher whom the token names; testId=overall for all tests',
+      access: 'user',
+      query: ownReportQuery,
+      queryAliases,
+      answers: pdfAnswers,
+      errors: publicErrors,
+      handle: (exchange) => answerReport(reports, exchange, ownReport('teacher', exchange.query, exchange.caller)),
+    }),
+    defineEndpoint({
+      method: 'post',
+      path: '/generate-bulk-pdf',
+      tag: 'Reports',
+      summary: 'Reports of many students as a ZIP with a manifest',
+      access: 'user',
+      body: bulkBody,
+      answers: { 200: { description: 'The ZIP, streamed while it is made.', mediaType: 'application/zip' } },
+      errors: [...publicErrors, 'unknown_field', 'unsupported_media_type', 'body_too_large', 'bulk_failed'],
+      handle: (exchange) => answerBulk(dependencies, exchange),
+    }),
+  ];
+}
+
+function internalEndpoints({ reports }: Dependencies): Endpoint[] {
+  const bodyErrors: ErrorCode[] = [
+    'malformed_request',
+    'unknown_field',
+    'unauthorized',
+    'unsupported_media_type',
+    'body_too_large',
+    'invalid_request',
+  ];
+  return [
+    defineEndpoint({
+      method: 'post',
+      path: '/internal/trigger-generate-pdf',
+      tag: 'Internal',
+      summary: 'Render a report anew and store it; answers when it is stored',
+      access: 'service',
+      body: triggerBody,
+      answers: { 202: { description: 'The PDF lies under s3Key.', schema: triggerAnswer } },
+      errors: [
+        ...bodyErrors,
+        'report_token_expired',
+        'report_token_invalid',
+        'report_token_mismatch',
+        'identity_unavailable',
+        'storage_unavailable',
+        'deadline_exceeded',
+        ...renderErrors.filter((code) => code !== 'queue_full'),
+      ],
+      handle: (exchange) => answerTrigger(reports, exchange),
+    }),
+    defineEndpoint({
+      method: 'post',
+      path: '/internal/invalidate',
+      tag: 'Internal',
+      summary: 'Forget stored PDFs of a class, a test, a student or a teacher',
+      access: 'service',
+      body: invalidateBody,
+      answers: { 200: { description: 'How many were removed.', schema: invalidateAnswer } },
+      errors: [...bodyErrors, 'storage_unavailable'],
+      handle: (exchange) => answerInvalidate(reports, exchange),
+    }),
+  ];
+}
+
+export function reportEndpoints(dependencies: Dependencies): Endpoint[] {
+  return [...publicEndpoints(dependencies), ...internalEndpoints(dependencies)];
+}

@@ -1,0 +1,82 @@
+// Many who want the same thing at once: the work is done once, by the first one's means, and everyone gets its result.
+
+export interface Participant<T> {
+  /** Does the work by this participant's own means. */
+  attempt(signal: AbortSignal): Promise<T>;
+  /** Ends this participant's waiting; the work ends when nobody waits any more. */
+  signal: AbortSignal;
+}
+
+interface Waiter<T> {
+  attempt: Participant<T>['attempt'];
+  settled: PromiseWithResolvers<T>;
+}
+
+interface Flight<T> {
+  /** In order of arrival; the first one leads. */
+  waiters: Waiter<T>[];
+  abandon: AbortController;
+}
+
+/**
+ * Work shared by key. When it fails by what `isLeadersFault` says is the leader's own fault, only the leader gets the error and the
+ * next one's means are tried; any other error is everybody's, and the next to come tries anew.
+ */
+export class SharedWork<T> {
+  readonly #flights = new Map<string, Flight<T>>();
+  readonly #isLeadersFault: (error: unknown) => boolean;
+
+  constructor(isLeadersFault: (error: unknown) => boolean) {
+    this.#isLeadersFault = isLeadersFault;
+  }
+
+  /** Whether joining `key` now would lead the work rather than wait for it. */
+  wouldLead(key: string): boolean {
+    return !this.#flights.has(key);
+  }
+
+  join(key: string, { attempt, signal }: Participant<T>): Promise<T> {
+    signal.throwIfAborted();
+    const waiter: Waiter<T> = { attempt, settled: Promise.withResolvers() };
+    const present = this.#flights.get(key);
+    const flight = present ?? { waiters: [], abandon: new AbortController() };
+    flight.waiters.push(waiter);
+    if (present === undefined) {
+      this.#flights.set(key, flight);
+      void this.#run(key, flight);
+    }
+    const leave = () => this.#leave(key, flight, { waiter, reason: signal.reason });
+    signal.addEventListener('abort', leave, { once: true });
+    return waiter.settled.promise.finally(() => signal.removeEventListener('abort', leave));
+  }
+
+  #leave(key: string, flight: Flight<T>, { waiter, reason }: { waiter: Waiter<T>; reason: unknown }): void {
+    flight.waiters = flight.waiters.filter((each) => each !== waiter);
+    waiter.settled.reject(reason);
+    if (flight.waiters.length > 0) return;
+    this.#forget(key, flight);
+    flight.abandon.abort(reason);
+  }
+
+  #forget(key: string, flight: Flight<T>): void {
+    if (this.#flights.get(key) === flight) this.#flights.delete(key);
+  }
+
+  async #run(key: string, flight: Flight<T>): Promise<void> {
+    for (let leader = flight.waiters[0]; leader !== undefined; leader = flight.waiters[0]) {
+      try {
+        const result = await leader.attempt(flight.abandon.signal);
+        this.#forget(key, flight);
+        for (const { settled } of flight.waiters) settled.resolve(result);
+        return;
+      } catch (error) {
+        const failed = this.#isLeadersFault(error) ? [leader] : flight.waiters;
+        flight.waiters = flight.waiters.filter((waiter) => !failed.includes(waiter));
+        // Before anyone is told: who comes back at once must start anew.
+        if (flight.waiters.length === 0) this.#forget(key, flight);
+        for (const { settled } of failed) settled.reject(error);
+      }
+    }
+    this.#forget(key, flight);
+  }
+}

@@ -1,0 +1,205 @@
+// The table of environment variables: how each is read, what it defaults to, what it means. `docs/settings.md` is made from it.
+
+import { cpus } from 'node:os';
+
+export interface Variable<T> {
+  /** The value, or undefined when the text breaks the rule. */
+  parse(text: string): T | undefined;
+  fallback: T;
+  rule: string;
+  example: string;
+  meaning: string;
+  isSecret?: boolean;
+}
+
+type About = Pick<Variable<unknown>, 'example' | 'meaning'>;
+
+function text<T extends string | undefined>(fallback: T, about: About): Variable<string | T> {
+  return { parse: (value) => value, fallback, rule: 'a text', ...about };
+}
+
+function secret(about: About): Variable<string | undefined> {
+  return { parse: (value) => value, fallback: undefined, rule: 'a secret text', isSecret: true, ...about };
+}
+
+function integer(fallback: number, [least, most]: [number, number], meaning: string): Variable<number> {
+  const parse = (value: string) => {
+    const number = Number(value);
+    return /^\d+$/.test(value) && number >= least && number <= most ? number : undefined;
+  };
+  return { parse, fallback, rule: `a whole number from ${least} to ${most}`, example: String(fallback), meaning };
+}
+
+function flag(fallback: boolean, meaning: string): Variable<boolean> {
+  const parse = (value: string) => (value === 'true' ? true : value === 'false' ? false : undefined);
+  return { parse, fallback, rule: 'true or false', example: String(!fallback), meaning };
+}
+
+function oneOf<T extends string>(values: readonly [T, ...T[]], meaning: string): Variable<T> {
+  const parse = (value: string) => values.find((each) => each === value);
+  return { parse, fallback: values[0], rule: `one of ${values.join(', ')}`, example: values[0], meaning };
+}
+
+function url(about: About): Variable<string | undefined> {
+  const parse = (value: string) => (/^https?:\/\/[^\s@]+$/.test(value) && URL.canParse(value) ? value : undefined);
+  return { parse, fallback: undefined, rule: 'an http or https URL', ...about };
+}
+
+/** A list whose items stand apart by spaces or commas. */
+function list<T>(parseItem: (item: string) => T | undefined, about: About & { rule: string }): Variable<T[]> {
+  const parse = (value: string) => {
+    const items = value
+      .split(/[\s,]+/)
+      .filter(Boolean)
+      .map(parseItem);
+    return items.includes(undefined) ? undefined : (items as T[]);
+  };
+  return { parse, fallback: [], ...about };
+}
+
+function parseOrigin(value: string): string | undefined {
+  const origin = URL.canParse(value) ? new URL(value).origin : undefined;
+  return origin !== undefined && /^https?:/.test(origin) && (value === origin || value === `${origin}/`)
+    ? origin
+    : undefined;
+}
+
+const reservedPrefixes = new Set(['reports', 'certificates', 'images']);
+
+function parseTenant(item: string): { origin: string; prefix: string } | undefined {
+  const [, address = '', prefix = ''] = /^([^=]+)(?:=(.*))?$/.exec(item) ?? [];
+  const origin = parseOrigin(address);
+  const isGoodPrefix = !item.includes('=') || (/^[a-z0-9-]{1,30}$/.test(prefix) && !reservedPrefixes.has(prefix));
+  return origin !== undefined && isGoodPrefix ? { origin, prefix } : undefined;
+}
+
+function parseIssuer(item: string): { issuer: string; origin: string } | undefined {
+  const at = item.lastIndexOf('=');
+  const origin = parseOrigin(item.slice(at + 1));
+  return at > 0 && origin !== undefined ? { issuer: item.slice(0, at), origin } : undefined;
+}
+
+function pagePattern(fallback: string, meaning: string): Variable<string> {
+  const parse = (value: string) =>
+    /^\/(?!\/)[^\s\\#]*$/.test(value) && /^[^{}]*(\{(studentId|testId)\}[^{}]*)*$/.test(value) ? value : undefined;
+  return { parse, fallback, rule: 'a path with {studentId} and {testId} where needed', example: fallback, meaning };
+}
+
+export const variables = {
+  PORT: integer(8080, [0, 65535], 'Port to listen on; 0 takes a free one.'),
+  HOST: text('127.0.0.1', { example: '0.0.0.0', meaning: 'Address to listen on. The image sets 0.0.0.0.' }),
+  NODE_ENV: oneOf(['development', 'test', 'production'], '`production` refuses development secrets.'),
+  LOG_LEVEL: oneOf(['info', 'debug', 'warn', 'error', 'silent'], 'Least level that is logged.'),
+  PDF_SERVICE_INTERNAL_TOKEN: secret({
+    example: 'a random text of 32 characters or more',
+    meaning: 'Service token of the backend; two with a comma between them are both good, for rotation.',
+  }),
+  DEFAULT_FRONTEND_ORIGIN: {
+    parse: parseOrigin,
+    fallback: undefined as string | undefined,
+    rule: 'an origin: scheme, host and port, nothing more',
+    example: 'https://school.example',
+    meaning: 'Origin used when none is named. Default: the first of FRONTEND_ORIGINS, else the example school.',
+  },
+  FRONTEND_ORIGINS: list(parseTenant, {
+    rule: 'origins, each with an optional =prefix of a-z, 0-9 and -, not reports, certificates or images',
+    example: 'https://a.example https://b.example=b',
+    meaning: 'Origins that may be opened, each with the key prefix of its tenant. Default: the default origin.',
+  }),
+  RENDER_ALLOWED_ORIGINS: list(parseOrigin, {
+    rule: 'origins',
+    example: 'https://api.school.example',
+    meaning: 'Further origins that pages may reach (API, fonts). Nothing else is reachable.',
+  }),
+  USER_TOKEN_SECRET: secret({ example: 'a random text', meaning: 'HS256 secret of user tokens.' }),
+  USER_TOKEN_JWKS_URL: url({
+    example: 'https://id.example/jwks.json',
+    meaning: 'Key set of user tokens (RS256, ES256), in place of a secret.',
+  }),
+  USER_TOKEN_ISSUER: text(undefined, { example: 'https://id.example', meaning: 'Required issuer of user tokens.' }),
+  USER_TOKEN_AUDIENCE: text(undefined, { example: 'platen', meaning: 'Required audience of user tokens.' }),
+  USER_TOKEN_ISSUERS: list(parseIssuer, {
+    rule: 'pairs issuer=origin',
+    example: 'https://id.a.example=https://a.example',
+    meaning: 'Which issuer speaks for which origin, for several tenants.',
+  }),
+  REPORT_TOKEN_SECRET: secret({
+    example: 'another random text',
+    meaning: 'HS256 secret: report tokens are verified and minted.',
+  }),
+  REPORT_TOKEN_JWKS_URL: url({
+    example: 'https://backend.example/jwks.json',
+    meaning: 'Key set of report tokens (RS256, ES256): they are verified, not minted.',
+  }),
+  REPORT_TOKEN_ISSUER: text('inzighted-backend', { example: 'inzighted-backend', meaning: 'Issuer of report tokens.' }),
+  AWS_STORAGE_BUCKET_NAME: text(undefined, {
+    example: 'school-reports',
+    meaning: 'S3 bucket. Without it documents lie in DATA_DIR.',
+  }),
+  AWS_REGION: text(undefined, { example: 'eu-central-1', meaning: 'Region of the bucket.' }),
+  AWS_ACCESS_KEY_ID: secret({ example: 'AKIA…', meaning: 'Access key; without it the SDK looks in its usual places.' }),
+  AWS_SECRET_ACCESS_KEY: secret({ example: 'a secret key', meaning: 'Secret of the access key.' }),
+  AWS_S3_ENDPOINT: url({ example: 'http://127.0.0.1:9000', meaning: 'S3 endpoint that is not AWS.' }),
+  AWS_S3_FORCE_PATH_STYLE: flag(false, 'Bucket in the path, not in the host name. MinIO wants it.'),
+  MINIO_ENDPOINT_URL: url({ example: 'http://127.0.0.1:9000', meaning: 'The same as AWS_S3_ENDPOINT, path style.' }),
+  MINIO_ACCESS_KEY: secret({ example: 'an access key', meaning: 'The same as AWS_ACCESS_KEY_ID.' }),
+  MINIO_SECRET_KEY: secret({ example: 'a secret key', meaning: 'The same as AWS_SECRET_ACCESS_KEY.' }),
+  MINIO_REGION: text(undefined, { example: 'us-east-1', meaning: 'The same as AWS_REGION.' }),
+  S3_CHECKSUMS: oneOf(
+    ['auto', 'when-required'],
+    '`auto`: checksums on every S3 request, but only where required with an endpoint that is not AWS.',
+  ),
+  DATA_DIR: text('./data', { example: '/var/lib/platen', meaning: 'Embedded storage. One process at a time.' }),
+  RENDER_CONCURRENCY: integer(cpus().length, [1, 64], 'Renders at once. Default: number of cores.'),
+  RENDER_QUEUE_LIMIT: integer(64, [0, 100_000], 'Interactive renders waiting; beyond it 503 `queue_full`.'),
+  PDF_TIMEOUT: integer(120_000, [1000, 600_000], 'Milliseconds for one render.'),
+  BROWSER_PATH: text(undefined, {
+    example: '/usr/bin/chromium-headless-shell',
+    meaning: 'Headless shell to use; `bundled` for the one that npm brings. Default: found.',
+  }),
+  PUPPETEER_EXECUTABLE_PATH: text(undefined, {
+    example: '/usr/bin/chromium-headless-shell',
+    meaning: 'Serves as BROWSER_PATH.',
+  }),
+  TOKEN_STORAGE_KEY: text('token', {
+    example: 'token',
+    meaning: 'Key in localStorage where the page looks for its token.',
+  }),
+  TOKEN_COOKIE_NAME: {
+    parse: (value: string) => (/^[\w!#$%&'*+.^`|~-]+$/.test(value) ? value : undefined),
+    fallback: 'jwt',
+    rule: 'a cookie name',
+    example: 'jwt',
+    meaning: 'Cookie where the page looks for its token.',
+  },
+  REQUIRE_PDF_SUBJECT: flag(false, 'Student and teacher pages must say whom they show.'),
+  PAGE_ERRORS: oneOf(['report', 'fail'], 'Whether an uncaught error on the page is reported or fails the render.'),
+  ASSET_GRACE_MS: integer(2000, [0, 60_000], 'Milliseconds that fonts and images still loading get after ready.'),
+  RATE_LIMIT_PER_15_MIN: integer(1000, [1, 10_000_000], 'Public requests per caller in 15 minutes.'),
+  BROWSER_SANDBOX: flag(true, 'Whether the browser runs in its sandbox.'),
+  ALLOW_ROOT: flag(false, 'Whether production may run as root.'),
+  PAGE_STUDENT: pagePattern('/report?studentId={studentId}&testId={testId}', "The educator's page of one student."),
+  PAGE_STUDENT_SELF: pagePattern('/student-report?testId={testId}', "The student's own page."),
+  PAGE_TEACHER: pagePattern('/teacher-report?testId={testId}', "The teacher's own page."),
+  PAGE_CLASS: pagePattern('/report?studentId=overall&testId={testId}', 'The page of a class.'),
+  MAX_PAGES: integer(500, [1, 10_000], 'Most pages of one document.'),
+  MAX_PDF_BYTES: integer(52_428_800, [1024, 268_435_456], 'Most bytes of one document.'),
+  RENDER_MEMORY_LIMIT_MB: integer(1536, [64, 1_048_576], 'Resident memory in MB at which a page is ended.'),
+  BROWSER_RECYCLE_AFTER: integer(500, [1, 1_000_000], 'Renders before a browser is replaced.'),
+  CALLER_RENDER_LIMIT: integer(4, [1, 1000], 'Renders of one public caller at once.'),
+  DIAGNOSTICS_DIR: text(undefined, {
+    example: '/tmp/platen',
+    meaning: 'Where screenshots and pages of failed renders go.',
+  }),
+  TRUST_PROXY: list(
+    (item) => (/^[\da-f.:]+(\/\d{1,3})?$|^(loopback|linklocal|uniquelocal)$/i.test(item) ? item : undefined),
+    {
+      rule: 'IP addresses, subnets, or loopback, linklocal, uniquelocal',
+      example: '10.0.0.0/8',
+      meaning: 'Proxies whose X-Forwarded-* headers count.',
+    },
+  ),
+} satisfies Record<string, Variable<unknown>>;
+
+export type VariableName = keyof typeof variables;
+export type Values = { [Name in VariableName]: (typeof variables)[Name]['fallback'] };
