@@ -1,20 +1,14 @@
 // One document: a fresh context, a session, load, ready, print; and whatever happens, the page is closed.
 
-import { randomUUID } from 'node:crypto';
-import type { BrowserContext, CDPSession, Page } from 'puppeteer-core';
+import type { BrowserContext, Page } from 'puppeteer-core';
 import { fail, ServiceError } from '../errors.ts';
 import type { BrowserLease } from './browser.ts';
 import type { Diagnosis, RenderedPdf, RenderRequest, Stage } from './contract.ts';
 import { saveDiagnostics } from './diagnostics.ts';
 import { BrowserFault } from './fault.ts';
 import { countPages, isWholePdf } from './inspection.ts';
-import {
-  type PageMessage,
-  type PageSnapshot,
-  pendingExpression,
-  sessionSource,
-  snapshotExpression,
-} from './page-scripts.ts';
+import type { PageSnapshot } from './page-scripts.ts';
+import { PageSession } from './page-session.ts';
 import { PageWatch } from './page-watch.ts';
 import { printToPdf } from './print.ts';
 
@@ -42,7 +36,6 @@ export interface PageEnvironment {
 
 const openTimeoutMs = 15_000;
 const closeTimeoutMs = 2000;
-const pendingTimeoutMs = 300;
 const a4HeightPx = 1123;
 
 /** Opens, prints and closes one page. */
@@ -55,17 +48,15 @@ class PageRender implements AsyncDisposable {
   readonly #request: RenderRequest;
   readonly #env: PageEnvironment;
   readonly #startedAt = performance.now();
-  readonly #nonce = randomUUID();
   /** Aborted, with the error to report, by whatever ends the render early. */
   readonly #end = new AbortController();
-  readonly #ready = Promise.withResolvers<void>();
   readonly #loaded = Promise.withResolvers<void>();
   readonly #deadline: NodeJS.Timeout;
   #stage: Stage = 'open';
   #context: BrowserContext | undefined;
   #watch: PageWatch | undefined;
   #page: Page | undefined;
-  #session: CDPSession | undefined;
+  #session: PageSession | undefined;
 
   constructor(request: RenderRequest, environment: PageEnvironment) {
     this.#request = request;
@@ -79,12 +70,12 @@ class PageRender implements AsyncDisposable {
     try {
       await this.#during('open', () => this.#open());
       const frameId = await this.#during('load', () => this.#load());
-      await this.#during('ready', () => this.#ready.promise);
+      await this.#during('ready', () => this.#live.ready);
       this.#checkToken();
       const documentsAtReady = this.#watched.documentsLoaded;
-      const snapshot = await this.#during('assets', () => this.#takeSnapshot(frameId));
+      const snapshot = await this.#during('assets', () => this.#live.look(frameId, this.#env.settings.assetGraceMs));
       this.#checkSnapshot(snapshot);
-      const bytes = await this.#during('print', () => printToPdf(this.#cdp, this.#env.settings.maxBytes));
+      const bytes = await this.#during('print', () => printToPdf(this.#live.cdp, this.#env.settings.maxBytes));
       if (!this.#watched.isWhereAsked || this.#watched.documentsLoaded !== documentsAtReady)
         throw fail('page_redirected');
       return this.#inspect(bytes, snapshot);
@@ -133,7 +124,7 @@ class PageRender implements AsyncDisposable {
     return this.#watch;
   }
 
-  get #cdp(): CDPSession {
+  get #live(): PageSession {
     if (this.#session === undefined) throw new Error('the page is not open');
     return this.#session;
   }
@@ -151,9 +142,8 @@ class PageRender implements AsyncDisposable {
         downloadBehavior: { policy: 'deny' },
       });
       this.#page = await this.#context.newPage();
-      this.#session = await this.#page.createCDPSession();
       this.#observe(this.#page);
-      await this.#installSession(this.#session);
+      this.#session = await this.#openSession(this.#page);
     } finally {
       clearTimeout(tooLong);
     }
@@ -182,62 +172,32 @@ class PageRender implements AsyncDisposable {
     });
   }
 
-  async #installSession(session: CDPSession): Promise<void> {
+  #openSession(page: Page): Promise<PageSession> {
     const { settings } = this.#env;
-    const binding = `platen${this.#nonce.replaceAll('-', '')}`;
-    session.on('Runtime.bindingCalled', ({ name, payload }) => {
-      if (name === binding) this.#onMessage(payload);
-    });
-    const source = sessionSource({
-      origin: new URL(this.#request.url).origin,
-      token: this.#request.token,
+    const { token, url } = this.#request;
+    const script = {
+      origin: new URL(url).origin,
+      token,
       storageKey: settings.tokenStorageKey,
       cookieName: settings.tokenCookieName,
-      binding,
-      nonce: this.#nonce,
+    };
+    return PageSession.open(page, script, (said) => {
+      // Where the platform refuses the token, the page's own complaint is a consequence.
+      if (this.#watched.hasRejectedToken) this.#end.abort(fail('token_rejected'));
+      else this.#end.abort(fail('page_failed', { detail: `The page said that it failed: ${said}` }));
     });
-    // Without these two on this very session the browser takes script and binding, and never runs them.
-    await Promise.all([session.send('Page.enable'), session.send('Runtime.enable')]);
-    await Promise.all([
-      session.send('Runtime.addBinding', { name: binding }),
-      session.send('Page.addScriptToEvaluateOnNewDocument', { source }),
-    ]);
-  }
-
-  #onMessage(payload: string): void {
-    const message = JSON.parse(payload) as PageMessage;
-    if (message.nonce !== this.#nonce) return;
-    if (message.kind === 'ready') {
-      this.#ready.resolve();
-      return;
-    }
-    if (this.#watched.hasRejectedToken) this.#end.abort(fail('token_rejected'));
-    const said = [message.code, message.message].filter(Boolean).join(': ').slice(0, 300);
-    this.#end.abort(fail('page_failed', { detail: `The page said that it failed: ${said}` }));
   }
 
   async #load(): Promise<string> {
-    const { frameId, errorText } = await this.#cdp.send('Page.navigate', { url: this.#request.url });
+    const { frameId, errorText } = await this.#live.cdp.send('Page.navigate', { url: this.#request.url });
     if (errorText !== undefined)
       throw fail('page_failed', { detail: `The report page could not be loaded: ${errorText}` });
-    await Promise.race([this.#loaded.promise, this.#ready.promise]);
+    await Promise.race([this.#loaded.promise, this.#live.ready]);
     return frameId;
   }
 
   #checkToken(): void {
     if (this.#watched.hasRejectedToken) throw fail('token_rejected');
-  }
-
-  async #takeSnapshot(frameId: string): Promise<PageSnapshot> {
-    const { executionContextId } = await this.#cdp.send('Page.createIsolatedWorld', { frameId, worldName: 'platen' });
-    const { result, exceptionDetails } = await this.#cdp.send('Runtime.evaluate', {
-      contextId: executionContextId,
-      expression: snapshotExpression(this.#env.settings.assetGraceMs),
-      awaitPromise: true,
-      returnByValue: true,
-    });
-    if (exceptionDetails !== undefined) throw fail('page_failed', { detail: 'The page could not be looked at.' });
-    return result.value as PageSnapshot;
   }
 
   #checkSnapshot({ subject, className, hasContent, heightPx }: PageSnapshot): void {
@@ -292,19 +252,9 @@ class PageRender implements AsyncDisposable {
 
   async #diagnose(): Promise<Diagnosis> {
     const elapsedMs = Math.round(performance.now() - this.#startedAt);
-    const pending = await this.#askPending();
+    const pending = (await this.#session?.askPending()) ?? [];
     const findings = this.#watch?.findings() ?? { consoleErrors: [], failedRequests: [], finalUrl: undefined };
     return { stage: this.#stage, elapsedMs, pending, ...findings };
-  }
-
-  async #askPending(): Promise<string[]> {
-    if (this.#session === undefined) return [];
-    const ask = this.#session
-      .send('Runtime.evaluate', { expression: pendingExpression, returnByValue: true })
-      .then(({ result }) => JSON.parse(String(result.value)) as string[])
-      .catch(() => []);
-    const giveUp = new Promise<string[]>((resolve) => setTimeout(resolve, pendingTimeoutMs, []));
-    return Promise.race([ask, giveUp]);
   }
 
   /** Closes the target from outside, which works on a hung page too. False when the browser doesn't do it in time. */

@@ -1,0 +1,160 @@
+// What settings must be together: the cross-checks of development, and the stricter ones of production.
+
+import { type Values, type VariableName, variables } from './variables.ts';
+
+export interface Tenant {
+  /** Exact origin of the frontend. */
+  origin: string;
+  /** First segment of its keys, or '' for the tenant whose keys have none. */
+  prefix: string;
+}
+
+export interface Problem {
+  variable: string;
+  rule: string;
+  example: string;
+}
+
+export interface Secrets {
+  serviceTokens: string[];
+  userTokenSecret: string | undefined;
+  reportTokenSecret: string | undefined;
+  s3AccessKey: string | undefined;
+  s3SecretKey: string | undefined;
+}
+
+export const developmentSecrets = {
+  PDF_SERVICE_INTERNAL_TOKEN: 'your-token-here',
+  USER_TOKEN_SECRET: 'platen-development-user-token-secret',
+  REPORT_TOKEN_SECRET: 'platen-development-report-token-secret',
+};
+const knownSecrets = new Set([...Object.values(developmentSecrets), 'changeme', 'user-jwt-token']);
+export interface Facts {
+  values: Values;
+  secrets: Secrets;
+  tenants: Tenant[];
+  isRoot: boolean;
+}
+
+/** A cross-check: true where the settings break it. */
+interface Check {
+  variable: VariableName;
+  rule: string;
+  isBroken(facts: Facts): boolean;
+}
+
+const hasTwice = (items: string[]) => new Set(items).size < items.length;
+const isLoopback = (host: string) => /^(127\.|::1$|localhost$)/.test(host);
+const s3Variables = ['AWS_REGION', 'AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY', 'AWS_S3_ENDPOINT'] as const;
+const minioVariables = ['MINIO_ENDPOINT_URL', 'MINIO_ACCESS_KEY', 'MINIO_SECRET_KEY', 'MINIO_REGION'] as const;
+
+const checks: Check[] = [
+  {
+    variable: 'FRONTEND_ORIGINS',
+    rule: 'must not name an origin twice',
+    isBroken: ({ tenants }) => hasTwice(tenants.map((tenant) => tenant.origin)),
+  },
+  {
+    variable: 'FRONTEND_ORIGINS',
+    rule: 'must give each origin a prefix of its own; one origin at most may have none',
+    isBroken: ({ tenants }) => hasTwice(tenants.map((tenant) => tenant.prefix)),
+  },
+  {
+    variable: 'DEFAULT_FRONTEND_ORIGIN',
+    rule: 'must be one of FRONTEND_ORIGINS',
+    isBroken: ({ values, tenants }) =>
+      values.DEFAULT_FRONTEND_ORIGIN !== undefined &&
+      !tenants.some((tenant) => tenant.origin === values.DEFAULT_FRONTEND_ORIGIN),
+  },
+  {
+    variable: 'USER_TOKEN_ISSUERS',
+    rule: 'must name only origins of FRONTEND_ORIGINS',
+    isBroken: ({ values, tenants }) =>
+      values.USER_TOKEN_ISSUERS.some(({ origin }) => !tenants.some((tenant) => tenant.origin === origin)),
+  },
+  {
+    variable: 'USER_TOKEN_SECRET',
+    rule: 'must not be set together with USER_TOKEN_JWKS_URL',
+    isBroken: ({ values }) => values.USER_TOKEN_SECRET !== undefined && values.USER_TOKEN_JWKS_URL !== undefined,
+  },
+  {
+    variable: 'REPORT_TOKEN_SECRET',
+    rule: 'must not be set together with REPORT_TOKEN_JWKS_URL',
+    isBroken: ({ values }) => values.REPORT_TOKEN_SECRET !== undefined && values.REPORT_TOKEN_JWKS_URL !== undefined,
+  },
+  {
+    variable: 'AWS_STORAGE_BUCKET_NAME',
+    rule: 'must be set when other AWS_… or MINIO_… settings are',
+    isBroken: ({ values }) =>
+      values.AWS_STORAGE_BUCKET_NAME === undefined &&
+      [...s3Variables, ...minioVariables].some((name) => values[name] !== undefined),
+  },
+  {
+    variable: 'AWS_ACCESS_KEY_ID',
+    rule: 'must be set together with its secret key, or neither',
+    isBroken: ({ secrets }) => (secrets.s3AccessKey === undefined) !== (secrets.s3SecretKey === undefined),
+  },
+  {
+    variable: 'HOST',
+    rule: 'must be a loopback address while a secret has its development value',
+    isBroken: ({ values, secrets }) =>
+      !isLoopback(values.HOST) &&
+      [...secrets.serviceTokens, secrets.userTokenSecret, secrets.reportTokenSecret].some((s) =>
+        knownSecrets.has(s ?? ''),
+      ),
+  },
+];
+
+const isWeak = (secret: string) => secret.length < 32 || knownSecrets.has(secret);
+
+const productionChecks: Check[] = [
+  {
+    variable: 'PDF_SERVICE_INTERNAL_TOKEN',
+    rule: 'must be set in production: 32 characters or more, no development value',
+    isBroken: ({ secrets }) => secrets.serviceTokens.length === 0 || secrets.serviceTokens.some(isWeak),
+  },
+  {
+    variable: 'USER_TOKEN_SECRET',
+    rule: 'or USER_TOKEN_JWKS_URL must be set in production, the secret with 32 characters or more, no development value',
+    isBroken: ({ values, secrets }) =>
+      secrets.userTokenSecret === undefined
+        ? values.USER_TOKEN_JWKS_URL === undefined
+        : isWeak(secrets.userTokenSecret),
+  },
+  {
+    variable: 'REPORT_TOKEN_SECRET',
+    rule: 'must have 32 characters or more in production, no development value',
+    isBroken: ({ secrets }) => secrets.reportTokenSecret !== undefined && isWeak(secrets.reportTokenSecret),
+  },
+  {
+    variable: 'REPORT_TOKEN_SECRET',
+    rule: 'must differ from USER_TOKEN_SECRET in production unless USER_TOKEN_AUDIENCE tells the tokens apart',
+    isBroken: ({ values, secrets }) =>
+      secrets.reportTokenSecret !== undefined &&
+      secrets.reportTokenSecret === secrets.userTokenSecret &&
+      values.USER_TOKEN_AUDIENCE === undefined,
+  },
+  {
+    variable: 'DEFAULT_FRONTEND_ORIGIN',
+    rule: 'must be set in production',
+    isBroken: ({ values }) => values.DEFAULT_FRONTEND_ORIGIN === undefined,
+  },
+  {
+    variable: 'ALLOW_ROOT',
+    rule: 'must be true for production as root; better run as a normal user',
+    isBroken: ({ values, isRoot }) => isRoot && !values.ALLOW_ROOT,
+  },
+  {
+    variable: 'BROWSER_SANDBOX',
+    rule: 'must be false for production as root, where the browser has no sandbox; better run as a normal user',
+    isBroken: ({ values, isRoot }) => isRoot && values.BROWSER_SANDBOX,
+  },
+];
+
+/** Every cross-check that the settings break. */
+export function findProblems(facts: Facts): Problem[] {
+  const all = facts.values.NODE_ENV === 'production' ? [...checks, ...productionChecks] : checks;
+  return all
+    .filter((check) => check.isBroken(facts))
+    .map(({ variable, rule }) => ({ variable, rule, example: variables[variable].example }));
+}

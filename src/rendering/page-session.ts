@@ -1,0 +1,95 @@
+// Our own line to a page: puts the token in before its scripts run, hears when it is ready, and looks at it from an isolated world.
+
+import { randomUUID } from 'node:crypto';
+import type { CDPSession, Page } from 'puppeteer-core';
+import { fail } from '../errors.ts';
+import {
+  type PageMessage,
+  type PageSnapshot,
+  pendingExpression,
+  type SessionScript,
+  sessionSource,
+  snapshotExpression,
+} from './page-scripts.ts';
+
+const pendingTimeoutMs = 300;
+const longestError = 300;
+
+type Settings = Pick<SessionScript, 'origin' | 'token' | 'storageKey' | 'cookieName'>;
+
+export class PageSession {
+  readonly cdp: CDPSession;
+  readonly #nonce = randomUUID();
+  readonly #ready = Promise.withResolvers<void>();
+  readonly #onFailed: (said: string) => void;
+
+  private constructor(cdp: CDPSession, onFailed: (said: string) => void) {
+    this.cdp = cdp;
+    this.#onFailed = onFailed;
+  }
+
+  /** `onFailed` is told what the page says of its own failure. */
+  static async open(page: Page, settings: Settings, onFailed: (said: string) => void): Promise<PageSession> {
+    const session = new PageSession(await page.createCDPSession(), onFailed);
+    await session.#install(settings);
+    return session;
+  }
+
+  /** Kept when the page says that it is ready. */
+  get ready(): Promise<void> {
+    return this.#ready.promise;
+  }
+
+  /** Gives late assets their time, then describes what the page shows; its own scripts can't touch the answer. */
+  async look(frameId: string, graceMs: number): Promise<PageSnapshot> {
+    const world = await this.cdp.send('Page.createIsolatedWorld', { frameId, worldName: 'platen' });
+    const { result, exceptionDetails } = await this.cdp.send('Runtime.evaluate', {
+      contextId: world.executionContextId,
+      expression: snapshotExpression(graceMs),
+      awaitPromise: true,
+      returnByValue: true,
+    });
+    if (exceptionDetails !== undefined) throw fail('page_failed', { detail: 'The page could not be looked at.' });
+    return result.value as PageSnapshot;
+  }
+
+  /** What the page says that it waits for; nothing when it does not answer at once. */
+  async askPending(): Promise<string[]> {
+    const answer = this.cdp
+      .send('Runtime.evaluate', { expression: pendingExpression, returnByValue: true })
+      .then(({ result }) => JSON.parse(String(result.value)) as string[])
+      .catch(() => []);
+    const giveUp = new Promise<string[]>((resolve) => setTimeout(resolve, pendingTimeoutMs, []));
+    return Promise.race([answer, giveUp]);
+  }
+
+  async #install(settings: Settings): Promise<void> {
+    const binding = `platen${this.#nonce.replaceAll('-', '')}`;
+    this.cdp.on('Runtime.bindingCalled', ({ name, payload }) => {
+      if (name === binding) this.#onMessage(payload);
+    });
+    // Without these two on this very session the browser takes script and binding, and never runs them.
+    await Promise.all([this.cdp.send('Page.enable'), this.cdp.send('Runtime.enable')]);
+    const source = sessionSource({ ...settings, binding, nonce: this.#nonce });
+    await Promise.all([
+      this.cdp.send('Runtime.addBinding', { name: binding }),
+      this.cdp.send('Page.addScriptToEvaluateOnNewDocument', { source }),
+    ]);
+  }
+
+  #onMessage(payload: string): void {
+    const message = parseMessage(payload);
+    // Frames can call the binding too, but only the top frame's script knows the word.
+    if (message?.nonce !== this.#nonce) return;
+    if (message.kind === 'ready') this.#ready.resolve();
+    else this.#onFailed([message.code, message.message].filter(Boolean).join(': ').slice(0, longestError));
+  }
+}
+
+function parseMessage(payload: string): PageMessage | undefined {
+  try {
+    return JSON.parse(payload) as PageMessage;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,135 @@
+// A render that was accepted: its place in the order of renders, its printing, and its keeping unless it was overtaken.
+
+import { createHash } from 'node:crypto';
+import type { View } from '../documents/contract.ts';
+import type { Documents } from '../documents/documents.ts';
+import { createLog } from '../log.ts';
+import type { Priority, RenderedPdf } from '../rendering/contract.ts';
+import type { Rendering } from '../rendering/rendering.ts';
+import { type Report, subjectOf } from './report.ts';
+import { nextRevision } from './revision.ts';
+
+const log = createLog('reports');
+
+export interface Acceptance {
+  report: Report;
+  /** Undefined when the report can't be kept. */
+  key: string | undefined;
+  view: View;
+  dataVersion: string | undefined;
+}
+
+export interface PageToPrint {
+  url: string;
+  token: string | undefined;
+  /** Class that the page must not contradict. */
+  className: string | undefined;
+  priority: Priority;
+  signal: AbortSignal;
+}
+
+export interface PrintedReport extends RenderedPdf {
+  sha256: string;
+  generatedAt: Date;
+}
+
+interface Dependencies {
+  rendering: Rendering;
+  documents: Documents;
+  /** Whether student and teacher pages must say whom they show. */
+  requireSubject: boolean;
+}
+
+const describe = (report: Report) => ({
+  reportType: report.type,
+  classId: report.classId,
+  testId: report.test.segment,
+  subject: subjectOf(report),
+});
+
+export class AcceptedRender implements Disposable {
+  readonly #acceptance: Acceptance;
+  readonly #dependencies: Dependencies;
+  readonly #revision = nextRevision();
+  readonly #forget: () => void;
+  #isInvalidated = false;
+
+  constructor(acceptance: Acceptance, dependencies: Dependencies, forget: (render: AcceptedRender) => void) {
+    this.#acceptance = acceptance;
+    this.#dependencies = dependencies;
+    this.#forget = () => forget(this);
+  }
+
+  get key(): string | undefined {
+    return this.#acceptance.key;
+  }
+
+  /** What it shows is no longer true: it may be sent to who asked, but is not kept. */
+  invalidate(): void {
+    this.#isInvalidated = true;
+  }
+
+  async print({ url, token, className, priority, signal }: PageToPrint): Promise<PrintedReport> {
+    const { rendering, requireSubject } = this.#dependencies;
+    const { report, key } = this.#acceptance;
+    log.info('Starting PDF generation', { ...describe(report), s3Key: key, priority });
+    const isSubjectRequired = requireSubject && report.type !== 'overall';
+    const subject = subjectOf(report);
+    const pdf = await rendering.render({ url, token, subject, isSubjectRequired, className }, { priority, signal });
+    if (pdf.warnings.length > 0)
+      log.warn('PDF generated with warnings', { ...describe(report), warnings: pdf.warnings });
+    return { ...pdf, sha256: createHash('sha256').update(pdf.bytes).digest('hex'), generatedAt: new Date() };
+  }
+
+  /**
+   * Stores the PDF, unless a newer one is there or it was invalidated meanwhile.
+   * @throws when the storage does not take it.
+   */
+  async keep(pdf: PrintedReport): Promise<'stored' | 'superseded' | 'invalidated'> {
+    const { report, key, view, dataVersion } = this.#acceptance;
+    if (key === undefined || report.classId === undefined) throw new Error('a report without a class has no key');
+    const outcome = this.#isInvalidated
+      ? 'invalidated'
+      : await this.#dependencies.documents.keep(key, pdf.bytes, {
+          classId: report.classId,
+          test: report.test.segment,
+          type: report.type,
+          subject: subjectOf(report) ?? '',
+          view,
+          dataVersion,
+          revision: this.#revision,
+          sha256: pdf.sha256,
+          pages: pdf.pages,
+          generatedAt: pdf.generatedAt,
+        });
+    if (outcome !== 'stored') log.info('PDF not stored', { s3Key: key, outcome });
+    else log.info('PDF uploaded to S3 successfully', { ...describe(report), s3Key: key, pages: pdf.pages });
+    return outcome;
+  }
+
+  [Symbol.dispose](): void {
+    this.#forget();
+  }
+}
+
+/** The renders that are under way. */
+export class AcceptedRenders {
+  readonly #dependencies: Dependencies;
+  readonly #underWay = new Set<AcceptedRender>();
+
+  constructor(dependencies: Dependencies) {
+    this.#dependencies = dependencies;
+  }
+
+  /** Takes a render in; dispose it when it is over. */
+  accept(acceptance: Acceptance): AcceptedRender {
+    const render = new AcceptedRender(acceptance, this.#dependencies, (over) => this.#underWay.delete(over));
+    this.#underWay.add(render);
+    return render;
+  }
+
+  /** Renders of these keys that are under way will not be kept. */
+  invalidate(matches: (key: string) => boolean): void {
+    for (const render of this.#underWay) if (render.key !== undefined && matches(render.key)) render.invalidate();
+  }
+}
