@@ -1,6 +1,6 @@
 // The table of environment variables: how each is read, what it defaults to, what it means. `docs/settings.md` is made from it.
 
-import { cpus } from 'node:os';
+import { availableParallelism } from 'node:os';
 
 export interface Variable<T> {
   /** The value, or undefined when the text breaks the rule. */
@@ -150,7 +150,7 @@ export const variables = {
     '`auto`: checksums on every S3 request, but only where required with an endpoint that is not AWS.',
   ),
   DATA_DIR: text('./data', { example: '/var/lib/platen', meaning: 'Embedded storage. One process at a time.' }),
-  RENDER_CONCURRENCY: integer(cpus().length, [1, 64], 'Renders at once. Default: number of cores.'),
+  RENDER_CONCURRENCY: integer(availableParallelism(), [1, 64], 'Renders at once. Default: number of cores.'),
   RENDER_QUEUE_LIMIT: integer(64, [0, 100_000], 'Interactive renders waiting; beyond it 503 `queue_full`.'),
   PDF_TIMEOUT: integer(120_000, [1000, 600_000], 'Milliseconds for one render.'),
   BROWSER_PATH: text(undefined, {

@@ -1,0 +1,163 @@
+// One contract, every store: folder always, S3 where a server is there (S3_ENDPOINT and its keys).
+
+import { randomUUID } from 'node:crypto';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { buffer } from 'node:stream/consumers';
+import { CreateBucketCommand, S3Client } from '@aws-sdk/client-s3';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { openFolderStore } from '../src/documents/folder-store.ts';
+import type { ObjectStore } from '../src/documents/object-store.ts';
+import { createS3Store } from '../src/documents/s3-store.ts';
+import { s3FromEnvironment } from './support/s3.ts';
+
+type Opened = { store: ObjectStore; close(): Promise<void> };
+
+async function openFolder(): Promise<Opened> {
+  const folder = await mkdtemp(join(tmpdir(), 'platen-store-'));
+  const store = await openFolderStore(folder);
+  const close = async () => {
+    store[Symbol.dispose]();
+    await rm(folder, { recursive: true });
+  };
+  return { store, close };
+}
+
+async function openS3(): Promise<Opened> {
+  const { config, keys } = s3FromEnvironment() ?? { config: undefined, keys: undefined };
+  if (config === undefined || keys === undefined) throw new Error('no S3 server');
+  const credentials = { accessKeyId: keys.accessKey, secretAccessKey: keys.secretKey };
+  const admin = new S3Client({ ...config, endpoint: config.endpoint as string, credentials });
+  await admin.send(new CreateBucketCommand({ Bucket: config.bucket }));
+  admin.destroy();
+  const store = createS3Store(config, keys);
+  return { store, close: async () => store[Symbol.dispose]() };
+}
+
+function storeContract(open: () => Promise<Opened>): void {
+  let opened: Opened;
+  let store: ObjectStore;
+  beforeAll(async () => {
+    opened = await open();
+    store = opened.store;
+  });
+  afterAll(() => opened.close());
+
+  const bytes = Buffer.from('%PDF-1.4 content');
+  const freshKey = () => `reports/${randomUUID()}/Test_1/overall.pdf`;
+  const read = async (key: string) => {
+    const object = await store.open(key);
+    if (object?.body === undefined) return undefined;
+    const { body, ...rest } = object;
+    return { ...rest, content: await buffer(body) };
+  };
+  const create = (key: string, content = bytes, metadata = {}) =>
+    store.put(key, content, { metadata, replaces: undefined });
+
+  test('gives back what was put, with its metadata in any script', async () => {
+    const key = freshKey();
+    const metadata = { class: 'CLASS_1', subject: 'கவிதா 王伟 مريم', sha256: 'a'.repeat(64) };
+    expect(await create(key, bytes, metadata)).toBe(true);
+    expect(await read(key)).toMatchObject({ content: bytes, bytes: bytes.length, metadata });
+  });
+
+  test('has nothing where nothing was put', async () => {
+    expect(await store.open(freshKey())).toBeUndefined();
+    expect(await store.open(freshKey(), { head: true })).toBeUndefined();
+  });
+
+  test('gives the head without the body', async () => {
+    const key = freshKey();
+    await create(key, bytes, { pages: '3' });
+    expect(await store.open(key, { head: true })).toMatchObject({
+      bytes: bytes.length,
+      metadata: { pages: '3' },
+      body: undefined,
+    });
+  });
+
+  test('refuses to create what is there, and leaves it as it was', async () => {
+    const key = freshKey();
+    await create(key);
+    expect(await create(key, Buffer.from('other'))).toBe(false);
+    expect((await read(key))?.content).toEqual(bytes);
+  });
+
+  test('replaces exactly the version that it is told to replace', async () => {
+    const key = freshKey();
+    await create(key);
+    const first = await read(key);
+    expect(await store.put(key, Buffer.from('second'), { metadata: {}, replaces: first?.version })).toBe(true);
+    expect(await store.put(key, Buffer.from('third'), { metadata: {}, replaces: first?.version })).toBe(false);
+    expect((await read(key))?.content.toString()).toBe('second');
+  });
+
+  test('refuses to replace what is gone', async () => {
+    const key = freshKey();
+    await create(key);
+    const version = (await read(key))?.version;
+    await store.remove(key);
+    expect(await store.put(key, bytes, { metadata: {}, replaces: version })).toBe(false);
+    expect(await store.open(key)).toBeUndefined();
+  });
+
+  test('lets exactly one of 20 writers at once create an object', async () => {
+    const key = freshKey();
+    const results = await Promise.all(Array.from({ length: 20 }, (_, n) => create(key, Buffer.from(`writer ${n}`))));
+    expect(results.filter(Boolean)).toHaveLength(1);
+    expect((await read(key))?.content.toString()).toBe(`writer ${results.indexOf(true)}`);
+  });
+
+  test('never shows bytes beside the metadata of another version', async () => {
+    const key = freshKey();
+    await create(key, Buffer.from('0'.repeat(1000)), { number: '0' });
+    const write = async () => {
+      for (let number = 1; number < 10; number++) {
+        const version = (await store.open(key, { head: true }))?.version;
+        await store.put(key, Buffer.from(String(number).repeat(1000)), {
+          metadata: { number: String(number) },
+          replaces: version,
+        });
+      }
+    };
+    const look = async () => {
+      for (let count = 0; count < 30; count++) {
+        const seen = await read(key);
+        expect(seen?.content.toString()).toBe(String(seen?.metadata.number).repeat(1000));
+      }
+    };
+    await Promise.all([write(), look(), look()]);
+  });
+
+  test('lists the keys below a prefix, and no others', async () => {
+    const folder = `reports/${randomUUID()}/`;
+    const keys = ['Test_1/overall.pdf', 'Test_1/students/S1.pdf', 'overall/teacher_T1.pdf'].map(
+      (name) => folder + name,
+    );
+    for (const key of [...keys, freshKey()]) await create(key);
+    expect((await Array.fromAsync(store.list(folder))).sort()).toEqual(keys.sort());
+    expect(await Array.fromAsync(store.list(`reports/${randomUUID()}/`))).toEqual([]);
+  });
+
+  test('removes an object, and does not mind removing it twice', async () => {
+    const key = freshKey();
+    await create(key);
+    await store.remove(key);
+    await store.remove(key);
+    expect(await store.open(key)).toBeUndefined();
+    expect(await create(key)).toBe(true);
+  });
+
+  test('keeps a document of 6 MB whole', async () => {
+    const key = freshKey();
+    const large = Buffer.alloc(6 * 1024 * 1024, 'pdf');
+    await create(key, large);
+    expect((await read(key))?.content.equals(large)).toBe(true);
+  });
+}
+
+describe('a folder as a store', () => storeContract(openFolder));
+
+const describeS3 = s3FromEnvironment() === undefined ? describe.skip : describe;
+describeS3('an S3 server as a store', () => storeContract(openS3));
