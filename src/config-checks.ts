@@ -1,5 +1,6 @@
 // What settings must be together: the cross-checks of development, and the stricter ones of production.
 
+import { isIPv4 } from 'node:net';
 import { type Values, type VariableName, variables } from './variables.ts';
 
 export interface Tenant {
@@ -44,7 +45,7 @@ interface Check {
 }
 
 const hasTwice = (items: string[]) => new Set(items).size < items.length;
-const isLoopback = (host: string) => /^(127\.|::1$|localhost$)/.test(host);
+const isLoopback = (host: string) => (isIPv4(host) ? host.startsWith('127.') : ['::1', 'localhost'].includes(host));
 const s3Variables = ['AWS_REGION', 'AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY', 'AWS_S3_ENDPOINT'] as const;
 const minioVariables = ['MINIO_ENDPOINT_URL', 'MINIO_ACCESS_KEY', 'MINIO_SECRET_KEY', 'MINIO_REGION'] as const;
 

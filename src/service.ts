@@ -31,6 +31,7 @@ const requestTimeoutMs = 30_000;
 /** Longer than a proxy's, so that the proxy closes first and no request meets a closing connection. */
 const keepAliveTimeoutMs = 75_000;
 const drainTimeoutMs = 25_000;
+const idleSweepMs = 50;
 
 const packageFile = new URL('../package.json', import.meta.url);
 const { version } = JSON.parse(readFileSync(packageFile, 'utf8')) as { version: string };
@@ -60,8 +61,11 @@ async function listen(server: Server, { host, port }: { host: string; port: numb
 async function drain(server: Server): Promise<void> {
   const closed = once(server, 'close');
   server.close();
+  // close() ends the connections that are idle now; those that become idle later would wait for their keep-alive time.
+  const sweep = setInterval(() => server.closeIdleConnections(), idleSweepMs);
   const tooLong = setTimeout(() => server.closeAllConnections(), drainTimeoutMs);
   await closed;
+  clearInterval(sweep);
   clearTimeout(tooLong);
 }
 

@@ -1,5 +1,6 @@
 // The table of environment variables: how each is read, what it defaults to, what it means. `docs/settings.md` is made from it.
 
+import { isIP } from 'node:net';
 import { availableParallelism } from 'node:os';
 
 export interface Variable<T> {
@@ -59,9 +60,8 @@ function list<T>(parseItem: (item: string) => T | undefined, about: About & { ru
 
 function parseOrigin(value: string): string | undefined {
   const origin = URL.canParse(value) ? new URL(value).origin : undefined;
-  return origin !== undefined && /^https?:/.test(origin) && (value === origin || value === `${origin}/`)
-    ? origin
-    : undefined;
+  const isPlain = origin !== undefined && /^https?:\/\/[^*]+$/.test(origin);
+  return isPlain && (value === origin || value === `${origin}/`) ? origin : undefined;
 }
 
 const reservedPrefixes = new Set(['reports', 'certificates', 'images']);
@@ -77,6 +77,13 @@ function parseIssuer(item: string): { issuer: string; origin: string } | undefin
   const at = item.lastIndexOf('=');
   const origin = parseOrigin(item.slice(at + 1));
   return at > 0 && origin !== undefined ? { issuer: item.slice(0, at), origin } : undefined;
+}
+
+function parseProxy(item: string): string | undefined {
+  if (['loopback', 'linklocal', 'uniquelocal'].includes(item)) return item;
+  const [, address = '', bits = '0'] = /^([^/]+)(?:\/(\d{1,3}))?$/.exec(item) ?? [];
+  const family = isIP(address);
+  return family !== 0 && Number(bits) <= (family === 4 ? 32 : 128) ? item : undefined;
 }
 
 function pagePattern(fallback: string, meaning: string): Variable<string> {
@@ -191,14 +198,11 @@ export const variables = {
     example: '/tmp/platen',
     meaning: 'Where screenshots and pages of failed renders go.',
   }),
-  TRUST_PROXY: list(
-    (item) => (/^[\da-f.:]+(\/\d{1,3})?$|^(loopback|linklocal|uniquelocal)$/i.test(item) ? item : undefined),
-    {
-      rule: 'IP addresses, subnets, or loopback, linklocal, uniquelocal',
-      example: '10.0.0.0/8',
-      meaning: 'Proxies whose X-Forwarded-* headers count.',
-    },
-  ),
+  TRUST_PROXY: list(parseProxy, {
+    rule: 'IP addresses, subnets, or loopback, linklocal, uniquelocal',
+    example: '10.0.0.0/8',
+    meaning: 'Proxies whose X-Forwarded-* headers count.',
+  }),
 } satisfies Record<string, Variable<unknown>>;
 
 export type VariableName = keyof typeof variables;

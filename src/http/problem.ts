@@ -73,7 +73,8 @@ export function sendProblem(error: ServiceError, res: Response): void {
     );
 }
 
-export const answerWithProblem: ErrorRequestHandler = (thrown, _req, res, _next) => {
+/** Express knows a handler of errors by its four parameters. */
+export const answerWithProblem: ErrorRequestHandler = function answerWithProblem(thrown, _req, res, _next) {
   // The client has gone: there is nobody to tell.
   if (res.closed || res.destroyed) return;
   const error = toServiceError(thrown);

@@ -2,8 +2,9 @@
 
 import { KeyObject } from 'node:crypto';
 import { createRemoteJWKSet, decodeProtectedHeader, errors } from 'jose';
-import jwt, { type Algorithm, type JwtPayload } from 'jsonwebtoken';
+import jwt, { type Algorithm } from 'jsonwebtoken';
 import { fail } from '../errors.ts';
+import type { Claims } from './contract.ts';
 
 export interface BearerRules {
   /** HS256 secret; exactly one of secret and key set is given, or neither: then nothing is verified. */
@@ -14,7 +15,7 @@ export interface BearerRules {
   audience: string | undefined;
 }
 
-export type Verdict = { claims: JwtPayload } | { refused: 'expired' | 'invalid'; cause: unknown };
+export type Verdict = { claims: Claims } | { refused: 'expired' | 'invalid'; cause: unknown };
 
 export interface BearerVerifier {
   /** Never throws for a bad token. @throws identity_unavailable when the key set can't be fetched. */

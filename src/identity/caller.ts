@@ -1,7 +1,6 @@
 // Reads a user token's claims: who is this, of which tenant, with which classes. Pure.
 
-import type { JwtPayload } from 'jsonwebtoken';
-import type { Caller, CallerTenant } from './contract.ts';
+import type { Caller, CallerTenant, Claims } from './contract.ts';
 
 export interface TenantDirectory {
   /** Origins of all tenants. */
@@ -11,12 +10,12 @@ export interface TenantDirectory {
 
 const idPattern = /^[A-Za-z0-9][A-Za-z0-9._@+-]{0,99}$/;
 
-const types: Record<string, Caller['type']> = {
-  student: 'student',
-  teacher: 'teacher',
-  educator: 'teacher',
-  admin: 'admin',
-};
+const types = new Map<unknown, Caller['type']>([
+  ['student', 'student'],
+  ['teacher', 'teacher'],
+  ['educator', 'teacher'],
+  ['admin', 'admin'],
+]);
 
 /** The one value that all given claims agree on; undefined when none is given. */
 function agree(values: unknown[]): { value: string | undefined } | 'contradiction' {
@@ -29,14 +28,14 @@ function agree(values: unknown[]): { value: string | undefined } | 'contradictio
   return { value: first };
 }
 
-function readType({ user_type, role }: JwtPayload): Caller['type'] | undefined {
+function readType({ user_type, role }: Claims): Caller['type'] | undefined {
   const named = [user_type, role].filter((value) => value !== undefined && value !== null);
-  const [first, second] = named.map((value) => (typeof value === 'string' ? types[value] : undefined));
+  const [first, second] = named.map((value) => types.get(value));
   if (named.length === 2 && first !== second) return undefined;
   return first;
 }
 
-function readId(type: Caller['type'], claims: JwtPayload): string | undefined {
+function readId(type: Caller['type'], claims: Claims): string | undefined {
   const { student_id, teacher_id, educator_id, user_id } = claims;
   const own = { student: [student_id], teacher: [teacher_id, educator_id], admin: [] }[type];
   const agreed = agree([...own, user_id]);
@@ -45,14 +44,14 @@ function readId(type: Caller['type'], claims: JwtPayload): string | undefined {
   return typeof id === 'string' && idPattern.test(id) && !id.includes('..') ? id : undefined;
 }
 
-function readClasses({ class_id }: JwtPayload): string[] | undefined {
+function readClasses({ class_id }: Claims): string[] | undefined {
   const list = Array.isArray(class_id) ? class_id : [class_id];
   const given = list.filter((value) => value !== undefined && value !== null && value !== '');
   const isReadable = given.every((value) => typeof value === 'string' || typeof value === 'number');
   return isReadable ? [...new Set(given.map(String))] : undefined;
 }
 
-function readTenant(claims: JwtPayload, { origins, originOfIssuer }: TenantDirectory): CallerTenant | undefined {
+function readTenant(claims: Claims, { origins, originOfIssuer }: TenantDirectory): CallerTenant | undefined {
   const byIssuer = originOfIssuer.get(claims.iss ?? '');
   const agreed = agree([claims.origin, byIssuer]);
   if (agreed === 'contradiction') return undefined;
@@ -63,7 +62,7 @@ function readTenant(claims: JwtPayload, { origins, originOfIssuer }: TenantDirec
 }
 
 /** The caller, or undefined when the claims don't say who it is, contradict each other, or are a report token's. */
-export function readCaller(claims: JwtPayload, token: string, tenants: TenantDirectory): Caller | undefined {
+export function readCaller(claims: Claims, token: string, tenants: TenantDirectory): Caller | undefined {
   const scopes = [claims.scope].flat().flatMap((scope) => String(scope).split(' '));
   if (scopes.includes('report:read')) return undefined;
   const type = readType(claims);

@@ -1,5 +1,10 @@
 // Who calls, as proved by a token.
 
+import type { JwtPayload } from 'jsonwebtoken';
+
+/** What a verified token says. */
+export type Claims = JwtPayload;
+
 /** Whose data a token opens: one of ours, one that is not ours, or (with several tenants) not said. */
 export type CallerTenant = { origin: string } | 'foreign' | 'unnamed';
 

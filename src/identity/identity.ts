@@ -1,12 +1,11 @@
 // Who may do what: the service token, user tokens, and the report tokens with which pages are opened.
 
 import { createHash, timingSafeEqual } from 'node:crypto';
-import type { JwtPayload } from 'jsonwebtoken';
 import { fail } from '../errors.ts';
 import { createLog } from '../log.ts';
 import { createBearerVerifier, signToken } from './bearer.ts';
 import { readCaller, type TenantDirectory } from './caller.ts';
-import type { Caller } from './contract.ts';
+import type { Caller, Claims } from './contract.ts';
 
 const log = createLog('identity');
 
@@ -19,7 +18,7 @@ export interface Identity {
    * The claims of a report token, or undefined when no key is configured to verify it with.
    * @throws report_token_expired, report_token_invalid, identity_unavailable.
    */
-  verifyReportToken(token: string): Promise<JwtPayload | undefined>;
+  verifyReportToken(token: string): Promise<Claims | undefined>;
   /** A report token for 10 minutes, or undefined when no secret is configured. */
   mintReportToken(claims: Record<string, unknown>): string | undefined;
 }

@@ -29,8 +29,8 @@ export interface RenderOptions {
 export interface RenderedPdf {
   bytes: Buffer;
   pages: number;
-  /** What `<meta name="pdf-class">` says. */
-  className: string | undefined;
+  /** What `<meta name="pdf-class">` says; more than one where the page contradicts itself. */
+  classNames: string[];
   /** Problems that did not stop the render: late assets, uncaught errors. */
   warnings: string[];
 }

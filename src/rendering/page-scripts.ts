@@ -23,14 +23,14 @@ export interface PageMessage {
 // another host must never see the token. `top` and `location` can't be forged by a page.
 function prepareSession(this: unknown, s: SessionScript): void {
   const w = globalThis as unknown as Window & typeof globalThis & Record<string, unknown>;
+  const send = w[s.binding] as (text: string) => void;
+  delete w[s.binding];
   if (w.top !== w || w.location.origin !== s.origin) return;
   if (s.token !== undefined) {
     w.localStorage.setItem(s.storageKey, s.token);
     const secure = w.location.protocol === 'https:' ? '; Secure' : '';
     w.document.cookie = `${s.cookieName}=${s.token}; path=/; SameSite=Strict${secure}`;
   }
-  const send = w[s.binding] as (text: string) => void;
-  delete w[s.binding];
   const { stringify } = JSON;
   const tell = (message: object) => send(stringify({ nonce: s.nonce, ...message }));
   const watch = (name: string, onSet: (value: unknown) => void) => {
@@ -73,13 +73,15 @@ function prepareSession(this: unknown, s: SessionScript): void {
 
 /** Source of the script to run before a page's own scripts. */
 export function sessionSource(script: SessionScript): string {
-  return `(${prepareSession.toString()})(${JSON.stringify(script)})`;
+  // Strict, so that nothing that is called from here can look back at its caller.
+  return `'use strict';(${prepareSession.toString()})(${JSON.stringify(script)})`;
 }
 
 /** What a ready page shows, seen from a world that its own scripts can't touch. */
 export interface PageSnapshot {
-  subject: string | undefined;
-  className: string | undefined;
+  /** What its `pdf-subject` and `pdf-class` markers say; none, one, or several that contradict each other. */
+  subjects: string[];
+  classNames: string[];
   hasContent: boolean;
   heightPx: number;
   lateAssets: string[];
@@ -100,15 +102,17 @@ async function takeSnapshot(graceMs: number): Promise<PageSnapshot> {
     const all = Promise.all([document.fonts.ready, ...pending().map(settled)]);
     await Promise.race([all, new Promise((resolve) => setTimeout(resolve, graceMs))]);
   }
-  const meta = (name: string) =>
-    document.querySelector<HTMLMetaElement>(`meta[name="${name}"]`)?.content.trim() || undefined;
+  const meta = (name: string) => {
+    const markers = document.querySelectorAll<HTMLMetaElement>(`meta[name="${name}"]`);
+    return [...new Set([...markers].map((marker) => marker.content.trim()))].filter(Boolean);
+  };
   const labelled =
     'svg[aria-label],svg[aria-labelledby],svg title,canvas[aria-label],[role="img"][aria-label],img[alt]:not([alt=""])';
   const path = (source: string) =>
     URL.canParse(source, document.baseURI) ? new URL(source, document.baseURI).pathname : 'image';
   return {
-    subject: meta('pdf-subject'),
-    className: meta('pdf-class'),
+    subjects: meta('pdf-subject'),
+    classNames: meta('pdf-class'),
     hasContent: /\S/.test(document.body?.innerText ?? '') || document.querySelector(labelled) !== null,
     heightPx: document.documentElement.scrollHeight,
     lateAssets: [

@@ -13,7 +13,6 @@ import {
 } from './page-scripts.ts';
 
 const pendingTimeoutMs = 300;
-const longestError = 300;
 
 type Settings = Pick<SessionScript, 'origin' | 'token' | 'storageKey' | 'cookieName'>;
 
@@ -57,14 +56,14 @@ export class PageSession {
   async askPending(): Promise<string[]> {
     const answer = this.cdp
       .send('Runtime.evaluate', { expression: pendingExpression, returnByValue: true })
-      .then(({ result }) => JSON.parse(String(result.value)) as string[])
+      .then(({ result, exceptionDetails }) => (exceptionDetails === undefined ? parseNames(String(result.value)) : []))
       .catch(() => []);
     const giveUp = new Promise<string[]>((resolve) => setTimeout(resolve, pendingTimeoutMs, []));
     return Promise.race([answer, giveUp]);
   }
 
   async #install(settings: Settings): Promise<void> {
-    const binding = `platen${this.#nonce.replaceAll('-', '')}`;
+    const binding = `platen${randomUUID().replaceAll('-', '')}`;
     this.cdp.on('Runtime.bindingCalled', ({ name, payload }) => {
       if (name === binding) this.#onMessage(payload);
     });
@@ -82,8 +81,14 @@ export class PageSession {
     // Frames can call the binding too, but only the top frame's script knows the word.
     if (message?.nonce !== this.#nonce) return;
     if (message.kind === 'ready') this.#ready.resolve();
-    else this.#onFailed([message.code, message.message].filter(Boolean).join(': ').slice(0, longestError));
+    else this.#onFailed([message.code, message.message].filter(Boolean).join(': '));
   }
+}
+
+/** The page's list, as far as it is one: its scripts may have made anything of it. */
+function parseNames(text: string): string[] {
+  const names = JSON.parse(text) as unknown;
+  return Array.isArray(names) ? names.filter((name) => typeof name === 'string') : [];
 }
 
 function parseMessage(payload: string): PageMessage | undefined {

@@ -7,6 +7,7 @@ import type { Diagnosis } from './contract.ts';
 
 const mostKept = 10;
 const longestMessage = 300;
+const longestRead = 20_000;
 const mostPopups = 5;
 /** A page may pass through another address, for instance to sign in silently, when it comes back within this time. */
 const awayGraceMs = 2000;
@@ -49,7 +50,7 @@ export class PageWatch {
     page.on('dialog', (dialog) => void dialog.dismiss().catch(() => undefined));
     page.on('popup', (popup) => this.#onPopup(popup));
     page.on('console', (message) => this.#onConsole(message));
-    page.on('pageerror', (error) => this.#keep(this.pageErrors, this.#clean(String(error))));
+    page.on('pageerror', (error) => this.#keep(this.pageErrors, this.clean(String(error))));
     page.on('response', (response) => this.#onResponse(response));
     page.on('requestfailed', (request) => this.#onRequestFailed(request));
     page.on('framenavigated', (frame) => this.#onNavigated(frame));
@@ -61,7 +62,7 @@ export class PageWatch {
 
   /** Where the page is, without its token. */
   get finalUrl(): string {
-    return this.#clean(this.#page.url());
+    return this.clean(this.#page.url());
   }
 
   get isWhereAsked(): boolean {
@@ -78,9 +79,11 @@ export class PageWatch {
     return { consoleErrors, failedRequests: [...this.#failedRequests], finalUrl: this.finalUrl };
   }
 
-  #clean(text: string): string {
+  /** Text of the page's as it may be shown: without its token, and not too long. */
+  clean(text: string): string {
     const { token } = this.#options;
-    return redactText(text.slice(0, longestMessage), token === undefined ? [] : [token]);
+    // Redacted before it is cut, or half a token would be left.
+    return redactText(text.slice(0, longestRead), token === undefined ? [] : [token]).slice(0, longestMessage);
   }
 
   #keep<T>(list: T[], item: T): void {
@@ -89,7 +92,7 @@ export class PageWatch {
   }
 
   #onConsole(message: ConsoleMessage): void {
-    if (message.type() === 'error') this.#keep(this.#consoleErrors, this.#clean(message.text()));
+    if (message.type() === 'error') this.#keep(this.#consoleErrors, this.clean(message.text()));
   }
 
   #onPopup(popup: Page | null): void {
@@ -122,7 +125,7 @@ export class PageWatch {
   }
 
   #onRequestFailed(request: HTTPRequest): void {
-    const error = this.#clean(request.failure()?.errorText ?? 'failed');
+    const error = this.clean(request.failure()?.errorText ?? 'failed');
     this.#keep(this.#failedRequests, { path: this.#pathOf(request.url()), error });
   }
 
@@ -131,7 +134,7 @@ export class PageWatch {
     if (!URL.canParse(url)) return 'unknown';
     const { origin, pathname, protocol } = new URL(url);
     if (!protocol.startsWith('http')) return protocol;
-    return this.#clean(origin === this.#options.url.origin ? pathname : origin + pathname);
+    return this.clean(origin === this.#options.url.origin ? pathname : origin + pathname);
   }
 
   #onNavigated(frame: Frame): void {

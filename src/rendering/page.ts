@@ -75,6 +75,8 @@ class PageRender implements AsyncDisposable {
       const documentsAtReady = this.#watched.documentsLoaded;
       const snapshot = await this.#during('assets', () => this.#live.look(frameId, this.#env.settings.assetGraceMs));
       this.#checkSnapshot(snapshot);
+      // The browser would wait for late assets for another 2 s before it prints.
+      if (snapshot.lateAssets.length > 0) await this.#live.cdp.send('Page.stopLoading');
       const bytes = await this.#during('print', () => printToPdf(this.#live.cdp, this.#env.settings.maxBytes));
       if (!this.#watched.isWhereAsked || this.#watched.documentsLoaded !== documentsAtReady)
         throw fail('page_redirected');
@@ -184,7 +186,8 @@ class PageRender implements AsyncDisposable {
     return PageSession.open(page, script, (said) => {
       // Where the platform refuses the token, the page's own complaint is a consequence.
       if (this.#watched.hasRejectedToken) this.#end.abort(fail('token_rejected'));
-      else this.#end.abort(fail('page_failed', { detail: `The page said that it failed: ${said}` }));
+      else
+        this.#end.abort(fail('page_failed', { detail: `The page said that it failed: ${this.#watched.clean(said)}` }));
     });
   }
 
@@ -200,13 +203,13 @@ class PageRender implements AsyncDisposable {
     if (this.#watched.hasRejectedToken) throw fail('token_rejected');
   }
 
-  #checkSnapshot({ subject, className, hasContent, heightPx }: PageSnapshot): void {
-    const request = this.#request;
+  #checkSnapshot({ subjects, classNames, hasContent, heightPx }: PageSnapshot): void {
+    const { subject, isSubjectRequired, className } = this.#request;
     if (!this.#watched.isWhereAsked) throw fail('page_redirected');
     if (!hasContent) throw fail('page_failed', { detail: 'The page shows neither text nor labelled graphics.' });
-    const isOther = subject !== undefined && request.subject !== undefined && subject !== request.subject;
-    const isMissing = subject === undefined && request.isSubjectRequired === true;
-    const isOtherClass = className !== undefined && request.className !== undefined && className !== request.className;
+    const isOther = subject !== undefined && subjects.some((each) => each !== subject);
+    const isMissing = isSubjectRequired === true && subjects.length === 0;
+    const isOtherClass = className !== undefined && classNames.some((each) => each !== className);
     if (isOther || isMissing || isOtherClass) throw fail('wrong_subject');
     // A sheet holds about half of what the wide view shows: beyond twice the limit there is no doubt.
     if (heightPx > this.#env.settings.maxPages * a4HeightPx * 2) throw fail('document_too_large');
@@ -225,7 +228,7 @@ class PageRender implements AsyncDisposable {
       ...snapshot.lateAssets.map((asset) => `printed without ${asset}`),
       ...pageErrors.map((error) => `uncaught error: ${error}`),
     ];
-    return { bytes, pages, className: snapshot.className, warnings };
+    return { bytes, pages, classNames: snapshot.classNames, warnings };
   }
 
   /** The error to report: what ended the render, with a diagnosis where it is the page's failure. */
@@ -252,7 +255,8 @@ class PageRender implements AsyncDisposable {
 
   async #diagnose(): Promise<Diagnosis> {
     const elapsedMs = Math.round(performance.now() - this.#startedAt);
-    const pending = (await this.#session?.askPending()) ?? [];
+    const names = (await this.#session?.askPending()) ?? [];
+    const pending = names.map((name) => this.#watch?.clean(name) ?? '');
     const findings = this.#watch?.findings() ?? { consoleErrors: [], failedRequests: [], finalUrl: undefined };
     return { stage: this.#stage, elapsedMs, pending, ...findings };
   }

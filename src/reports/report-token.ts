@@ -1,25 +1,25 @@
 // Report tokens: does one fit what is asked, and what does a minted one say. Pure.
 
-import type { JwtPayload } from 'jsonwebtoken';
+import type { Claims } from '../identity/contract.ts';
 import { parseTest, type Report } from './report.ts';
 
 const names = (value: unknown) => (value === undefined || value === null || value === '' ? undefined : String(value));
 
-function fitsStudent(claims: JwtPayload, report: Report): boolean {
+function fitsStudent(claims: Claims, report: Report): boolean {
   const named = names(claims.student_id) ?? (claims.user_type === 'student' ? names(claims.user_id) : undefined);
   const isStudents = claims.user_type === 'student' || named !== undefined;
   if (!isStudents) return true;
   return report.type === 'student' && (named === undefined || named === report.studentId);
 }
 
-function fitsTeacher(claims: JwtPayload, report: Report): boolean {
+function fitsTeacher(claims: Claims, report: Report): boolean {
   if (report.type !== 'teacher') return true;
   const named = [claims.teacher_id, claims.educator_id].map(names).filter((id) => id !== undefined);
   return named.every((id) => id === report.teacherId);
 }
 
 /** Whether everything that the token names is what is asked for. What it does not name fits. */
-export function tokenFits(claims: JwtPayload, report: Report): boolean {
+export function tokenFits(claims: Claims, report: Report): boolean {
   const classes = [claims.class_id]
     .flat()
     .map(names)

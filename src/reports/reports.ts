@@ -240,9 +240,10 @@ function decide({ caller, report, educatorId }: ReportRequest): Access {
 }
 
 /** Whether a public render is surely the one that its key stands for. */
-function isSurely({ caller, report, educatorId }: ReportRequest, { className }: PrintedReport): boolean {
+function isSurely({ caller, report, educatorId }: ReportRequest, { classNames }: PrintedReport): boolean {
   if (educatorId !== undefined && caller.type === 'admin') return false;
-  return className === undefined ? namesExactly(caller, report) : className === report.classId;
+  if (classNames.length === 0) return namesExactly(caller, report);
+  return classNames.every((className) => className === report.classId);
 }
 
 async function keepInTime(render: AcceptedRender, pdf: PrintedReport): Promise<boolean> {

@@ -18,7 +18,7 @@ import {
   triggerAnswer,
   triggerBody,
 } from './contract.ts';
-import { parseTest, type Report, type Test } from './report.ts';
+import { isId, parseTest, type Report, type Test } from './report.ts';
 import type { Reports } from './reports.ts';
 
 interface Dependencies {
@@ -60,7 +60,9 @@ const testOf = (text: string) => parseTest(text) as Test;
 
 /** The class that was asked for, else the one that the token names. */
 function classOf(asked: string | undefined, caller: Caller): string | undefined {
-  return asked ?? (caller.classes.length === 1 ? caller.classes[0] : undefined);
+  const [only, ...others] = caller.classes;
+  const named = only !== undefined && others.length === 0 && isId(only) ? only : undefined;
+  return asked ?? named;
 }
 
 interface PublicQuery {

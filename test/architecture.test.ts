@@ -1,0 +1,137 @@
+// The rules of the house, proved on the source itself; docs/architecture.md says why they are.
+
+import { expect, test } from '@jest/globals';
+import { figuresRow, filesInCycles, medianLines, readSources, type SourceFile } from '../scripts/source-code.ts';
+import { variables } from '../src/variables.ts';
+
+const files = readSources();
+const folderOf = (path: string) => (path.includes('/') ? (path.split('/')[0] ?? '') : '');
+
+/** Rooms from the ground up: a room may use those below it and its own. */
+const floors: Record<string, number> = {
+  'errors.ts': 0,
+  'redaction.ts': 0,
+  'log.ts': 1,
+  'metrics.ts': 1,
+  'variables.ts': 1,
+  'config-checks.ts': 2,
+  'config.ts': 3,
+  identity: 4,
+  rendering: 4,
+  documents: 4,
+  http: 5,
+  reports: 6,
+  'service.ts': 7,
+  'main.ts': 8,
+};
+const roomOf = (path: string) => (path.includes('/') ? folderOf(path) : path);
+
+/** Which files may import a package. */
+const doors: [RegExp, RegExp][] = [
+  [/^(express|cors|helmet|express-rate-limit|swagger-ui-dist)$/, /^http\/|^reports\/answer\.ts$/],
+  [/^(puppeteer-core|@sparticuz\/chromium|tar-fs|p-queue)$/, /^rendering\//],
+  [/^@aws-sdk\//, /^documents\/s3-store\.ts$/],
+  [/^node:sqlite$/, /^documents\/folder-store\.ts$/],
+  [/^(jsonwebtoken|jose)$/, /^identity\//],
+  [/^winston$/, /^log\.ts$/],
+  [/^prom-client$/, /^metrics\.ts$/],
+  [/^client-zip$/, /^reports\/archive\.ts$/],
+];
+
+const offenders = (isWrong: (file: SourceFile) => unknown) => files.filter(isWrong).map((file) => file.path);
+
+test('every file stands on a known floor', () => {
+  expect(offenders((file) => floors[roomOf(file.path)] === undefined)).toEqual([]);
+});
+
+test('imports go down: no room uses one on its own floor or above', () => {
+  const wrong = files.flatMap(({ path, imports }) =>
+    imports
+      .filter((target) => roomOf(target) !== roomOf(path))
+      .filter((target) => (floors[roomOf(target)] ?? 99) >= (floors[roomOf(path)] ?? -1))
+      .map((target) => `${path} imports ${target}`),
+  );
+  expect(wrong).toEqual([]);
+});
+
+test('no file reaches itself by imports', () => {
+  expect(filesInCycles(files)).toEqual([]);
+});
+
+test('another folder is entered by its face or its contract only', () => {
+  const wrong = files
+    .filter(({ path }) => path !== 'service.ts')
+    .flatMap(({ path, imports }) =>
+      imports
+        .filter((target) => folderOf(target) !== '' && folderOf(target) !== folderOf(path))
+        .filter(
+          (target) =>
+            ![`${folderOf(target)}/${folderOf(target)}.ts`, `${folderOf(target)}/contract.ts`].includes(target),
+        )
+        .map((target) => `${path} imports ${target}`),
+    );
+  expect(wrong).toEqual([]);
+});
+
+test('each dependency has one door', () => {
+  const wrong = files.flatMap(({ path, packages }) =>
+    doors
+      .filter(([name, door]) => packages.some((each) => name.test(each)) && !door.test(path))
+      .map(([name]) => `${path} imports ${name}`),
+  );
+  expect(wrong).toEqual([]);
+});
+
+test('only config.ts reads the environment', () => {
+  expect(offenders((file) => file.text.includes('process.env'))).toEqual(['config.ts']);
+});
+
+test('every setting in the table is used', () => {
+  const readers = files
+    .filter(({ path }) => ['config.ts', 'config-checks.ts'].includes(path))
+    .map(({ text }) => text)
+    .join();
+  expect(
+    Object.keys(variables).filter((name) => !readers.includes(`values.${name}`) && !readers.includes(`'${name}'`)),
+  ).toEqual([]);
+});
+
+test('files are small: median at most 100 lines, none over 300', () => {
+  expect(medianLines(files)).toBeLessThanOrEqual(100);
+  expect(offenders((file) => file.lines > 300)).toEqual([]);
+});
+
+test('functions are small: none over 60 lines, at most 3 positional parameters', () => {
+  const wrong = files.flatMap(({ path, functions }) =>
+    functions
+      // Express wants four parameters of a handler of errors.
+      .filter(({ name, lines, parameters }) => lines > 60 || (parameters > 3 && name !== 'answerWithProblem'))
+      .map(({ name }) => `${path}: ${name}`),
+  );
+  expect(wrong).toEqual([]);
+});
+
+test('imports name .ts files; there are no barrels and no default exports', () => {
+  expect(offenders((file) => file.imports.some((target) => !target.endsWith('.ts')))).toEqual([]);
+  expect(offenders((file) => file.path.endsWith('index.ts') || file.hasDefaultExport)).toEqual([]);
+});
+
+test('every file opens with a sentence that says what it is for', () => {
+  expect(offenders((file) => !/^\/\/ [A-Z`/].+/.test(file.text))).toEqual([]);
+});
+
+test('folders are two deep at most, and names are words of the domain', () => {
+  expect(offenders((file) => file.path.split('/').length > 2)).toEqual([]);
+  expect(
+    offenders((file) =>
+      /util|helper|common|shared\b|misc|manager|base\b|info\b/.test(file.path.replace('shared-work', '')),
+    ),
+  ).toEqual([]);
+});
+
+test('the figures of the codebase', () => {
+  process.stdout.write(
+    `\n| code | files | median lines | largest | in cycles | reading process.env |\n${figuresRow(files)}\n`,
+  );
+  expect(files.length).toBeGreaterThan(30);
+});
