@@ -5,7 +5,10 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { type FileHandle, mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
+import { createLog } from '../log.ts';
 import type { ObjectMetadata, ObjectStore, PutCondition, StoredObject } from './object-store.ts';
+
+const log = createLog('documents');
 
 /** The file beside each object. */
 interface Sidecar {
@@ -109,7 +112,9 @@ class LockedFolderStore implements FolderStore {
 
   async #readSidecar(key: string): Promise<Sidecar | undefined> {
     const text = await readFile(this.#path(key) + sidecarSuffix, 'utf8').catch(ignoreMissing);
-    return text === undefined ? undefined : (JSON.parse(text) as Sidecar);
+    const sidecar = text === undefined ? undefined : parseSidecar(text);
+    if (text !== undefined && sidecar === undefined) log.error('The record of a document is unreadable', { key });
+    return sidecar;
   }
 
   async #write(path: string, bytes: Buffer): Promise<void> {
@@ -135,6 +140,19 @@ class LockedFolderStore implements FolderStore {
     };
     turn.then(forget, forget);
     return turn;
+  }
+}
+
+/** Undefined for what was not written by us: its document counts as absent, and is replaced by the next one. */
+function parseSidecar(text: string): Sidecar | undefined {
+  const isText = (value: unknown) => typeof value === 'string';
+  try {
+    const { version, bytes, metadata } = JSON.parse(text) as Sidecar;
+    return isText(version) && Number.isInteger(bytes) && Object.values(metadata).every(isText)
+      ? { version, bytes, metadata }
+      : undefined;
+  } catch {
+    return undefined;
   }
 }
 

@@ -13,13 +13,29 @@ const cacheStatus: Record<ObtainedReport['source'], string> = {
   passed: 'platen; fwd=miss',
 };
 
+/** First and last byte, both included. */
+interface Range {
+  start: number;
+  end: number;
+}
+
+/** Whether the caller has this very document already; `Cache-Control` of the request has no say in it (RFC 9110, 13.1). */
+function isNotModified(req: Request, { sha256, generatedAt }: ObtainedReport): boolean {
+  const tags = req.get('If-None-Match');
+  if (tags !== undefined) {
+    return tags.split(',').some((tag) => ['*', `"${sha256}"`].includes(tag.trim().replace(/^W\//, '')));
+  }
+  const since = Date.parse(req.get('If-Modified-Since') ?? '');
+  return since >= Math.floor(generatedAt.getTime() / 1000) * 1000;
+}
+
 /** A single range, where one is asked for and the caller's `If-Range` still holds; several are answered by the whole. */
-function rangeOf(
-  req: Request,
-  { bytes, sha256 }: ObtainedReport,
-): { start: number; end: number } | 'unsatisfiable' | undefined {
+function rangeOf(req: Request, { bytes, sha256 }: ObtainedReport): Range | 'unsatisfiable' | undefined {
   const condition = req.get('If-Range');
-  if (condition !== undefined && condition !== `"${sha256}"`) return undefined;
+  if (req.method !== 'GET' || (condition !== undefined && condition !== `"${sha256}"`)) return undefined;
+  // More last bytes than there are is the whole, which the library takes for unsatisfiable.
+  const last = /^bytes=-(\d+)$/.exec(req.get('Range') ?? '')?.[1];
+  if (Number(last) >= bytes) return { start: 0, end: bytes - 1 };
   const ranges = req.range(bytes, { combine: true });
   if (ranges === -1) return 'unsatisfiable';
   if (ranges === undefined || ranges === -2 || ranges.type !== 'bytes' || ranges.length !== 1) return undefined;
@@ -27,7 +43,7 @@ function rangeOf(
 }
 
 /** Bytes from `start` to `end`, both included. A stream is read to its end all the same: only then is its digest known. */
-async function* slice(content: AsyncIterable<Buffer>, { start, end }: { start: number; end: number }) {
+async function* slice(content: AsyncIterable<Buffer>, { start, end }: Range) {
   let at = 0;
   for await (const chunk of content) {
     yield chunk.subarray(Math.max(0, start - at), Math.max(0, end + 1 - at));
@@ -64,11 +80,15 @@ export async function sendReport(
 ): Promise<void> {
   const { content, bytes } = obtained;
   setHeaders(res, obtained, fields);
-  const range = req.fresh ? undefined : rangeOf(req, obtained);
-  if (req.fresh || range === 'unsatisfiable') {
+  if (isNotModified(req, obtained)) {
     discard(content);
-    if (range === 'unsatisfiable') res.set('Content-Range', `bytes */${bytes}`);
-    res.status(req.fresh ? 304 : 416).end();
+    res.status(304).end();
+    return;
+  }
+  const range = rangeOf(req, obtained);
+  if (range === 'unsatisfiable') {
+    discard(content);
+    res.status(416).set('Content-Range', `bytes */${bytes}`).end();
     return;
   }
   const { start, end } = range ?? { start: 0, end: bytes - 1 };

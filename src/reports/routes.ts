@@ -53,6 +53,8 @@ const pdfAnswers = {
   200: { description: 'The PDF, stored or fresh; Cache-Status says which.', mediaType: 'application/pdf' },
   206: { description: 'The range that was asked for.', mediaType: 'application/pdf' },
   304: { description: 'The caller has this very PDF already.' },
+  404: { description: 'HEAD only: the PDF would have to be rendered.' },
+  416: { description: 'The range lies outside of the PDF.' },
 };
 
 /** Schemas have checked it before. */
