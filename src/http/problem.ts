@@ -7,18 +7,16 @@ import { createLog, currentRequestId } from '../log.ts';
 
 const log = createLog('http');
 
-export const problemSchema = z
-  .looseObject({
-    type: z.string(),
-    title: z.string(),
-    status: z.int(),
-    detail: z.string(),
-    code: z.string(),
-    requestId: z.string(),
-    errors: z.array(z.object({ field: z.string(), message: z.string() })).optional(),
-    diagnosis: z.looseObject({}).optional(),
-  })
-  .meta({ id: 'Problem' });
+export const problemSchema = z.looseObject({
+  type: z.string(),
+  title: z.string(),
+  status: z.int(),
+  detail: z.string(),
+  code: z.string(),
+  requestId: z.string(),
+  errors: z.array(z.object({ field: z.string(), message: z.string() })).optional(),
+  diagnosis: z.looseObject({}).optional(),
+});
 
 /** Names that Express and its body parser give to what is the client's mistake. */
 const codesOfParsers: Record<string, ErrorCode> = {

@@ -17,20 +17,20 @@ interface Dependencies {
   storageStatus(): Promise<PartStatus>;
 }
 
-const healthAnswer = z
-  .object({
-    status: z.literal('OK'),
-    timestamp: z.iso.datetime(),
-    environment: z.string(),
-    service: z.literal('Platen'),
-    version: z.string(),
-  })
-  .meta({ id: 'Health' });
+const healthAnswer = z.object({
+  status: z.literal('OK'),
+  timestamp: z.iso.datetime(),
+  environment: z.string(),
+  service: z.literal('Platen'),
+  version: z.string(),
+});
 
 const partStatus = z.object({ state: z.string(), reason: z.string().optional() });
-const readinessAnswer = z
-  .object({ status: z.enum(['ready', 'degraded', 'unavailable']), browser: partStatus, storage: partStatus })
-  .meta({ id: 'Readiness' });
+const readinessAnswer = z.object({
+  status: z.enum(['ready', 'degraded', 'unavailable']),
+  browser: partStatus,
+  storage: partStatus,
+});
 
 /** Ready while it can give either stored or fresh PDFs. */
 function summarise(browser: PartStatus, storage: PartStatus): 'ready' | 'degraded' | 'unavailable' {

@@ -46,25 +46,22 @@ export const triggerBody = z
     if (needed === 'teacherId' && body.teacherId === undefined) {
       context.addIssue({ code: 'custom', path: ['teacherId'], message: 'is needed for a teacher report' });
     }
-  })
-  .meta({ id: 'Trigger' });
+  });
 export type TriggerBody = z.output<typeof triggerBody>;
 
-export const triggerAnswer = z
-  .looseObject({
-    success: z.literal(true),
-    message: z.literal('PDF generation completed'),
-    reportType: z.string(),
-    testId: z.string(),
-    classId: z.string(),
-    s3Key: z.string(),
-    pages: z.int(),
-    bytes: z.int(),
-    sha256: z.string(),
-    durationMs: z.int(),
-    warnings: z.array(z.string()),
-  })
-  .meta({ id: 'Triggered' });
+export const triggerAnswer = z.looseObject({
+  success: z.literal(true),
+  message: z.literal('PDF generation completed'),
+  reportType: z.string(),
+  testId: z.string(),
+  classId: z.string(),
+  s3Key: z.string(),
+  pages: z.int(),
+  bytes: z.int(),
+  sha256: z.string(),
+  durationMs: z.int(),
+  warnings: z.array(z.string()),
+});
 
 const commonQuery = {
   testId,
@@ -84,30 +81,26 @@ export const queryAliases = { classId: ['class_id', 'class', 'classid', 'classID
 
 export const mostBulkStudents = 500;
 
-export const bulkBody = z
-  .strictObject({
-    studentIds: z
-      .array(studentId, { error: 'must be a list of student ids' })
-      .min(1, { error: 'must name at least one student' })
-      .max(mostBulkStudents, { error: `must name at most ${mostBulkStudents} students` }),
-    testId,
-    classId: optional(id),
-  })
-  .meta({ id: 'Bulk' });
+export const bulkBody = z.strictObject({
+  studentIds: z
+    .array(studentId, { error: 'must be a list of student ids' })
+    .min(1, { error: 'must name at least one student' })
+    .max(mostBulkStudents, { error: `must name at most ${mostBulkStudents} students` }),
+  testId,
+  classId: optional(id),
+});
 export type BulkBody = z.output<typeof bulkBody>;
 
-export const invalidateBody = z
-  .strictObject({
-    classId: id,
-    testId: optional(testId),
-    studentId: optional(studentId),
-    teacherId: optional(id),
-    origin: optional(origin),
-  })
-  .meta({ id: 'Invalidate' });
+export const invalidateBody = z.strictObject({
+  classId: id,
+  testId: optional(testId),
+  studentId: optional(studentId),
+  teacherId: optional(id),
+  origin: optional(origin),
+});
 export type InvalidateBody = z.output<typeof invalidateBody>;
 
-export const invalidateAnswer = z.object({ removed: z.int() }).meta({ id: 'Invalidated' });
+export const invalidateAnswer = z.object({ removed: z.int() });
 
 /** How one student fared in a bulk request. */
 export interface BulkOutcome {

@@ -1,0 +1,81 @@
+// The endpoints for those who operate Platen or build on it.
+
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { Validator } from '@seriousme/openapi-schema-validator';
+import { startTestService, type TestService } from './support/service.ts';
+
+let service: TestService;
+beforeAll(async () => {
+  service = await startTestService({ origin: 'http://127.0.0.1:1' });
+});
+afterAll(() => service[Symbol.asyncDispose]());
+
+test('/health says that it is alive, to the letter', async () => {
+  const response = await service.get('/health');
+  expect(response.status).toBe(200);
+  expect(await response.json()).toEqual({
+    status: 'OK',
+    timestamp: expect.stringMatching(/^\d{4}-\d\d-\d\dT[\d:.]+Z$/),
+    environment: 'test',
+    service: 'Platen',
+    version: expect.stringMatching(/^\d+\.\d+\.\d+$/),
+  });
+});
+
+test('/readyz names each part with its state', async () => {
+  const response = await service.get('/readyz');
+  expect(response.status).toBe(200);
+  expect(await response.json()).toMatchObject({ storage: { state: 'up' }, browser: { state: expect.any(String) } });
+});
+
+test('/metrics speaks the language of Prometheus', async () => {
+  const response = await service.get('/metrics');
+  expect(response.headers.get('content-type')).toMatch(/^text\/plain; version=0\.0\.4/);
+  const text = await response.text();
+  for (const name of [
+    'platen_renders_total',
+    'platen_browser_up',
+    'platen_storage_seconds',
+    'process_resident_memory_bytes',
+  ]) {
+    expect(text).toContain(`# TYPE ${name}`);
+  }
+});
+
+test('/openapi.json is a valid OpenAPI 3.1 document that names every endpoint', async () => {
+  const document = await (await service.get('/openapi.json')).json();
+  const result = await new Validator().validate(structuredClone(document));
+  expect(result.errors).toBeUndefined();
+  expect(Object.keys((document as { paths: object }).paths).sort()).toEqual([
+    '/generate-bulk-pdf',
+    '/generate-pdf',
+    '/generate-student-pdf',
+    '/generate-teacher-pdf',
+    '/health',
+    '/internal/invalidate',
+    '/internal/trigger-generate-pdf',
+    '/metrics',
+    '/readyz',
+  ]);
+  const references = JSON.stringify(document).match(/"\$ref":"[^"]+"/g) ?? [];
+  expect([...new Set(references)]).toEqual(['"$ref":"#/components/schemas/Problem"']);
+});
+
+test('/docs works without any other server', async () => {
+  const page = await service.get('/docs');
+  expect(page.status).toBe(200);
+  const addresses = [...(await page.text()).matchAll(/(?:src|href)="([^"]+)"/g)].map((match) => match[1] ?? '');
+  expect(addresses.length).toBeGreaterThan(2);
+  for (const address of addresses) {
+    expect(address).toMatch(/^\/docs\//);
+    expect((await service.get(address)).status).toBe(200);
+  }
+});
+
+test('every answer carries the headers of a careful server', async () => {
+  for (const path of ['/health', '/nowhere', '/generate-pdf', '/docs']) {
+    const { headers } = await service.get(path);
+    expect([path, headers.get('x-content-type-options'), headers.get('x-powered-by')]).toEqual([path, 'nosniff', null]);
+    expect(headers.get('content-security-policy')).not.toBeNull();
+  }
+});
