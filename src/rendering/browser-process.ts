@@ -1,6 +1,6 @@
 // One browser process: its arguments, its environment, its folder, its end.
 
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import puppeteer, { type Browser } from 'puppeteer-core';
@@ -69,9 +69,10 @@ function browserEnvironment(folder: string, executable: Executable, fontConfig: 
   };
 }
 
-function killGroup(pid: number): void {
+/** Kills a process, or with a negative number its group. */
+function killHard(pid: number): void {
   try {
-    process.kill(-pid, 'SIGKILL');
+    process.kill(pid, 'SIGKILL');
   } catch (error) {
     // Gone already: what was wanted.
     if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
@@ -102,13 +103,12 @@ export async function startBrowserProcess(
       defaultViewport: { width: 1200, height: 800 },
     });
     const pid = browser.process()?.pid ?? 0;
-    await writeFile(join(folder, 'pid'), String(pid));
     return {
       browser,
       pid,
-      kill: () => killGroup(pid),
+      kill: () => killHard(-pid),
       async end() {
-        killGroup(pid);
+        killHard(-pid);
         await removeFolder(folder);
       },
     };
@@ -127,6 +127,15 @@ const isAlive = (pid: number) => {
   }
 };
 
+/** Processes whose arguments name `text`; Linux only, elsewhere none. */
+async function findProcesses(text: string): Promise<number[]> {
+  const pids = (await readdir('/proc').catch(() => [])).map(Number).filter(Number.isInteger);
+  const found = await Promise.all(
+    pids.map(async (pid) => (await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')).includes(text)),
+  );
+  return pids.filter((_, index) => found[index]);
+}
+
 /** Removes the folders, and ends the processes, that services killed earlier have left behind. */
 export async function sweepLeftovers(): Promise<void> {
   const names = (await readdir(tmpdir())).filter((name) => name.startsWith(folderPrefix));
@@ -134,10 +143,8 @@ export async function sweepLeftovers(): Promise<void> {
     const owner = Number(name.slice(folderPrefix.length).split('-')[0]);
     if (!Number.isInteger(owner) || isAlive(owner)) continue;
     const folder = join(tmpdir(), name);
-    const pid = Number(await readFile(join(folder, 'pid'), 'utf8').catch(() => '0'));
-    const commandLine = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '');
-    // The number may belong to another process by now: its arguments must name the folder.
-    if (pid > 1 && commandLine.includes(folder)) killGroup(pid);
+    // By the folder that its arguments name: the numbers of dead processes are given out again.
+    for (const pid of await findProcesses(folder)) killHard(pid);
     await removeFolder(folder).catch(() => undefined);
   }
 }

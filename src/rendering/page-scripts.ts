@@ -106,14 +106,28 @@ async function takeSnapshot(graceMs: number): Promise<PageSnapshot> {
     const markers = document.querySelectorAll<HTMLMetaElement>(`meta[name="${name}"]`);
     return [...new Set([...markers].map((marker) => marker.content.trim()))].filter(Boolean);
   };
+  // Text in shadow roots is no part of innerText; hidden icons and spinners are no content.
+  const shadowRoots = (root: ParentNode): ShadowRoot[] =>
+    [...root.querySelectorAll('*')].flatMap(({ shadowRoot }) =>
+      shadowRoot === null ? [] : [shadowRoot, ...shadowRoots(shadowRoot)],
+    );
+  const hasText = (root: ParentNode) =>
+    [...root.children].some((child) => /\S/.test((child as HTMLElement).innerText ?? ''));
   const labelled =
     'svg[aria-label],svg[aria-labelledby],svg title,canvas[aria-label],[role="img"][aria-label],img[alt]:not([alt=""])';
+  const hasGraphics = (root: ParentNode) =>
+    [...root.querySelectorAll(labelled)]
+      .map((element) => element.closest('svg') ?? element)
+      .some((element) => element.checkVisibility({ visibilityProperty: true }));
+  const hasContent = () =>
+    /\S/.test(document.body?.innerText ?? '') ||
+    [document, ...shadowRoots(document)].some((root) => hasGraphics(root) || (root !== document && hasText(root)));
   const path = (source: string) =>
     URL.canParse(source, document.baseURI) ? new URL(source, document.baseURI).pathname : 'image';
   return {
     subjects: meta('pdf-subject'),
     classNames: meta('pdf-class'),
-    hasContent: /\S/.test(document.body?.innerText ?? '') || document.querySelector(labelled) !== null,
+    hasContent: hasContent(),
     heightPx: document.documentElement.scrollHeight,
     lateAssets: [
       ...pending().map((image) => path(image.currentSrc || image.src)),
@@ -129,4 +143,4 @@ export function snapshotExpression(graceMs: number): string {
 
 /** Expression for what the page says that it waits for. */
 export const pendingExpression =
-  'JSON.stringify([].concat(globalThis.__PDF_PENDING__ ?? []).slice(0, 20).map((name) => String(name).slice(0, 200)))';
+  'JSON.stringify([].concat(globalThis.__PDF_PENDING__ ?? []).slice(0, 20).map((name) => String(name).slice(0, 5000)))';

@@ -1,7 +1,7 @@
 // Our own line to a page: puts the token in before its scripts run, hears when it is ready, and looks at it from an isolated world.
 
 import { randomUUID } from 'node:crypto';
-import type { CDPSession, Page } from 'puppeteer-core';
+import type { CDPSession } from 'puppeteer-core';
 import { fail } from '../errors.ts';
 import {
   type PageMessage,
@@ -28,8 +28,8 @@ export class PageSession {
   }
 
   /** `onFailed` is told what the page says of its own failure. */
-  static async open(page: Page, settings: Settings, onFailed: (said: string) => void): Promise<PageSession> {
-    const session = new PageSession(await page.createCDPSession(), onFailed);
+  static async open(cdp: CDPSession, settings: Settings, onFailed: (said: string) => void): Promise<PageSession> {
+    const session = new PageSession(cdp, onFailed);
     await session.#install(settings);
     return session;
   }
@@ -67,8 +67,8 @@ export class PageSession {
     this.cdp.on('Runtime.bindingCalled', ({ name, payload }) => {
       if (name === binding) this.#onMessage(payload);
     });
-    // Without these two on this very session the browser takes script and binding, and never runs them.
-    await Promise.all([this.cdp.send('Page.enable'), this.cdp.send('Runtime.enable')]);
+    // Without the first two on this very session the browser takes script and binding, and never runs them.
+    await Promise.all([this.cdp.send('Page.enable'), this.cdp.send('Runtime.enable'), this.cdp.send('Network.enable')]);
     const source = sessionSource({ ...settings, binding, nonce: this.#nonce });
     await Promise.all([
       this.cdp.send('Runtime.addBinding', { name: binding }),

@@ -1,6 +1,6 @@
 // Watches one page from outside: what it asks for, what fails, where it goes, and what it must not do.
 
-import type { ConsoleMessage, Frame, HTTPRequest, HTTPResponse, Page } from 'puppeteer-core';
+import type { CDPSession, ConsoleMessage, Frame, Page, Protocol } from 'puppeteer-core';
 import { fail, type ServiceError } from '../errors.ts';
 import { redactText } from '../redaction.ts';
 import type { Diagnosis } from './contract.ts';
@@ -13,6 +13,7 @@ const mostPopups = 5;
 const awayGraceMs = 2000;
 
 interface WatchOptions {
+  topFrameId: string;
   /** Address that was asked for. */
   url: URL;
   /** Origins whose 401 and 403 count as a rejected token. */
@@ -41,19 +42,33 @@ export class PageWatch {
   readonly pageErrors: string[] = [];
   #popups = 0;
   #awayTimer: NodeJS.Timeout | undefined;
-  /** Documents that the main frame has shown since it was last looked at. */
-  documentsLoaded = 0;
+  /** Addresses of the requests under way. */
+  readonly #requests = new Map<string, string>();
+  #mainLoader: string | undefined;
 
-  constructor(page: Page, options: WatchOptions) {
+  /** Attach it before the page is navigated; `cdp` must have its Page and Network events enabled. */
+  constructor(page: Page, cdp: CDPSession, options: WatchOptions) {
     this.#page = page;
     this.#options = options;
     page.on('dialog', (dialog) => void dialog.dismiss().catch(() => undefined));
     page.on('popup', (popup) => this.#onPopup(popup));
     page.on('console', (message) => this.#onConsole(message));
     page.on('pageerror', (error) => this.#keep(this.pageErrors, this.clean(String(error))));
-    page.on('response', (response) => this.#onResponse(response));
-    page.on('requestfailed', (request) => this.#onRequestFailed(request));
     page.on('framenavigated', (frame) => this.#onNavigated(frame));
+    // From the protocol itself: it tells of a response before the page's own scripts get it, so that what was answered before
+    // ready is known at ready.
+    cdp.on('Page.frameNavigated', ({ frame }) => {
+      if (frame.parentId === undefined) this.#mainLoader = frame.loaderId;
+    });
+    cdp.on('Network.requestWillBeSent', (event) => this.#requests.set(event.requestId, event.request.url));
+    cdp.on('Network.responseReceived', (event) => this.#onResponse(event));
+    cdp.on('Network.loadingFinished', ({ requestId }) => this.#requests.delete(requestId));
+    cdp.on('Network.loadingFailed', (event) => this.#onFailed(event));
+  }
+
+  /** Changes with every document that the top frame shows. */
+  get documentId(): string | undefined {
+    return this.#mainLoader;
   }
 
   get hasRejectedToken(): boolean {
@@ -101,32 +116,34 @@ export class PageWatch {
       this.#options.onFatal(fail('resource_limit', { detail: 'The page opened too many windows.' }));
   }
 
-  #onResponse(response: HTTPResponse): void {
-    const request = response.request();
-    const status = response.status();
-    if (request.isNavigationRequest() && request.frame() === this.#page.mainFrame()) this.#onMainResponse(response);
-    else this.#onApiResponse(request, status);
-    if (status >= 400) this.#keep(this.#failedRequests, { path: this.#pathOf(response.url()), status });
+  #onResponse({ requestId, loaderId, frameId, type, response }: Protocol.Network.ResponseReceivedEvent): void {
+    const { url, status } = response;
+    // A document's request bears the name of its loader; of the documents only the top frame's counts.
+    const isMain = type === 'Document' && requestId === loaderId && frameId === this.#options.topFrameId;
+    if (isMain) this.#onMainResponse(url, status);
+    else if (['XHR', 'Fetch', 'EventSource'].includes(type)) this.#onApiResponse(url, status);
+    if (status >= 400) this.#keep(this.#failedRequests, { path: this.#pathOf(url), status });
   }
 
-  #onMainResponse(response: HTTPResponse): void {
-    const status = response.status();
-    if (status === 200 || (status >= 300 && status < 400) || !isSameAddress(response.url(), this.#options.url)) return;
+  #onMainResponse(url: string, status: number): void {
+    if (status === 200 || !isSameAddress(url, this.#options.url)) return;
     if (status === 401 || status === 403) this.#options.onFatal(fail('token_rejected'));
     else this.#options.onFatal(fail('page_failed', { detail: `The report page answered ${status}.` }));
   }
 
-  #onApiResponse(request: HTTPRequest, status: number): void {
-    if (!['xhr', 'fetch', 'eventsource'].includes(request.resourceType())) return;
-    const { origin, pathname } = new URL(request.url());
+  #onApiResponse(url: string, status: number): void {
+    const { origin, pathname } = new URL(url);
     if (!this.#options.origins.has(origin)) return;
     if (status === 401 || status === 403) this.#rejectedPaths.add(origin + pathname);
     else if (status < 400) this.#rejectedPaths.delete(origin + pathname);
   }
 
-  #onRequestFailed(request: HTTPRequest): void {
-    const error = this.clean(request.failure()?.errorText ?? 'failed');
-    this.#keep(this.#failedRequests, { path: this.#pathOf(request.url()), error });
+  #onFailed({ requestId, errorText, canceled }: Protocol.Network.LoadingFailedEvent): void {
+    const url = this.#requests.get(requestId) ?? '';
+    this.#requests.delete(requestId);
+    this.#keep(this.#failedRequests, { path: this.#pathOf(url), error: this.clean(errorText) });
+    if (requestId !== this.#mainLoader || canceled === true) return;
+    this.#options.onFatal(fail('page_failed', { detail: `The report page broke off: ${errorText}` }));
   }
 
   /** Path without query, where tokens travel; for a foreign origin with its host. */
@@ -139,7 +156,6 @@ export class PageWatch {
 
   #onNavigated(frame: Frame): void {
     if (frame !== this.#page.mainFrame()) return;
-    this.documentsLoaded++;
     clearTimeout(this.#awayTimer);
     if (this.isWhereAsked || frame.url() === 'about:blank') return;
     this.#awayTimer = setTimeout(() => this.#options.onFatal(fail('page_redirected')), awayGraceMs);

@@ -1,6 +1,7 @@
 // One document: a fresh context, a session, load, ready, print; and whatever happens, the page is closed.
 
-import type { BrowserContext, Page } from 'puppeteer-core';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { BrowserContext, CDPSession, Page } from 'puppeteer-core';
 import { fail, ServiceError } from '../errors.ts';
 import type { BrowserLease } from './browser.ts';
 import type { Diagnosis, RenderedPdf, RenderRequest, Stage } from './contract.ts';
@@ -72,14 +73,13 @@ class PageRender implements AsyncDisposable {
       const frameId = await this.#during('load', () => this.#load());
       await this.#during('ready', () => this.#live.ready);
       this.#checkToken();
-      const documentsAtReady = this.#watched.documentsLoaded;
-      const snapshot = await this.#during('assets', () => this.#live.look(frameId, this.#env.settings.assetGraceMs));
+      const document = this.#watched.documentId;
+      const snapshot = await this.#during('assets', () => this.#look(frameId));
       this.#checkSnapshot(snapshot);
       // The browser would wait for late assets for another 2 s before it prints.
       if (snapshot.lateAssets.length > 0) await this.#live.cdp.send('Page.stopLoading');
       const bytes = await this.#during('print', () => printToPdf(this.#live.cdp, this.#env.settings.maxBytes));
-      if (!this.#watched.isWhereAsked || this.#watched.documentsLoaded !== documentsAtReady)
-        throw fail('page_redirected');
+      if (!this.#watched.isWhereAsked || this.#watched.documentId !== document) throw fail('page_redirected');
       return this.#inspect(bytes, snapshot);
     } catch (error) {
       throw await this.#explain(error);
@@ -144,16 +144,19 @@ class PageRender implements AsyncDisposable {
         downloadBehavior: { policy: 'deny' },
       });
       this.#page = await this.#context.newPage();
-      this.#observe(this.#page);
-      this.#session = await this.#openSession(this.#page);
+      const cdp = await this.#page.createCDPSession();
+      const { frameTree } = await cdp.send('Page.getFrameTree');
+      this.#observe(this.#page, cdp, frameTree.frame.id);
+      this.#session = await this.#openSession(cdp);
     } finally {
       clearTimeout(tooLong);
     }
   }
 
-  #observe(page: Page): void {
+  #observe(page: Page, cdp: CDPSession, topFrameId: string): void {
     const end = (error: Error) => this.#end.abort(error);
-    this.#watch = new PageWatch(page, {
+    this.#watch = new PageWatch(page, cdp, {
+      topFrameId,
       url: new URL(this.#request.url),
       origins: this.#env.origins,
       token: this.#request.token,
@@ -174,7 +177,7 @@ class PageRender implements AsyncDisposable {
     });
   }
 
-  #openSession(page: Page): Promise<PageSession> {
+  #openSession(cdp: CDPSession): Promise<PageSession> {
     const { settings } = this.#env;
     const { token, url } = this.#request;
     const script = {
@@ -183,7 +186,7 @@ class PageRender implements AsyncDisposable {
       storageKey: settings.tokenStorageKey,
       cookieName: settings.tokenCookieName,
     };
-    return PageSession.open(page, script, (said) => {
+    return PageSession.open(cdp, script, (said) => {
       // Where the platform refuses the token, the page's own complaint is a consequence.
       if (this.#watched.hasRejectedToken) this.#end.abort(fail('token_rejected'));
       else
@@ -197,6 +200,13 @@ class PageRender implements AsyncDisposable {
       throw fail('page_failed', { detail: `The report page could not be loaded: ${errorText}` });
     await Promise.race([this.#loaded.promise, this.#live.ready]);
     return frameId;
+  }
+
+  /** Late parts of the page get their time; then what it shows is what is printed. */
+  async #look(frameId: string): Promise<PageSnapshot> {
+    const { assetGraceMs } = this.#env.settings;
+    await Promise.race([this.#loaded.promise, delay(assetGraceMs, undefined, { ref: false })]);
+    return this.#live.look(frameId, assetGraceMs);
   }
 
   #checkToken(): void {
