@@ -1,6 +1,6 @@
 // Watches one page from outside: what it asks for, what fails, where it goes, and what it must not do.
 
-import type { CDPSession, ConsoleMessage, Frame, Page, Protocol } from 'puppeteer-core';
+import type { CDPSession, ConsoleMessage, Frame, Page, Protocol, Target } from 'puppeteer-core';
 import { fail, type ServiceError } from '../errors.ts';
 import { redactText } from '../redaction.ts';
 import type { Diagnosis } from './contract.ts';
@@ -8,7 +8,7 @@ import type { Diagnosis } from './contract.ts';
 const mostKept = 10;
 const longestMessage = 300;
 const longestRead = 20_000;
-const mostPopups = 5;
+const mostWindows = 5;
 /** A page may pass through another address, for instance to sign in silently, when it comes back within this time. */
 const awayGraceMs = 2000;
 
@@ -40,7 +40,7 @@ export class PageWatch {
   /** Paths that answered 401 or 403 and have not succeeded since. */
   readonly #rejectedPaths = new Set<string>();
   readonly pageErrors: string[] = [];
-  #popups = 0;
+  #windows = 0;
   #awayTimer: NodeJS.Timeout | undefined;
   /** Addresses of the requests under way. */
   readonly #requests = new Map<string, string>();
@@ -51,7 +51,7 @@ export class PageWatch {
     this.#page = page;
     this.#options = options;
     page.on('dialog', (dialog) => void dialog.dismiss().catch(() => undefined));
-    page.on('popup', (popup) => this.#onPopup(popup));
+    page.browserContext().on('targetcreated', (target) => this.#onTarget(target));
     page.on('console', (message) => this.#onConsole(message));
     page.on('pageerror', (error) => this.#keep(this.pageErrors, this.clean(String(error))));
     page.on('framenavigated', (frame) => this.#onNavigated(frame));
@@ -110,9 +110,12 @@ export class PageWatch {
     if (message.type() === 'error') this.#keep(this.#consoleErrors, this.clean(message.text()));
   }
 
-  #onPopup(popup: Page | null): void {
-    void popup?.close().catch(() => undefined);
-    if (++this.#popups > mostPopups)
+  /** Windows without an opener are no popups to the driver, but they are new targets of the context. */
+  #onTarget(target: Target): void {
+    if (target.type() !== 'page') return;
+    const close = async () => (await target.page())?.close();
+    close().catch(() => undefined);
+    if (++this.#windows > mostWindows)
       this.#options.onFatal(fail('resource_limit', { detail: 'The page opened too many windows.' }));
   }
 
