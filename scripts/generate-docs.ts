@@ -130,10 +130,10 @@ async function metricsPage(): Promise<string> {
   ].join('\n');
 }
 
-/** The README with the current row of figures between its markers. */
+/** The README with the current row of figures. */
 function readmeWithFigures(): string {
   const readme = readFileSync(join(root, 'README.md'), 'utf8');
-  return readme.replace(/(<!-- figures -->\n)[^\n]*\n/, `$1${figuresRow(readSources())}\n`);
+  return readme.replace(/^\| `src` \| \d.*$/m, figuresRow(readSources()));
 }
 
 const pages: Record<string, string> = {
