@@ -112,7 +112,9 @@ const triggerDeadlineMs = 140_000;
 /** A person does not wait longer for the storing of what they could have already. */
 const keepTimeoutMs = 5000;
 
-const isTokenRejected = (error: unknown) => error instanceof ServiceError && error.code === 'token_rejected';
+/** What fails because of who leads a shared render, not because of the report. */
+const isLeadersFault = (error: unknown) =>
+  error instanceof ServiceError && ['token_rejected', 'too_many_renders'].includes(error.code);
 
 class PlatformReports implements Reports {
   readonly #documents: Documents;
@@ -123,7 +125,7 @@ class PlatformReports implements Reports {
   readonly #limit: RenderLimit;
   readonly #renders: AcceptedRenders;
   /** One render for all proven callers who miss the same document. */
-  readonly #shared = new SharedWork<ObtainedReport>(isTokenRejected);
+  readonly #shared = new SharedWork<ObtainedReport>(isLeadersFault);
 
   constructor({ rendering, documents, identity, metrics, config }: Dependencies) {
     this.#documents = documents;
@@ -148,7 +150,7 @@ class PlatformReports implements Reports {
       return isCounted ? this.#limit.run(request.caller, work) : work();
     };
     if (key === undefined) return attempt(options.signal);
-    return this.#shared.join(sharedKey(key, request), { attempt, signal: options.signal });
+    return this.#shared.join(sharedKey(key, request), { owner: request.caller.token, attempt, signal: options.signal });
   }
 
   async generate(request: GenerateRequest): Promise<GeneratedReport> {

@@ -1,14 +1,15 @@
 // Many who want the same thing at once: the work is done once, by the first one's means, and everyone gets its result.
 
 export interface Participant<T> {
+  /** By whose means `attempt` works: what fails one of an owner's attempts would fail the others. */
+  owner: string;
   /** Does the work by this participant's own means. */
   attempt(signal: AbortSignal): Promise<T>;
   /** Ends this participant's waiting; the work ends when nobody waits any more. */
   signal: AbortSignal;
 }
 
-interface Waiter<T> {
-  attempt: Participant<T>['attempt'];
+interface Waiter<T> extends Pick<Participant<T>, 'owner' | 'attempt'> {
   settled: PromiseWithResolvers<T>;
 }
 
@@ -19,8 +20,8 @@ interface Flight<T> {
 }
 
 /**
- * Work shared by key. When it fails by what `isLeadersFault` says is the leader's own fault, only the leader gets the error and the
- * next one's means are tried; any other error is everybody's, and the next to come tries anew.
+ * Work shared by key. When it fails by what `isLeadersFault` says is the leader's own fault, only those of the leader's owner get
+ * the error and the next one's means are tried; any other error is everybody's, and the next to come tries anew.
  */
 export class SharedWork<T> {
   readonly #flights = new Map<string, Flight<T>>();
@@ -30,14 +31,9 @@ export class SharedWork<T> {
     this.#isLeadersFault = isLeadersFault;
   }
 
-  /** Whether joining `key` now would lead the work rather than wait for it. */
-  wouldLead(key: string): boolean {
-    return !this.#flights.has(key);
-  }
-
-  join(key: string, { attempt, signal }: Participant<T>): Promise<T> {
+  join(key: string, { owner, attempt, signal }: Participant<T>): Promise<T> {
     signal.throwIfAborted();
-    const waiter: Waiter<T> = { attempt, settled: Promise.withResolvers() };
+    const waiter: Waiter<T> = { owner, attempt, settled: Promise.withResolvers() };
     const present = this.#flights.get(key);
     const flight = present ?? { waiters: [], abandon: new AbortController() };
     flight.waiters.push(waiter);
@@ -70,7 +66,8 @@ export class SharedWork<T> {
         for (const { settled } of flight.waiters) settled.resolve(result);
         return;
       } catch (error) {
-        const failed = this.#isLeadersFault(error) ? [leader] : flight.waiters;
+        const isLeaders = this.#isLeadersFault(error);
+        const failed = flight.waiters.filter((waiter) => !isLeaders || waiter.owner === leader.owner);
         flight.waiters = flight.waiters.filter((waiter) => !failed.includes(waiter));
         // Before anyone is told: who comes back at once must start anew.
         if (flight.waiters.length === 0) this.#forget(key, flight);
