@@ -1,0 +1,91 @@
+// What the operator sees: log lines, diagnostics of failed renders, recycled browsers.
+
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, test } from '@jest/globals';
+import { readyPage, startPages } from './support/pages.ts';
+import { startServiceProcess } from './support/process.ts';
+import { startTestService } from './support/service.ts';
+import { serviceToken, studentToken } from './support/tokens.ts';
+
+const body = { testId: '1', classId: 'C1', reportType: 'student', studentId: 'S1' };
+
+test('the log is one JSON object per line, with the known messages and the id of the request', async () => {
+  await using pages = await startPages({ '/report': readyPage('<h1>Report</h1>') });
+  await using service = await startServiceProcess({ FRONTEND_ORIGINS: pages.origin });
+  await fetch(`${service.url}/internal/trigger-generate-pdf`, {
+    method: 'POST',
+    headers: {
+      'content-type': 'application/json',
+      'x-service-auth': `Bearer ${serviceToken}`,
+      'x-request-id': 'from-backend-1',
+    },
+    body: JSON.stringify(body),
+  });
+  await fetch(`${service.url}/generate-student-pdf?testId=1`, {
+    headers: { authorization: `Bearer ${studentToken('S1', 'C1')}`, 'x-request-id': 'from-student-1' },
+  });
+  const lines = service
+    .output()
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as Record<string, string>);
+  const s3Key = 'reports/C1/Test_1/students/S1.pdf';
+  const report = {
+    requestId: 'from-backend-1',
+    reportType: 'student',
+    classId: 'C1',
+    testId: 'Test_1',
+    subject: 'S1',
+    s3Key,
+  };
+  const find = (message: string) => lines.find((line) => line.message === message);
+  expect(find('Starting PDF generation')).toMatchObject(report);
+  expect(find('PDF uploaded to S3 successfully')).toMatchObject(report);
+  expect(find('PDF found in S3, skipping generation')).toMatchObject({ requestId: 'from-student-1', s3Key });
+});
+
+test('a failed render leaves a screenshot and the page in DIAGNOSTICS_DIR, without the token', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'platen-diagnostics-'));
+  const page = '<p id="p">broken</p><script>p.title = localStorage.token; window.__PDF_ERROR__ = "no data"</script>';
+  await using pages = await startPages({ '/report': page });
+  await using service = await startTestService({ origin: pages.origin, env: { DIAGNOSTICS_DIR: folder } });
+  expect((await service.trigger(body)).status).toBe(502);
+  const names = (await readdir(folder)).sort();
+  expect(names.map((name) => name.split('.').at(-1))).toEqual(['html', 'png']);
+  const html = await readFile(join(folder, names[0] ?? ''), 'utf8');
+  expect(html).toContain('broken');
+  expect(html).not.toContain('eyJ');
+  expect((await readFile(join(folder, names[1] ?? ''))).subarray(1, 4).toString()).toBe('PNG');
+  await rm(folder, { recursive: true });
+});
+
+test('a browser is replaced after BROWSER_RECYCLE_AFTER renders, and no render notices', async () => {
+  await using pages = await startPages({ '/report': readyPage('<h1>Report</h1>') });
+  await using service = await startTestService({
+    origin: pages.origin,
+    env: { BROWSER_RECYCLE_AFTER: '2', RENDER_CONCURRENCY: '2' },
+  });
+  const statuses: number[] = [];
+  for (let round = 0; round < 4; round++) {
+    const answers = await Promise.all([service.trigger(body), service.trigger({ ...body, studentId: 'S2' })]);
+    statuses.push(...answers.map(({ status }) => status));
+  }
+  expect(statuses).toEqual(Array.from({ length: 8 }, () => 202));
+  expect(await service.metric('platen_browser_starts_total')).toBeGreaterThanOrEqual(3);
+  expect(await service.metric('platen_render_retries_total')).toBe(0);
+});
+
+test('two service tokens with a comma between them are both good', async () => {
+  const tokens = ['the-old-service-token-of-the-backend', 'the-new-service-token-of-the-backend'];
+  await using service = await startTestService({
+    origin: 'http://127.0.0.1:1',
+    env: { PDF_SERVICE_INTERNAL_TOKEN: tokens.join(', ') },
+  });
+  const ask = (token: string) =>
+    service.internal('/internal/invalidate', { classId: 'C1' }, { 'x-service-auth': `Bearer ${token}` });
+  expect((await Promise.all([...tokens, serviceToken, tokens.join(',')].map(ask))).map(({ status }) => status)).toEqual(
+    [200, 200, 401, 401],
+  );
+});

@@ -1,0 +1,130 @@
+// The main job on a real S3 server (S3_ENDPOINT and its keys), under either set of names for the settings.
+
+import { CreateBucketCommand, HeadObjectCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { type Pages, readyPage, startPages } from './support/pages.ts';
+import { pdfOf } from './support/pdf.ts';
+import { s3FromEnvironment } from './support/s3.ts';
+import { startTestService, type TestService } from './support/service.ts';
+import { studentToken, teacherToken } from './support/tokens.ts';
+
+const server = s3FromEnvironment();
+const describeS3 = server === undefined ? describe.skip : describe;
+const { config, keys } = server ?? { config: undefined, keys: undefined };
+
+const names = {
+  'AWS_…': {
+    AWS_REGION: config?.region,
+    AWS_S3_ENDPOINT: config?.endpoint,
+    AWS_S3_FORCE_PATH_STYLE: 'true',
+    AWS_ACCESS_KEY_ID: keys?.accessKey,
+    AWS_SECRET_ACCESS_KEY: keys?.secretKey,
+  },
+  'MINIO_…': {
+    MINIO_REGION: config?.region,
+    MINIO_ENDPOINT_URL: config?.endpoint,
+    MINIO_ACCESS_KEY: keys?.accessKey,
+    MINIO_SECRET_KEY: keys?.secretKey,
+  },
+};
+
+describeS3.each(Object.entries(names))('on S3 by %s', (_name, env) => {
+  const bucket = `platen-job-${Date.now()}-${env === names['AWS_…'] ? 'a' : 'm'}`;
+  const client = new S3Client({
+    endpoint: config?.endpoint ?? '',
+    region: config?.region ?? '',
+    forcePathStyle: true,
+    credentials: { accessKeyId: keys?.accessKey ?? '', secretAccessKey: keys?.secretKey ?? '' },
+  });
+  let pages: Pages;
+  let service: TestService;
+  beforeAll(async () => {
+    await client.send(new CreateBucketCommand({ Bucket: bucket }));
+    pages = await startPages({
+      '/report': readyPage('<h1>Educator</h1>'),
+      '/student-report': readyPage('<h1>Student</h1>'),
+    });
+    service = await startTestService({ origin: pages.origin, env: { ...env, AWS_STORAGE_BUCKET_NAME: bucket } });
+  });
+  afterAll(async () => {
+    await service[Symbol.asyncDispose]();
+    await pages[Symbol.asyncDispose]();
+    client.destroy();
+  });
+
+  const key = 'reports/C1/Test_1/students/S1.pdf';
+  const body = { testId: '1', classId: 'C1', reportType: 'student', studentId: 'S1', dataVersion: 'v1' };
+
+  test('the trigger stores the PDF with its metadata, and DATA_DIR stays empty', async () => {
+    expect((await service.trigger(body)).status).toBe(202);
+    const head = await client.send(new HeadObjectCommand({ Bucket: bucket, Key: key }));
+    expect(head.ContentType).toBe('application/pdf');
+    expect(head.Metadata).toEqual({
+      class: 'C1',
+      test: 'Test_1',
+      type: 'student',
+      subject: 'S1',
+      view: 'canonical',
+      'generated-at': expect.any(String),
+      'data-version': 'v1',
+      revision: expect.stringMatching(/^\d+$/),
+      sha256: expect.stringMatching(/^[0-9a-f]{64}$/),
+      pages: '1',
+    });
+    expect(await service.storedKeys()).toEqual([]);
+  });
+
+  test('a student downloads what is stored; what is missing is rendered and kept', async () => {
+    const hit = await service.get('/generate-student-pdf?testId=1', studentToken('S1', 'C1'));
+    expect(hit.headers.get('cache-status')).toBe('platen; hit');
+    expect((await pdfOf(hit)).text).toContain('Educator');
+    const miss = await service.get('/generate-student-pdf?testId=1', studentToken('S2', 'C1'));
+    expect(miss.headers.get('cache-status')).toBe('platen; fwd=miss; stored');
+    const again = await service.get('/generate-student-pdf?testId=1', studentToken('S2', 'C1'));
+    expect(again.headers.get('cache-status')).toBe('platen; hit');
+    expect(again.headers.get('etag')).toBe(miss.headers.get('etag'));
+  });
+
+  test('an object that somebody altered, or that is not ours, is rendered anew and replaced', async () => {
+    const head = await client.send(new HeadObjectCommand({ Bucket: bucket, Key: key }));
+    for (const Metadata of [head.Metadata, {}]) {
+      await client.send(new PutObjectCommand({ Bucket: bucket, Key: key, Body: 'not what it was', Metadata }));
+      const response = await service.get('/generate-pdf?studentId=S1&testId=1', teacherToken('T1', 'C1'));
+      expect([response.status, response.headers.get('cache-status')]).toEqual([200, 'platen; fwd=miss; stored']);
+    }
+    const response = await service.get('/generate-pdf?studentId=S1&testId=1', teacherToken('T1', 'C1'));
+    expect(response.headers.get('cache-status')).toBe('platen; hit');
+  });
+
+  test('invalidation removes what is stored', async () => {
+    expect(await (await service.internal('/internal/invalidate', { classId: 'C1', testId: '1' })).json()).toEqual({
+      removed: 2,
+    });
+    expect(await (await service.internal('/internal/invalidate', { classId: 'C1' })).json()).toEqual({ removed: 0 });
+  });
+});
+
+describe('an S3 server that is away', () => {
+  test('fails the trigger with 503 storage_unavailable, but a student still gets the PDF', async () => {
+    await using pages = await startPages({
+      '/report': readyPage('<h1>R</h1>'),
+      '/student-report': readyPage('<h1>R</h1>'),
+    });
+    await using service = await startTestService({
+      origin: pages.origin,
+      env: {
+        AWS_STORAGE_BUCKET_NAME: 'nowhere',
+        AWS_S3_ENDPOINT: 'http://127.0.0.1:1',
+        AWS_ACCESS_KEY_ID: 'key',
+        AWS_SECRET_ACCESS_KEY: 'secret-of-s3',
+      },
+    });
+    const trigger = await service.trigger({ testId: '1', classId: 'C1', reportType: 'student', studentId: 'S1' });
+    expect([trigger.status, await trigger.json()]).toMatchObject([503, { code: 'storage_unavailable' }]);
+    expect(Number(trigger.headers.get('retry-after'))).toBeGreaterThan(0);
+    const response = await service.get('/generate-student-pdf?testId=1', studentToken('S1', 'C1'));
+    expect([response.status, response.headers.get('cache-status')]).toEqual([200, 'platen; fwd=miss']);
+    const ready = await service.get('/readyz');
+    expect([ready.status, await ready.json()]).toMatchObject([200, { status: 'degraded', storage: { state: 'down' } }]);
+  });
+});
