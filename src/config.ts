@@ -84,11 +84,12 @@ function buildS3(values: Values) {
 }
 
 function buildTokenRules(values: Values): { userTokens: TokenRules; reportTokens: TokenRules } {
-  const issuers = values.USER_TOKEN_ISSUERS.map(({ issuer }) => issuer);
+  const mapped = values.USER_TOKEN_ISSUERS.map(({ issuer }) => issuer);
   return {
     userTokens: {
       jwksUrl: values.USER_TOKEN_JWKS_URL,
-      issuers: values.USER_TOKEN_ISSUER === undefined ? issuers : [values.USER_TOKEN_ISSUER, ...issuers],
+      // The map alone tells tenants apart; it makes no issuer compulsory.
+      issuers: values.USER_TOKEN_ISSUER === undefined ? [] : [values.USER_TOKEN_ISSUER, ...mapped],
       audience: values.USER_TOKEN_AUDIENCE,
     },
     reportTokens: { jwksUrl: values.REPORT_TOKEN_JWKS_URL, issuers: [values.REPORT_TOKEN_ISSUER], audience: undefined },

@@ -2,6 +2,7 @@
 
 import { isIP } from 'node:net';
 import { availableParallelism } from 'node:os';
+import { readOrigin } from './origin.ts';
 
 export interface Variable<T> {
   /** The value, or undefined when the text breaks the rule. */
@@ -58,24 +59,18 @@ function list<T>(parseItem: (item: string) => T | undefined, about: About & { ru
   return { parse, fallback: [], ...about };
 }
 
-function parseOrigin(value: string): string | undefined {
-  const origin = URL.canParse(value) ? new URL(value).origin : undefined;
-  const isPlain = origin !== undefined && /^https?:\/\/[^*]+$/.test(origin);
-  return isPlain && (value === origin || value === `${origin}/`) ? origin : undefined;
-}
-
 const reservedPrefixes = new Set(['reports', 'certificates', 'images']);
 
 function parseTenant(item: string): { origin: string; prefix: string } | undefined {
   const [, address = '', prefix = ''] = /^([^=]+)(?:=(.*))?$/.exec(item) ?? [];
-  const origin = parseOrigin(address);
+  const origin = readOrigin(address);
   const isGoodPrefix = !item.includes('=') || (/^[a-z0-9-]{1,30}$/.test(prefix) && !reservedPrefixes.has(prefix));
   return origin !== undefined && isGoodPrefix ? { origin, prefix } : undefined;
 }
 
 function parseIssuer(item: string): { issuer: string; origin: string } | undefined {
   const at = item.lastIndexOf('=');
-  const origin = parseOrigin(item.slice(at + 1));
+  const origin = readOrigin(item.slice(at + 1));
   return at > 0 && origin !== undefined ? { issuer: item.slice(0, at), origin } : undefined;
 }
 
@@ -102,7 +97,7 @@ export const variables = {
     meaning: 'Service token of the backend; two with a comma between them are both good, for rotation.',
   }),
   DEFAULT_FRONTEND_ORIGIN: {
-    parse: parseOrigin,
+    parse: readOrigin,
     fallback: undefined as string | undefined,
     rule: 'an origin: scheme, host and port, nothing more',
     example: 'https://school.example',
@@ -113,7 +108,7 @@ export const variables = {
     example: 'https://a.example https://b.example=b',
     meaning: 'Origins that may be opened, each with the key prefix of its tenant. Default: the default origin.',
   }),
-  RENDER_ALLOWED_ORIGINS: list(parseOrigin, {
+  RENDER_ALLOWED_ORIGINS: list(readOrigin, {
     rule: 'origins',
     example: 'https://api.school.example',
     meaning: 'Further origins that pages may reach (API, fonts). Nothing else is reachable.',

@@ -11,6 +11,7 @@ const folderOf = (path: string) => (path.includes('/') ? (path.split('/')[0] ?? 
 const floors: Record<string, number> = {
   'errors.ts': 0,
   'redaction.ts': 0,
+  'origin.ts': 0,
   'log.ts': 1,
   'metrics.ts': 1,
   'variables.ts': 1,

@@ -1,6 +1,7 @@
 // The HTTP application: what every request passes through, in order, and then its endpoint.
 
 import { randomUUID } from 'node:crypto';
+import { parse as parseQuery } from 'node:querystring';
 import cors from 'cors';
 import express, { type Express, type RequestHandler } from 'express';
 import helmet from 'helmet';
@@ -9,8 +10,9 @@ import type { Identity } from '../identity/identity.ts';
 import { withLogContext } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
 import { callerOf, createAuthentication } from './authentication.ts';
+import { readJson } from './body.ts';
 import type { Endpoint, Exchange } from './contract.ts';
-import { clientSignal, readBody, readJson, readQuery } from './input.ts';
+import { clientSignal, readBody, readQuery } from './input.ts';
 import { answerWithProblem } from './problem.ts';
 
 interface Dependencies {
@@ -57,6 +59,12 @@ const limitUri: RequestHandler = (req, _res, next) => {
   next();
 };
 
+const allowReading: RequestHandler = (req, res, next) => {
+  if (['GET', 'HEAD'].includes(req.method)) return next();
+  res.set('Allow', 'GET, HEAD');
+  throw fail('method_not_allowed');
+};
+
 function runEndpoint(endpoint: Endpoint): RequestHandler {
   return async (req, res) => {
     const exchange: Exchange<unknown, unknown> = {
@@ -97,13 +105,14 @@ function mountEndpoints(
 
 export function createApp({ identity, metrics, endpoints, pages, config }: Dependencies): Express {
   const app = express();
-  app.set('query parser', 'simple');
+  // Without the parser's limit of 1,000 keys, beyond which a parameter given twice would not be seen; the length is limited before.
+  app.set('query parser', (text: string) => parseQuery(text, '&', '=', { maxKeys: 0 }));
   app.set('trust proxy', config.trustProxy.length === 0 ? false : config.trustProxy);
   app.set('etag', false);
   app.use(identifyRequest, measureRequests(metrics), helmet(), limitUri);
   app.use(cors({ origin: config.allowedOrigins, exposedHeaders, maxAge: 600 }));
   mountEndpoints(app, endpoints, createAuthentication(identity, config.rateLimitPer15Min));
-  for (const { path, handler } of pages) app.use(path, handler);
+  for (const { path, handler } of pages) app.use(path, allowReading, handler);
   app.use(() => {
     throw fail('not_found');
   });

@@ -41,7 +41,9 @@ export function createAuthentication(identity: Identity, limit: number): (access
     next();
   };
   const requireUser: RequestHandler = async (req, _res, next) => {
-    callers.set(req, await identity.authenticate(req.get('Authorization')));
+    // Node would take the first of several; a proxy before us may have looked at the last.
+    const given = req.headersDistinct.authorization ?? [];
+    callers.set(req, await identity.authenticate(given.length === 1 ? given[0] : undefined));
     next();
   };
   const handlers = { anyone: [], service: [requireService], user: [requireUser, limitRate(limit)] };

@@ -1,32 +1,9 @@
 // Reads query and body as an endpoint's schemas say. Syntax and unknown names are 400, missing or bad values 422.
 
-import express, { type Request, type RequestHandler, type Response } from 'express';
+import type { Request, Response } from 'express';
 import type { z } from 'zod';
 import { type FieldError, fail } from '../errors.ts';
 import type { Endpoint } from './contract.ts';
-
-const bodyLimit = '256kb';
-const deepest = 8;
-
-const parseJson = express.json({ limit: bodyLimit, inflate: false, strict: false, type: 'application/json' });
-
-function isTooDeep(value: unknown, depth = 0): boolean {
-  if (typeof value !== 'object' || value === null) return false;
-  return depth >= deepest || Object.values(value).some((each) => isTooDeep(each, depth + 1));
-}
-
-/** Reads the body of an endpoint that takes one. */
-export const readJson: RequestHandler = (req, res, next) => {
-  const hasBody = req.headers['content-length'] !== '0';
-  if (hasBody && !req.is('application/json')) throw fail('unsupported_media_type');
-  parseJson(req, res, (error) => {
-    if (error !== undefined) next(error);
-    else if (typeof req.body !== 'object' || req.body === null || Array.isArray(req.body)) {
-      next(fail('malformed_request', { detail: 'The body must be a JSON object.' }));
-    } else if (isTooDeep(req.body)) next(fail('malformed_request', { detail: 'The body is nested too deeply.' }));
-    else next();
-  });
-};
 
 function toFieldErrors(error: z.ZodError): { unknown: FieldError[]; invalid: FieldError[] } {
   const unknown: FieldError[] = [];

@@ -2,7 +2,7 @@
 
 import type { ErrorRequestHandler, Response } from 'express';
 import { z } from 'zod';
-import { type ErrorCode, fail, ServiceError } from '../errors.ts';
+import { fail, ServiceError } from '../errors.ts';
 import { createLog, currentRequestId } from '../log.ts';
 
 const log = createLog('http');
@@ -18,22 +18,12 @@ export const problemSchema = z.looseObject({
   diagnosis: z.looseObject({}).optional(),
 });
 
-/** Names that Express and its body parser give to what is the client's mistake. */
-const codesOfParsers: Record<string, ErrorCode> = {
-  'entity.parse.failed': 'malformed_request',
-  'entity.verify.failed': 'malformed_request',
-  'entity.too.large': 'body_too_large',
-  'encoding.unsupported': 'unsupported_media_type',
-  'charset.unsupported': 'unsupported_media_type',
-  'request.aborted': 'malformed_request',
-  'request.size.invalid': 'malformed_request',
-};
-
 function toServiceError(error: unknown): ServiceError {
   if (error instanceof ServiceError) return error;
-  const { type, status } = (error ?? {}) as { type?: string; status?: number };
-  const code = codesOfParsers[type ?? ''] ?? (status === 400 ? 'malformed_request' : 'internal_error');
-  return fail(code, {}, { cause: error });
+  // Express says 400 of a path that it can't decode; a body that breaks off is the client's doing too.
+  const { status, code } = (error ?? {}) as { status?: number; code?: string };
+  const isClients = status === 400 || code === 'ECONNRESET';
+  return fail(isClients ? 'malformed_request' : 'internal_error', {}, { cause: error });
 }
 
 function writeLog(error: ServiceError, res: Response): void {

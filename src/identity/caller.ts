@@ -1,5 +1,6 @@
 // Reads a user token's claims: who is this, of which tenant, with which classes. Pure.
 
+import { readOrigin } from '../origin.ts';
 import type { Caller, CallerTenant, Claims } from './contract.ts';
 
 export interface TenantDirectory {
@@ -53,7 +54,8 @@ function readClasses({ class_id }: Claims): string[] | undefined {
 
 function readTenant(claims: Claims, { origins, originOfIssuer }: TenantDirectory): CallerTenant | undefined {
   const byIssuer = originOfIssuer.get(claims.iss ?? '');
-  const agreed = agree([claims.origin, byIssuer]);
+  const claimed = typeof claims.origin === 'string' ? (readOrigin(claims.origin) ?? claims.origin) : claims.origin;
+  const agreed = agree([claimed, byIssuer]);
   if (agreed === 'contradiction') return undefined;
   const named = agreed.value;
   if (named !== undefined) return origins.includes(named) ? { origin: named } : 'foreign';

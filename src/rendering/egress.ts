@@ -46,7 +46,10 @@ const bareHost = (hostname: string) => hostname.replace(/^\[|\]$/g, '');
 
 function dial(hostname: string, port: number): net.Socket {
   const host = bareHost(hostname);
-  if (net.isIP(host) !== 0 && isLinkLocal(host)) throw new Error('link-local address');
+  if (net.isIP(host) !== 0 && isLinkLocal(host)) {
+    // As a socket that fails: an exception here would leave the listener of the server, and end the process.
+    return new net.Socket().destroy(new Error('link-local address'));
+  }
   const socket = net.connect({ host, port, lookup, autoSelectFamily: true });
   socket.setNoDelay(true);
   socket.setTimeout(connectTimeoutMs, () => socket.destroy(new Error('connect timeout')));
@@ -111,11 +114,14 @@ function forward(request: http.IncomingMessage, response: http.ServerResponse, a
 }
 
 function tunnel(client: Duplex, head: Buffer, socket: net.Socket): void {
+  let isOpen = false;
   const end = () => {
-    client.destroy();
+    if (isOpen) client.destroy();
+    else client.end(`HTTP/1.1 502 Bad Gateway\r\n${verdictHeader}: unreachable\r\n\r\n`);
     socket.destroy();
   };
   socket.once('connect', () => {
+    isOpen = true;
     client.write('HTTP/1.1 200 Connection established\r\n\r\n');
     socket.write(head);
     client.pipe(socket);

@@ -124,6 +124,8 @@ class PlatformReports implements Reports {
   readonly #tenancy: Tenancy;
   readonly #limit: RenderLimit;
   readonly #renders: AcceptedRenders;
+  /** Counted, so that who comes after an invalidation does not join a render that began before it. */
+  #invalidations = 0;
   /** One render for all proven callers who miss the same document. */
   readonly #shared = new SharedWork<ObtainedReport>(isLeadersFault);
 
@@ -150,7 +152,11 @@ class PlatformReports implements Reports {
       return isCounted ? this.#limit.run(request.caller, work) : work();
     };
     if (key === undefined) return attempt(options.signal);
-    return this.#shared.join(sharedKey(key, request), { owner: request.caller.token, attempt, signal: options.signal });
+    return this.#shared.join(`${this.#invalidations} ${sharedKey(key, request)}`, {
+      owner: request.caller.token,
+      attempt,
+      signal: options.signal,
+    });
   }
 
   async generate(request: GenerateRequest): Promise<GeneratedReport> {
@@ -186,6 +192,7 @@ class PlatformReports implements Reports {
     ];
     const matches = (key: string) =>
       key.startsWith(below) && (endings.length === 0 || endings.some((ending) => key.endsWith(ending)));
+    this.#invalidations++;
     this.#renders.invalidate(matches);
     return this.#documents.remove(below, matches).catch((cause) => {
       throw fail('storage_unavailable', { detail: 'The storage does not answer.' }, { cause });

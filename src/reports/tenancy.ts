@@ -3,6 +3,7 @@
 import type { Tenant } from '../config.ts';
 import { fail, invalidField } from '../errors.ts';
 import type { Caller } from '../identity/contract.ts';
+import { readOrigin } from '../origin.ts';
 
 export class Tenancy {
   readonly #tenants: readonly Tenant[];
@@ -32,7 +33,8 @@ export class Tenancy {
     return tenant;
   }
 
-  #find(origin: string | undefined): Tenant | undefined {
+  #find(text: string | undefined): Tenant | undefined {
+    const origin = readOrigin(text ?? '');
     return this.#tenants.find((tenant) => tenant.origin === origin);
   }
 }

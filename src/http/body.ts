@@ -1,0 +1,53 @@
+// Reads a JSON body: at most 256 KB of uncompressed UTF-8, refused as soon as it is known to be too large.
+
+import type { Request, RequestHandler } from 'express';
+import { fail } from '../errors.ts';
+
+const mostBytes = 256 * 1024;
+const deepest = 8;
+
+function checkType(req: Request): void {
+  const [, charset = 'utf-8'] = /;\s*charset="?([^";\s]+)"?/i.exec(req.get('Content-Type') ?? '') ?? [];
+  const isPlain = (req.get('Content-Encoding') ?? 'identity').toLowerCase() === 'identity';
+  if (!req.is('application/json') || !isPlain || !/^utf-?8$/i.test(charset)) throw fail('unsupported_media_type');
+}
+
+async function readBytes(req: Request): Promise<Buffer> {
+  if (Number(req.get('Content-Length') ?? 0) > mostBytes) throw fail('body_too_large');
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  for await (const chunk of req as AsyncIterable<Buffer>) {
+    bytes += chunk.length;
+    if (bytes > mostBytes) throw fail('body_too_large');
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks);
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    throw fail('malformed_request', { detail: 'The body is not JSON.' }, { cause });
+  }
+}
+
+function isTooDeep(value: unknown, depth = 0): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  return depth >= deepest || Object.values(value).some((each) => isTooDeep(each, depth + 1));
+}
+
+/** Puts the JSON object that is the body into `req.body`. */
+export const readJson: RequestHandler = async (req, _res, next) => {
+  const isEmpty =
+    req.get('Content-Length') === '0' || (req.get('Transfer-Encoding') ?? req.get('Content-Length')) === undefined;
+  if (isEmpty) throw fail('malformed_request', { detail: 'The body is empty; a JSON object is needed.' });
+  checkType(req);
+  const body = parse((await readBytes(req)).toString('utf8'));
+  if (typeof body !== 'object' || body === null || Array.isArray(body)) {
+    throw fail('malformed_request', { detail: 'The body must be a JSON object.' });
+  }
+  if (isTooDeep(body)) throw fail('malformed_request', { detail: 'The body is nested too deeply.' });
+  req.body = body;
+  next();
+};

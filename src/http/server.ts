@@ -1,0 +1,76 @@
+// The HTTP server around the application: its limits, its answer to broken HTTP, its end.
+
+import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
+import { createServer, type RequestListener, type Server } from 'node:http';
+import type { AddressInfo, Socket } from 'node:net';
+import { catalogue, type ErrorCode } from '../errors.ts';
+
+export interface HttpServer extends AsyncDisposable {
+  url: string;
+}
+
+const headersTimeoutMs = 10_000;
+const requestTimeoutMs = 30_000;
+/** Longer than a proxy's, so that the proxy closes first and no request meets a closing connection. */
+const keepAliveTimeoutMs = 75_000;
+const drainTimeoutMs = 25_000;
+const idleSweepMs = 50;
+/** Well above what the application takes, so that it is the one who refuses. */
+const maxHeaderBytes = 65_536;
+
+const codesOfParser: Record<string, ErrorCode> = { HPE_HEADER_OVERFLOW: 'uri_too_long' };
+
+/** What Node could not read never reaches the application: it gets a problem all the same. */
+function refuseBroken(error: NodeJS.ErrnoException, socket: Socket): void {
+  if (!socket.writable || error.code === 'ECONNRESET') {
+    socket.destroy();
+    return;
+  }
+  const code = codesOfParser[error.code ?? ''] ?? 'malformed_request';
+  const { status, title, detail } = catalogue[code];
+  const requestId = randomUUID();
+  const body = JSON.stringify({ type: `urn:platen:error:${code}`, title, status, detail, code, requestId });
+  const head = [
+    `HTTP/1.1 ${status} ${title}`,
+    'Content-Type: application/problem+json; charset=utf-8',
+    `Content-Length: ${Buffer.byteLength(body)}`,
+    `X-Request-Id: ${requestId}`,
+    'Connection: close',
+  ];
+  socket.end(`${head.join('\r\n')}\r\n\r\n${body}`);
+}
+
+/** Takes no new connection and waits for the requests that are being answered, 25 s at most. */
+async function drain(server: Server): Promise<void> {
+  const closed = once(server, 'close');
+  server.close();
+  // close() ends the connections that are idle now; those that become idle later would wait for their keep-alive time.
+  const sweep = setInterval(() => server.closeIdleConnections(), idleSweepMs);
+  const tooLong = setTimeout(() => server.closeAllConnections(), drainTimeoutMs);
+  await closed;
+  clearInterval(sweep);
+  clearTimeout(tooLong);
+}
+
+/** Listens; dispose it to answer what is under way and stop. */
+export async function startHttpServer(
+  app: RequestListener,
+  { host, port }: { host: string; port: number },
+): Promise<HttpServer> {
+  const server = createServer(
+    {
+      headersTimeout: headersTimeoutMs,
+      requestTimeout: requestTimeoutMs,
+      keepAliveTimeout: keepAliveTimeoutMs,
+      maxHeaderSize: maxHeaderBytes,
+    },
+    app,
+  );
+  server.on('clientError', (error, socket) => refuseBroken(error, socket as Socket));
+  server.listen(port, host);
+  await once(server, 'listening');
+  const { address, family, port: actualPort } = server.address() as AddressInfo;
+  const url = `http://${family === 'IPv6' ? `[${address}]` : address}:${actualPort}`;
+  return { url, [Symbol.asyncDispose]: () => drain(server) };
+}
