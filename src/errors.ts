@@ -35,6 +35,11 @@ export const catalogue = {
     title: 'Unsupported media type',
     detail: 'Send uncompressed JSON in UTF-8 with Content-Type: application/json.',
   },
+  headers_too_large: {
+    status: 431,
+    title: 'Headers too large',
+    detail: 'Request line and headers may have 64 KB together.',
+  },
   invalid_request: { status: 422, title: 'Invalid request', detail: 'A value is missing or not allowed; see errors.' },
   report_token_expired: {
     status: 422,

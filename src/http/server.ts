@@ -19,7 +19,7 @@ const idleSweepMs = 50;
 /** Well above what the application takes, so that it is the one who refuses. */
 const maxHeaderBytes = 65_536;
 
-const codesOfParser: Record<string, ErrorCode> = { HPE_HEADER_OVERFLOW: 'uri_too_long' };
+const codesOfParser: Record<string, ErrorCode> = { HPE_HEADER_OVERFLOW: 'headers_too_large' };
 
 /** What Node could not read never reaches the application: it gets a problem all the same. */
 function refuseBroken(error: NodeJS.ErrnoException, socket: Socket): void {
@@ -41,10 +41,22 @@ function refuseBroken(error: NodeJS.ErrnoException, socket: Socket): void {
   socket.end(`${head.join('\r\n')}\r\n\r\n${body}`);
 }
 
+/** Connections that have not sent a request yet, as balancers open them in advance; Node does not count them as idle. */
+function trackUnused(server: Server): Set<Socket> {
+  const unused = new Set<Socket>();
+  server.on('connection', (socket) => {
+    unused.add(socket);
+    socket.once('close', () => unused.delete(socket));
+  });
+  server.on('request', ({ socket }) => unused.delete(socket));
+  return unused;
+}
+
 /** Takes no new connection and waits for the requests that are being answered, 25 s at most. */
-async function drain(server: Server): Promise<void> {
+async function drain(server: Server, unused: Set<Socket>): Promise<void> {
   const closed = once(server, 'close');
   server.close();
+  for (const socket of unused) socket.destroy();
   // close() ends the connections that are idle now; those that become idle later would wait for their keep-alive time.
   const sweep = setInterval(() => server.closeIdleConnections(), idleSweepMs);
   const tooLong = setTimeout(() => server.closeAllConnections(), drainTimeoutMs);
@@ -67,10 +79,11 @@ export async function startHttpServer(
     },
     app,
   );
+  const unused = trackUnused(server);
   server.on('clientError', (error, socket) => refuseBroken(error, socket as Socket));
   server.listen(port, host);
   await once(server, 'listening');
   const { address, family, port: actualPort } = server.address() as AddressInfo;
   const url = `http://${family === 'IPv6' ? `[${address}]` : address}:${actualPort}`;
-  return { url, [Symbol.asyncDispose]: () => drain(server) };
+  return { url, [Symbol.asyncDispose]: () => drain(server, unused) };
 }
