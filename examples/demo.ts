@@ -7,6 +7,7 @@ import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { parseArgs } from 'node:util';
 import { loadConfig } from '../src/config.ts';
+import { findExecutable, NoBrowserError } from '../src/rendering/executable.ts';
 import { startService } from '../src/service.ts';
 import { readClass } from './demo-class.ts';
 import { startSchool } from './school/school.ts';
@@ -90,6 +91,19 @@ function sayHowToGoOn(url: string, origin: string, tokens: { student: string; te
 }
 
 async function runDemo(): Promise<void> {
+  const settings = {
+    PORT: String(port),
+    LOG_LEVEL: 'error',
+    DATA_DIR: join(folder, 'data'),
+    DEFAULT_FRONTEND_ORIGIN: `http://localhost:${schoolPort}`,
+    USER_TOKEN_SECRET: secrets.user,
+    REPORT_TOKEN_SECRET: secrets.report,
+    BROWSER_PATH: process.env.BROWSER_PATH,
+    PUPPETEER_EXECUTABLE_PATH: process.env.PUPPETEER_EXECUTABLE_PATH,
+  };
+  const { config, secrets: checked } = loadConfig(settings, process.getuid?.() === 0);
+  // Says at once, and in one sentence, what to do on a machine without a browser.
+  await findExecutable(config.rendering.browserPath);
   await rm(folder, { recursive: true, force: true });
   await mkdir(folder);
   await using school = await startSchool({
@@ -97,17 +111,6 @@ async function runDemo(): Promise<void> {
     userTokenSecret: secrets.user,
     reportTokenSecret: secrets.report,
   });
-  const settings = {
-    PORT: String(port),
-    LOG_LEVEL: 'error',
-    DATA_DIR: join(folder, 'data'),
-    DEFAULT_FRONTEND_ORIGIN: school.origin,
-    USER_TOKEN_SECRET: secrets.user,
-    REPORT_TOKEN_SECRET: secrets.report,
-    BROWSER_PATH: process.env.BROWSER_PATH,
-    PUPPETEER_EXECUTABLE_PATH: process.env.PUPPETEER_EXECUTABLE_PATH,
-  };
-  const { config, secrets: checked } = loadConfig(settings, process.getuid?.() === 0);
   await using service = await startService(config, checked);
   const { url } = service;
   say(`Example school at ${school.origin}, Platen at ${url}`);
@@ -140,11 +143,17 @@ async function runDemo(): Promise<void> {
   });
 }
 
+/** What the person at the keyboard can mend, in one sentence; anything else is a fault of the demo. */
+function explain(error: NodeJS.ErrnoException & { port?: number }): string | undefined {
+  if (error.code === 'EADDRINUSE') return `Port ${error.port} is in use: stop what listens there and try again.`;
+  return error instanceof NoBrowserError ? error.message : undefined;
+}
+
 try {
   await runDemo();
 } catch (error) {
-  const { code, port: takenPort } = error as NodeJS.ErrnoException & { port?: number };
-  if (code !== 'EADDRINUSE') throw error;
-  say(`Port ${takenPort} is in use. The demo needs ${schoolPort} and ${port}: stop what listens there and try again.`);
+  const explanation = explain(error as Error);
+  if (explanation === undefined) throw error;
+  say(explanation);
   process.exitCode = 1;
 }

@@ -17,6 +17,9 @@ export interface Executable {
   fontsDir?: string;
 }
 
+/** There is no usable browser; the message says what to do. */
+export class NoBrowserError extends Error {}
+
 const systemPaths = ['/usr/bin/chromium-headless-shell', '/usr/bin/chrome-headless-shell'];
 
 async function isExecutable(path: string): Promise<boolean> {
@@ -28,13 +31,13 @@ async function isExecutable(path: string): Promise<boolean> {
 
 /**
  * The executable for `BROWSER_PATH` (a path, `bundled`, or undefined to search).
- * @throws when a path is wrong, or nothing is found: the message says what to do.
+ * @throws {NoBrowserError} when a path is wrong, or nothing is found.
  */
 export async function findExecutable(browserPath: string | undefined): Promise<Executable> {
   if (browserPath === 'bundled') return unpackBundled();
   if (browserPath !== undefined) {
     if (await isExecutable(browserPath)) return { path: browserPath };
-    throw new Error('BROWSER_PATH does not name an executable file');
+    throw new NoBrowserError('BROWSER_PATH does not name an executable file');
   }
   for (const path of systemPaths) {
     if (await isExecutable(path)) return { path };
@@ -60,10 +63,10 @@ async function openCache(): Promise<string> {
 
 // Unpacked under a temporary name and renamed when whole, so that a start that was cut off leaves nothing that looks ready.
 async function unpackBundled(): Promise<Executable> {
-  if (process.platform !== 'linux' || process.arch !== 'x64') throw new Error(howToGet);
+  if (process.platform !== 'linux' || process.arch !== 'x64') throw new NoBrowserError(howToGet);
   const source = join(dirname(fileURLToPath(import.meta.resolve('@sparticuz/chromium'))), '..', 'bin');
   const { size, mtimeMs } = await stat(join(source, 'chromium.br')).catch(() => {
-    throw new Error(howToGet);
+    throw new NoBrowserError(howToGet);
   });
   const cache = await openCache();
   const target = join(cache, `chromium-${size}-${Math.trunc(mtimeMs)}`);
