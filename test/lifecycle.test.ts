@@ -3,6 +3,7 @@
 import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { readdir } from 'node:fs/promises';
+import { connect } from 'node:net';
 import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import { readyPage, startPages } from './support/pages.ts';
@@ -101,6 +102,18 @@ describe('stopping', () => {
     expect(await stopped).toEqual({ code: 0, signal: null });
     expect(browsersOf(service.child.pid)).toEqual([]);
     expect(browserFolders(service.child.pid)).toEqual([]);
+  });
+
+  test('by SIGTERM does not wait for connections that have never sent a request', async () => {
+    await using service = await startServiceProcess();
+    const { hostname, port } = new URL(service.url);
+    const early = connect(Number(port), hostname);
+    await once(early, 'connect');
+    const stoppedAt = performance.now();
+    expect((await service.stop('SIGTERM')).code).toBe(0);
+    // Far below the 25 s that requests under way would get.
+    expect(performance.now() - stoppedAt).toBeLessThan(12_000);
+    early.destroy();
   });
 
   test('by SIGKILL leaves no browser running, and the next start removes its folder', async () => {

@@ -1,6 +1,6 @@
 // One supervised browser: started when needed, watched, replaced when it dies, hangs or has served long enough.
 
-import type { Browser } from 'puppeteer-core';
+import type { Browser, CDPSession } from 'puppeteer-core';
 import { fail } from '../errors.ts';
 import { createLog } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
@@ -37,6 +37,8 @@ const longestRetryMs = 30_000;
 /** A browser process with what the supervisor knows of it. */
 interface Running {
   process: BrowserProcess;
+  /** Our own line to the browser, not to a page. */
+  session: Promise<CDPSession>;
   leases: number;
   served: number;
   misses: number;
@@ -146,15 +148,19 @@ export class BrowserSupervisor implements AsyncDisposable {
   }
 
   #adopt(process: BrowserProcess): Running {
+    const session = process.browser.target().createCDPSession();
+    // A browser that dies at once is seen by its end.
+    session.catch(() => undefined);
     const running: Running = {
       process,
+      session,
       leases: 0,
       served: 0,
       misses: 0,
       memoryKills: 0,
       isSpent: false,
       isRetiring: false,
-      stopWatching: watchMemory(process.browser, this.#options.memoryLimitMb, () => running.memoryKills++),
+      stopWatching: watchMemory(session, this.#options.memoryLimitMb, () => running.memoryKills++),
     };
     process.browser.once('disconnected', () => this.#onGone(running));
     this.#all.add(running);
@@ -209,17 +215,19 @@ export class BrowserSupervisor implements AsyncDisposable {
     const running = this.#current;
     if (running === undefined || this.#isChecking) return;
     this.#isChecking = true;
-    running.misses = (await answersInTime(running.process.browser)) ? 0 : running.misses + 1;
+    running.misses = (await answersInTime(running.session)) ? 0 : running.misses + 1;
     if (running.misses >= missesToReplace) this.#giveUp(running, 'the browser does not answer');
     this.#isChecking = false;
   }
 }
 
-/** Asks the browser process itself: no tab is opened. */
-function answersInTime(browser: Browser): Promise<boolean> {
-  const answer = browser.version().then(
-    () => true,
-    () => false,
-  );
+/** Asks the browser process itself: no tab is opened, and the driver's own answers, which it remembers, are not taken. */
+function answersInTime(session: Promise<CDPSession>): Promise<boolean> {
+  const answer = session
+    .then((open) => open.send('Browser.getVersion'))
+    .then(
+      () => true,
+      () => false,
+    );
   return Promise.race([answer, new Promise<boolean>((resolve) => setTimeout(resolve, healthTimeoutMs, false).unref())]);
 }

@@ -1,7 +1,7 @@
 // Watches the resident memory of a browser's renderers from outside: no flag of the browser's bounds it.
 
 import { readFile } from 'node:fs/promises';
-import type { Browser } from 'puppeteer-core';
+import type { CDPSession } from 'puppeteer-core';
 import { createLog } from '../log.ts';
 
 const log = createLog('memory');
@@ -27,11 +27,9 @@ function killRenderer(pid: number): boolean {
  * Kills renderers above the limit, and calls `onKill` just before their page crashes. Linux only; elsewhere it does nothing.
  * @returns a function that stops watching.
  */
-export function watchMemory(browser: Browser, limitMb: number, onKill: () => void): () => void {
+export function watchMemory(session: Promise<CDPSession>, limitMb: number, onKill: () => void): () => void {
   if (process.platform !== 'linux') return () => undefined;
   let isLooking = false;
-  const session = browser.target().createCDPSession();
-  session.catch(() => undefined);
 
   async function look(): Promise<void> {
     const { processInfo } = await (await session).send('SystemInfo.getProcessInfo');
