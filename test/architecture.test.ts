@@ -18,19 +18,22 @@ const floors: Record<string, number> = {
   'config-checks.ts': 2,
   'config.ts': 3,
   identity: 4,
-  rendering: 4,
+  browser: 4,
   documents: 4,
-  http: 5,
-  reports: 6,
-  'service.ts': 7,
-  'main.ts': 8,
+  rendering: 5,
+  http: 6,
+  reports: 7,
+  'service.ts': 8,
+  'main.ts': 9,
 };
 const roomOf = (path: string) => (path.includes('/') ? folderOf(path) : path);
 
 /** Which files may import a package. */
 const doors: [RegExp, RegExp][] = [
   [/^(express|cors|helmet|express-rate-limit|swagger-ui-dist)$/, /^http\/|^reports\/answer\.ts$/],
-  [/^(puppeteer-core|@sparticuz\/chromium|tar-fs|p-queue)$/, /^rendering\//],
+  [/^puppeteer-core$/, /^(browser|rendering)\//],
+  [/^(@sparticuz\/chromium|tar-fs)$/, /^browser\/executable\.ts$/],
+  [/^p-queue$/, /^rendering\/rendering\.ts$/],
   [/^@aws-sdk\//, /^documents\/s3-store\.ts$/],
   [/^node:sqlite$/, /^documents\/folder-store\.ts$/],
   [/^(jsonwebtoken|jose)$/, /^identity\//],

@@ -1,5 +1,7 @@
 // What goes into a render and what comes out of it.
 
+import type { BrowserStatus } from '../browser/contract.ts';
+
 export const stages = ['queue', 'open', 'load', 'ready', 'assets', 'print', 'close'] as const;
 export type Stage = (typeof stages)[number];
 
@@ -46,7 +48,7 @@ export interface Diagnosis {
 }
 
 export interface RenderingStatus {
-  browser: { state: 'starting' | 'up' | 'down'; reason?: string };
+  browser: BrowserStatus;
   active: number;
   waiting: number;
 }

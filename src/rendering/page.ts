@@ -2,11 +2,11 @@
 
 import { setTimeout as delay } from 'node:timers/promises';
 import type { BrowserContext, CDPSession, Page } from 'puppeteer-core';
+import type { BrowserLease } from '../browser/browser.ts';
+import { BrowserFault } from '../browser/contract.ts';
 import { fail, ServiceError } from '../errors.ts';
-import type { BrowserLease } from './browser.ts';
 import type { Diagnosis, RenderedPdf, RenderRequest, Stage } from './contract.ts';
 import { saveDiagnostics } from './diagnostics.ts';
-import { BrowserFault } from './fault.ts';
 import { countPages, isWholePdf } from './inspection.ts';
 import type { PageSnapshot } from './page-scripts.ts';
 import { PageSession } from './page-session.ts';

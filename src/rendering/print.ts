@@ -1,8 +1,8 @@
 // Prints a loaded page: A4, background on, 20px margins, tagged, with an outline; a page's own @page wins.
 
 import type { CDPSession } from 'puppeteer-core';
+import { BrowserFault } from '../browser/contract.ts';
 import { fail } from '../errors.ts';
-import { BrowserFault } from './fault.ts';
 
 const inch = 96;
 const margin = 20 / inch;

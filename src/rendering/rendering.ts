@@ -1,13 +1,13 @@
 // Page to PDF: a queue with priorities before one supervised browser. Knows nothing of reports or storage.
 
 import PQueue from 'p-queue';
+import { BrowserSupervisor } from '../browser/browser.ts';
+import { BrowserFault } from '../browser/contract.ts';
 import { fail, ServiceError } from '../errors.ts';
 import { createLog } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
-import { BrowserSupervisor } from './browser.ts';
 import type { Priority, RenderedPdf, RenderingStatus, RenderOptions, RenderRequest, Stage } from './contract.ts';
 import { type EgressProxy, startEgressProxy } from './egress.ts';
-import { BrowserFault } from './fault.ts';
 import { type PageSettings, printPage } from './page.ts';
 
 const log = createLog('rendering');

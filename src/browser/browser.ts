@@ -4,9 +4,9 @@ import type { Browser, CDPSession } from 'puppeteer-core';
 import { fail } from '../errors.ts';
 import { createLog } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
-import { type BrowserProcess, startBrowserProcess, sweepLeftovers } from './browser-process.ts';
-import type { RenderingStatus } from './contract.ts';
+import type { BrowserStatus } from './contract.ts';
 import { watchMemory } from './memory.ts';
+import { type BrowserProcess, startBrowserProcess, sweepLeftovers } from './process.ts';
 
 const log = createLog('browser');
 
@@ -100,7 +100,7 @@ export class BrowserSupervisor implements AsyncDisposable {
     };
   }
 
-  status(): RenderingStatus['browser'] {
+  status(): BrowserStatus {
     if (this.#current !== undefined) return { state: 'up' };
     return { state: this.#starting === undefined ? 'down' : 'starting', reason: this.#reason };
   }
