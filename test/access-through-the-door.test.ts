@@ -1,37 +1,16 @@
 // Who gets what, as a table: every kind of caller, every public endpoint, the report stored or missing.
 
 import { readFile } from 'node:fs/promises';
-import type { IncomingMessage, ServerResponse } from 'node:http';
 import { join } from 'node:path';
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import jwt from 'jsonwebtoken';
-import { type Pages, startPages } from './support/pages.ts';
+import type { Pages } from './support/pages.ts';
 import { startTestService, type TestService } from './support/service.ts';
+import { steerPages } from './support/steered-pages.ts';
 import { serviceToken, signUserToken, userTokenSecret } from './support/tokens.ts';
 
-/** Tells its server with which token it was opened, and is ready. */
-const reportPage = `<!doctype html><html lang="en"><head><title>Report</title></head><body><p>Figures</p><script>
-fetch('/seen', { method: 'POST', body: localStorage.getItem('token') }).then(() => { window.__PDF_READY__ = true; });
-</script></body></html>`;
-
-let seenTokens: string[] = [];
-beforeEach(() => {
-  seenTokens = [];
-});
-
-async function noteToken(req: IncomingMessage, res: ServerResponse): Promise<void> {
-  let token = '';
-  for await (const chunk of req) token += chunk;
-  seenTokens.push(token);
-  res.end();
-}
-
-const servedPages = {
-  '/report': reportPage,
-  '/student-report': reportPage,
-  '/teacher-report': reportPage,
-  '/seen': noteToken,
-};
+const frontend = steerPages();
+const seenTokens = () => frontend.opened.map(({ token }) => token);
 
 /**
  * hit: streamed from storage. kept: storage asked, rendered, stored, sent. sent: storage asked, rendered, sent, not stored.
@@ -62,8 +41,8 @@ let service: TestService;
 let nextTest = 100;
 
 beforeAll(async () => {
-  siteA = await startPages(servedPages);
-  siteB = await startPages(servedPages);
+  siteA = await frontend.start();
+  siteB = await frontend.start();
   const env = { FRONTEND_ORIGINS: `${siteA.origin} ${siteB.origin}=b` };
   service = await startTestService({ origin: siteA.origin, env });
   const common = { testId: 'Test_1', classId: 'CLASS_1' };
@@ -205,7 +184,7 @@ describe.each([...new Set(rows.map(({ caller }) => caller))])('%s', (caller) => 
     const token = tokenOf(caller);
     const outcome = await observe(endpoint, 'Test_1', token);
     expect(outcome).toEqual({ ...whenMissing[stored], isStored: true });
-    expect(seenTokens).toEqual(outcome.pages === 0 ? [] : [token]);
+    expect(seenTokens()).toEqual(outcome.pages === 0 ? [] : [token]);
     expect(await storedOf('Test_1')).toEqual(before);
   });
 
@@ -213,7 +192,7 @@ describe.each([...new Set(rows.map(({ caller }) => caller))])('%s', (caller) => 
     const token = tokenOf(caller);
     const outcome = await observe(endpoint, `Test_${nextTest++}`, token);
     expect(outcome).toEqual(whenMissing[missing]);
-    expect(seenTokens).toEqual(outcome.pages === 0 ? [] : [token]);
+    expect(seenTokens()).toEqual(outcome.pages === 0 ? [] : [token]);
   });
 });
 

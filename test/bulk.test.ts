@@ -1,88 +1,17 @@
 // Many reports in one ZIP: what lies in it, how it comes, and what happens to those that fail.
 
-import type { IncomingMessage, ServerResponse } from 'node:http';
 import { buffer } from 'node:stream/consumers';
 import { setTimeout } from 'node:timers/promises';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { fromBufferPromise } from 'yauzl';
-import { type Pages, startPages } from './support/pages.ts';
+import type { Pages } from './support/pages.ts';
 import { readPdf } from './support/pdf.ts';
 import { startTestService, type TestService } from './support/service.ts';
+import { type Figures, type OpenedPage, steerPages } from './support/steered-pages.ts';
 import { studentToken, teacherToken } from './support/tokens.ts';
+import { until } from './support/until.ts';
 
-/** Asks its server for the figures with the token that it was given; shows them and is ready, or says that it failed. */
-const reportPage = `<!doctype html><html lang="en"><head><title>Report</title></head><body><script>
-fetch('/figures', { method: 'POST', headers: { authorization: localStorage.getItem('token') }, body: location.pathname + location.search })
-  .then((response) => response.ok ? response.json() : { error: 'refused' })
-  .then(({ text, error }) => {
-    document.body.append(text);
-    if (error) window.__PDF_ERROR__ = error; else window.__PDF_READY__ = true;
-  });
-</script></body></html>`;
-
-/** A page that was opened, as it told its server. */
-interface Opened {
-  host: string;
-  page: string;
-  token: string;
-  /** Whether it went away before it had its figures. */
-  isClosed: boolean;
-}
-
-interface Figures {
-  status?: number;
-  text?: string;
-  error?: string;
-}
-
-let opened: Opened[] = [];
-let figuresFor: (page: Opened) => Figures | Promise<Figures>;
-beforeEach(() => {
-  opened = [];
-  figuresFor = () => ({ text: 'Figures' });
-});
-
-async function giveFigures(req: IncomingMessage, res: ServerResponse): Promise<void> {
-  let page = '';
-  for await (const chunk of req) page += chunk;
-  const { authorization: token = '', host = '' } = req.headers;
-  const here = { host, page, token, isClosed: false };
-  opened.push(here);
-  res.once('close', () => {
-    here.isClosed = !res.writableFinished;
-  });
-  const { status = 200, ...figures } = await figuresFor(here);
-  if (!here.isClosed) res.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(figures));
-}
-
-const servedPages = {
-  '/report': reportPage,
-  '/student-report': reportPage,
-  '/teacher-report': reportPage,
-  '/figures': giveFigures,
-};
-
-/** Waits for something to come true, 10 s at most. */
-async function until(isTrue: () => boolean | Promise<boolean>): Promise<void> {
-  const deadline = Date.now() + 10_000;
-  while (!(await isTrue())) {
-    if (Date.now() > deadline) throw new Error(`it never came true: ${isTrue}`);
-    await setTimeout(5);
-  }
-}
-
-/** Something to wait for; it comes at the latest when the test is over. */
-function createGate(): PromiseWithResolvers<Figures> {
-  const gate = Promise.withResolvers<Figures>();
-  gates.push(gate);
-  return gate;
-}
-
-let gates: PromiseWithResolvers<Figures>[] = [];
-afterEach(() => {
-  for (const gate of gates) gate.resolve({ text: 'Too late' });
-  gates = [];
-});
+const frontend = steerPages();
 
 interface Entry {
   name: string;
@@ -100,13 +29,13 @@ async function readZip(zip: Buffer): Promise<Entry[]> {
 
 const manifestOf = (entries: Entry[]) => JSON.parse(entries.at(-1)?.bytes.toString() ?? '');
 const bodyOf = async (response: Response) => Buffer.from(await response.arrayBuffer());
-const studentIn = (page: Opened) => new URL(page.page, 'http://x').searchParams.get('studentId');
+const studentIn = (page: OpenedPage) => new URL(page.page, 'http://x').searchParams.get('studentId');
 
 let pages: Pages;
 let service: TestService;
 let count = 0;
 beforeAll(async () => {
-  pages = await startPages(servedPages);
+  pages = await frontend.start();
   service = await startTestService({ origin: pages.origin, env: { RENDER_CONCURRENCY: '2' } });
 });
 afterAll(async () => {
@@ -133,7 +62,7 @@ describe('the ZIP', () => {
   test('has the PDFs in the order asked, each student once, and the manifest last', async () => {
     const [first = '', kept = '', broken = '', last = ''] = newStudents(4);
     await store(kept);
-    figuresFor = (page) =>
+    frontend.figuresFor = (page) =>
       studentIn(page) === broken ? { error: 'no figures' } : { text: `About ${studentIn(page)}` };
     const response = await askFor([last, kept, broken, last, first, kept]);
     expect(response.status).toBe(200);
@@ -160,18 +89,18 @@ describe('the ZIP', () => {
   test('leaves what it rendered in the storage, with the token of the caller', async () => {
     const students = newStudents(2);
     await bodyOf(await askFor(students));
-    expect(new Set(opened.map(({ token }) => token))).toEqual(new Set([teacher]));
+    expect(new Set(frontend.opened.map(({ token }) => token))).toEqual(new Set([teacher]));
     const keys = await service.storedKeys();
     for (const id of students) expect(keys).toContain(`reports/CLASS_1/Test_1/students/${id}.pdf`);
     const entries = await readZip(await bodyOf(await askFor(students)));
     expect(manifestOf(entries).students).toMatchObject([{ outcome: 'stored' }, { outcome: 'stored' }]);
-    expect(opened.length).toBe(2);
+    expect(frontend.opened.length).toBe(2);
   });
 
   test('has only what a student may read: the others of the class failed as forbidden, unread and unopened', async () => {
     const [own = '', stranger = ''] = newStudents(2);
     await store(stranger);
-    opened = [];
+    frontend.opened = [];
     const response = await askFor([stranger, own], { token: studentToken(own, 'CLASS_1') });
     const entries = await readZip(await bodyOf(response));
     expect(entries.map(({ name }) => name)).toEqual([`${own}.pdf`, 'manifest.json']);
@@ -179,13 +108,13 @@ describe('the ZIP', () => {
       { studentId: stranger, outcome: 'failed', code: 'forbidden' },
       { studentId: own, outcome: 'rendered', file: `${own}.pdf` },
     ]);
-    expect(opened.map(({ page }) => page)).toEqual(['/student-report?testId=1']);
+    expect(frontend.opened.map(({ page }) => page)).toEqual(['/student-report?testId=1']);
   });
 
   test('comes while it is made: its first bytes are there before the last page is ready', async () => {
     const students = newStudents(3);
-    const gate = createGate();
-    figuresFor = (page) => (studentIn(page) === students[2] ? gate.promise : { text: 'Figures' });
+    const gate = frontend.createGate();
+    frontend.figuresFor = (page) => (studentIn(page) === students[2] ? gate.promise : { text: 'Figures' });
     const response = await askFor(students);
     const reader = (response.body as ReadableStream<Uint8Array>).getReader();
     const chunks: Uint8Array[] = [];
@@ -203,7 +132,7 @@ describe('the ZIP', () => {
   test('opens no more pages at once than RENDER_CONCURRENCY', async () => {
     let open = 0;
     let most = 0;
-    figuresFor = async () => {
+    frontend.figuresFor = async () => {
       most = Math.max(most, ++open);
       await setTimeout(50);
       open--;
@@ -223,7 +152,7 @@ describe('when nothing succeeds', () => {
   const problem = 'application/problem+json';
 
   test('for one reason, that is the problem', async () => {
-    figuresFor = () => ({ status: 401 });
+    frontend.figuresFor = () => ({ status: 401 });
     const response = await askFor(newStudents(3));
     expect(response.status).toBe(502);
     expect(await problemOf(response)).toMatchObject({ mediaType: problem, code: 'token_rejected' });
@@ -233,12 +162,12 @@ describe('when nothing succeeds', () => {
     const response = await askFor(newStudents(2), { token: studentToken('STU_OTHER', 'CLASS_1') });
     expect(response.status).toBe(403);
     expect(await problemOf(response)).toMatchObject({ mediaType: problem, code: 'forbidden' });
-    expect(opened).toEqual([]);
+    expect(frontend.opened).toEqual([]);
   });
 
   test('for several reasons, it is 502 bulk_failed that names each', async () => {
     const [first = '', second = ''] = newStudents(2);
-    figuresFor = (page) => (studentIn(page) === first ? { status: 401 } : { error: 'no figures' });
+    frontend.figuresFor = (page) => (studentIn(page) === first ? { status: 401 } : { error: 'no figures' });
     const response = await askFor([first, second]);
     expect(response.status).toBe(502);
     expect(await problemOf(response)).toMatchObject({
@@ -262,47 +191,47 @@ test.each([
   expect(response.status).toBe(422);
   const { errors } = (await response.json()) as { errors: { field: string }[] };
   expect(errors[0]?.field).toMatch(/^studentIds/);
-  expect(opened).toEqual([]);
+  expect(frontend.opened).toEqual([]);
 });
 
 describe('a client that goes away', () => {
   const rendersActive = () => service.metric('platen_renders_active');
 
   test('before the first byte ends the rendering', async () => {
-    const gate = createGate();
-    figuresFor = () => gate.promise;
+    const gate = frontend.createGate();
+    frontend.figuresFor = () => gate.promise;
     const leaving = new AbortController();
     const answer = askFor(newStudents(5), { signal: leaving.signal }).catch((error: Error) => error.name);
-    await until(() => opened.length === 2);
+    await until(() => frontend.opened.length === 2);
     leaving.abort();
     expect(await answer).toBe('AbortError');
-    await until(async () => opened.every(({ isClosed }) => isClosed) && (await rendersActive()) === 0);
+    await until(async () => frontend.opened.every(({ isClosed }) => isClosed) && (await rendersActive()) === 0);
     await setTimeout(200);
-    expect(opened.length).toBe(2);
+    expect(frontend.opened.length).toBe(2);
   });
 
   test('in the middle ends the rendering', async () => {
     const students = newStudents(6);
-    const gate = createGate();
-    figuresFor = (page) => (studentIn(page) === students[0] ? { text: 'Figures' } : gate.promise);
+    const gate = frontend.createGate();
+    frontend.figuresFor = (page) => (studentIn(page) === students[0] ? { text: 'Figures' } : gate.promise);
     const leaving = new AbortController();
     const response = await askFor(students, { signal: leaving.signal });
     const reader = (response.body as ReadableStream<Uint8Array>).getReader();
     await reader.read();
-    await until(() => opened.length === 3);
+    await until(() => frontend.opened.length === 3);
     leaving.abort();
-    const unfinished = opened.filter((page) => studentIn(page) !== students[0]);
+    const unfinished = frontend.opened.filter((page) => studentIn(page) !== students[0]);
     await until(async () => unfinished.every(({ isClosed }) => isClosed) && (await rendersActive()) === 0);
     await setTimeout(200);
-    expect(opened.length).toBe(3);
+    expect(frontend.opened.length).toBe(3);
   });
 });
 
 test('a person who waits goes ahead of all the ZIPs that are being made', async () => {
   const students = newStudents(4);
   const waits = new Map<string, PromiseWithResolvers<Figures>>();
-  figuresFor = (page) => {
-    const gate = createGate();
+  frontend.figuresFor = (page) => {
+    const gate = frontend.createGate();
     waits.set(studentIn(page) ?? '', gate);
     return gate.promise;
   };
@@ -311,7 +240,7 @@ test('a person who waits goes ahead of all the ZIPs that are being made', async 
     askFor(students.slice(2), { token: teacherToken('TCH002', 'CLASS_1') }),
   ].map(async (answer) => readZip(await bodyOf(await answer)));
   const waiting = (priority: string) => service.metric(`platen_renders_waiting{priority="${priority}"}`);
-  await until(async () => opened.length === 2 && (await waiting('background')) === 2);
+  await until(async () => frontend.opened.length === 2 && (await waiting('background')) === 2);
   const [urgent = ''] = newStudents(1);
   const interactive = service.get(
     `/generate-pdf?studentId=${urgent}&testId=1&classId=CLASS_1`,
@@ -319,9 +248,9 @@ test('a person who waits goes ahead of all the ZIPs that are being made', async 
   );
   await until(async () => (await waiting('interactive')) === 1);
   waits.values().next().value?.resolve({ text: 'Figures' });
-  await until(() => opened.length === 3);
-  expect(studentIn(opened[2] as Opened)).toBe(urgent);
-  figuresFor = () => ({ text: 'Figures' });
+  await until(() => frontend.opened.length === 3);
+  expect(studentIn(frontend.opened[2] as OpenedPage)).toBe(urgent);
+  frontend.figuresFor = () => ({ text: 'Figures' });
   for (const gate of waits.values()) gate.resolve({ text: 'Figures' });
   expect((await interactive).status).toBe(200);
   expect((await Promise.all(zips)).map((entries) => entries.length)).toEqual([3, 3]);

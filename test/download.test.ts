@@ -2,47 +2,19 @@
 
 import { createHash, randomBytes } from 'node:crypto';
 import { mkdir, readFile, rename, rm, truncate, writeFile } from 'node:fs/promises';
-import type { IncomingMessage, ServerResponse } from 'node:http';
 import { join } from 'node:path';
 import { crc32, deflateSync } from 'node:zlib';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
-import { type Pages, startPages } from './support/pages.ts';
+import type { Pages } from './support/pages.ts';
 import { pdfOf, readPdf } from './support/pdf.ts';
 import { startTestService, type TestService } from './support/service.ts';
+import { steerPages } from './support/steered-pages.ts';
 import { adminToken, serviceToken, signUserToken, studentToken, teacherToken } from './support/tokens.ts';
 
-/** Asks its server for the figures with the token that it was given, shows them, and is ready. */
-const reportPage = `<!doctype html><html lang="en"><head><title>Report</title></head><body><script>
-fetch('/figures', { method: 'POST', headers: { authorization: localStorage.getItem('token') }, body: location.pathname + location.search })
-  .then((response) => response.json())
-  .then(({ text, className, image }) => {
-    if (className) document.head.insertAdjacentHTML('beforeend', '<meta name="pdf-class" content="' + className + '">');
-    document.body.append(text);
-    if (image) document.body.insertAdjacentHTML('beforeend', '<img width="300" alt="Noise" src="' + image + '">');
-    return Promise.all([...document.images].map((each) => each.decode()));
-  })
-  .then(() => { window.__PDF_READY__ = true; });
-</script></body></html>`;
-
-/** A page that was opened, as it told its server. */
-interface Opened {
-  page: string;
-  token: string;
-}
-
-let opened: Opened[] = [];
-let figures: { text: string; className?: string; image?: string };
+const frontend = steerPages();
 beforeEach(() => {
-  opened = [];
-  figures = { text: 'Figures of the class' };
+  frontend.figuresFor = () => ({ text: 'Figures of the class' });
 });
-
-async function giveFigures(req: IncomingMessage, res: ServerResponse): Promise<void> {
-  let page = '';
-  for await (const chunk of req) page += chunk;
-  opened.push({ page, token: req.headers.authorization ?? '' });
-  res.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(figures));
-}
 
 const sha256 = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('hex');
 const bodyOf = async (response: Response) => Buffer.from(await response.arrayBuffer());
@@ -70,12 +42,13 @@ async function storedStudent(more: object = {}) {
   const student = newStudent();
   const response = await service.trigger({ ...student.trigger, ...more });
   expect(response.status).toBe(202);
-  opened = [];
+  frontend.opened = [];
   return { ...student, bytes: await readFile(student.file) };
 }
 
 const head = (path: string, token: string, headers: Record<string, string> = {}) =>
   fetch(service.url + path, { method: 'HEAD', headers: { authorization: `Bearer ${token}`, ...headers } });
+const pagesAndTokens = () => frontend.opened.map(({ page, token }) => ({ page, token }));
 const cacheStatus = (response: Response) => response.headers.get('cache-status');
 const renders = () => service.metric('platen_renders_total{outcome="ok"}');
 const teacher = teacherToken('TCH001', 'CLASS_1');
@@ -84,12 +57,7 @@ const stored = 'platen; fwd=miss; stored';
 const notStored = 'platen; fwd=miss';
 
 beforeAll(async () => {
-  pages = await startPages({
-    '/report': reportPage,
-    '/student-report': reportPage,
-    '/teacher-report': reportPage,
-    '/figures': giveFigures,
-  });
+  pages = await frontend.start();
   service = await startTestService({ origin: pages.origin });
 });
 afterAll(async () => {
@@ -104,7 +72,7 @@ describe('a report that is stored', () => {
     expect(response.status).toBe(200);
     expect((await bodyOf(response)).equals(student.bytes)).toBe(true);
     expect(cacheStatus(response)).toBe(hit);
-    expect(opened).toEqual([]);
+    expect(frontend.opened).toEqual([]);
   });
 
   test('answers with all the headers that callers rely on, to the letter', async () => {
@@ -140,7 +108,7 @@ describe('a report that is stored', () => {
     const response = await service.get(path, studentToken(student.id, 'CLASS_1'));
     expect((await bodyOf(response)).equals(student.bytes)).toBe(true);
     expect(cacheStatus(response)).toBe(hit);
-    expect(opened).toEqual([]);
+    expect(frontend.opened).toEqual([]);
   });
 });
 
@@ -150,13 +118,13 @@ describe('a report that is missing', () => {
     const first = await service.get(student.path, teacher);
     const bytes = await bodyOf(first);
     expect({ status: first.status, cache: cacheStatus(first) }).toEqual({ status: 200, cache: stored });
-    expect(opened).toEqual([{ page: `/report?studentId=${student.id}&testId=Test%201`, token: teacher }]);
+    expect(pagesAndTokens()).toEqual([{ page: `/report?studentId=${student.id}&testId=Test%201`, token: teacher }]);
     expect((await readFile(student.file)).equals(bytes)).toBe(true);
     expect((await readPdf(bytes)).text).toContain('Figures of the class');
     const second = await service.get(student.path, teacher);
     expect(cacheStatus(second)).toBe(hit);
     expect((await bodyOf(second)).equals(bytes)).toBe(true);
-    expect(opened.length).toBe(1);
+    expect(frontend.opened.length).toBe(1);
   });
 
   test('has the headers of a stored one', async () => {
@@ -194,7 +162,7 @@ describe('a report that is missing', () => {
   ])('opens for %s the page of their kind', async (_who, token, path, page) => {
     const response = await service.get(path, token);
     expect(response.status).toBe(200);
-    expect(opened).toEqual([{ page, token }]);
+    expect(pagesAndTokens()).toEqual([{ page, token }]);
   });
 
   test.each([
@@ -233,7 +201,7 @@ describe('a report that is missing', () => {
     for (let round = 1; round <= 2; round++) {
       const response = await service.get('/generate-student-pdf?testId=1', token);
       expect({ status: response.status, cache: cacheStatus(response) }).toEqual({ status: 200, cache: notStored });
-      expect(opened.length).toBe(round);
+      expect(frontend.opened.length).toBe(round);
     }
     expect(await service.storedKeys()).toEqual(keys);
   });
@@ -257,7 +225,7 @@ describe('what is kept is surely of that key', () => {
     ['an admin asks and the page names this class', adminToken(), 'CLASS_1', true],
     ['an admin asks and the page is silent', adminToken(), undefined, false],
   ])('when %s', async (_when, token, className, isKept) => {
-    figures = { text: 'Figures', ...(className === undefined ? {} : { className }) };
+    frontend.figuresFor = () => ({ text: 'Figures', ...(className === undefined ? {} : { className }) });
     const student = newStudent();
     const response = await service.get(student.path, token);
     expect({ status: response.status, cache: cacheStatus(response) }).toEqual({
@@ -271,7 +239,7 @@ describe('what is kept is surely of that key', () => {
     const student = newStudent();
     const response = await service.get(`${student.path}&educatorId=TCH001`, teacher);
     expect(cacheStatus(response)).toBe(stored);
-    expect(opened[0]?.page).toBe(`/report?studentId=${student.id}&testId=Test%201&educatorId=TCH001`);
+    expect(frontend.opened[0]?.page).toBe(`/report?studentId=${student.id}&testId=Test%201&educatorId=TCH001`);
   });
 
   test.each([
@@ -281,15 +249,15 @@ describe('what is kept is surely of that key', () => {
     const student = newStudent();
     const response = await service.get(`${student.path}&educatorId=TCH002`, tokenOf(student.id));
     expect({ status: response.status, code: await codeOf(response) }).toEqual({ status: 403, code: 'forbidden' });
-    expect(opened).toEqual([]);
+    expect(frontend.opened).toEqual([]);
   });
 
   test('an admin may name any educator, and that render is not kept', async () => {
-    figures = { text: 'Figures', className: 'CLASS_1' };
+    frontend.figuresFor = () => ({ text: 'Figures', className: 'CLASS_1' });
     const student = newStudent();
     const response = await service.get(`${student.path}&educatorId=TCH777`, adminToken());
     expect({ status: response.status, cache: cacheStatus(response) }).toEqual({ status: 200, cache: notStored });
-    expect(opened[0]?.page).toBe(`/report?studentId=${student.id}&testId=Test%201&educatorId=TCH777`);
+    expect(frontend.opened[0]?.page).toBe(`/report?studentId=${student.id}&testId=Test%201&educatorId=TCH777`);
     expect(await service.storedKeys()).not.toContain(student.key);
   });
 });
@@ -311,7 +279,7 @@ describe('HEAD', () => {
     const before = await renders();
     expect((await head(newStudent().path, teacher)).status).toBe(404);
     expect((await head('/generate-student-pdf?testId=1', studentToken('STU1'))).status).toBe(404);
-    expect(opened).toEqual([]);
+    expect(frontend.opened).toEqual([]);
     expect(await renders()).toBe(before);
   });
 
@@ -447,7 +415,7 @@ describe('the version of the data', () => {
     expect(cacheStatus(await service.get(`${student.path}&dataVersion=v2`, teacher))).toBe(stored);
     expect(cacheStatus(await service.get(`${student.path}&dataVersion=v2`, teacher))).toBe(hit);
     expect(cacheStatus(await service.get(student.path, teacher))).toBe(hit);
-    expect(opened.length).toBe(1);
+    expect(frontend.opened.length).toBe(1);
     expect(cacheStatus(await service.get(`${student.path}&dataVersion=v1`, teacher))).toBe(stored);
   });
 
@@ -465,22 +433,22 @@ describe("a student's own page", () => {
     expect(await service.storedKeys()).toContain(student.key);
     const again = await service.get('/generate-student-pdf?testId=1', token);
     expect(cacheStatus(again)).toBe(hit);
-    expect(opened.map(({ page }) => page)).toEqual(['/student-report?testId=1']);
+    expect(frontend.opened.map(({ page }) => page)).toEqual(['/student-report?testId=1']);
   });
 
   test('is a miss for an educator, whose page replaces it and serves the student from then on', async () => {
     const student = newStudent();
     const token = studentToken(student.id, 'CLASS_1');
-    figures = { text: 'The student sees this' };
+    frontend.figuresFor = () => ({ text: 'The student sees this' });
     await pdfOf(await service.get(student.path, token));
-    figures = { text: 'The educator sees this' };
+    frontend.figuresFor = () => ({ text: 'The educator sees this' });
     const canonical = await service.get(student.path, teacher);
     expect(cacheStatus(canonical)).toBe(stored);
     expect((await pdfOf(canonical)).text).toContain('The educator sees this');
     const own = await service.get(student.path, token);
     expect(cacheStatus(own)).toBe(hit);
     expect((await pdfOf(own)).text).toContain('The educator sees this');
-    expect(opened.map(({ token: used }) => used)).toEqual([token, teacher]);
+    expect(frontend.opened.map(({ token: used }) => used)).toEqual([token, teacher]);
   });
 
   test('is a miss for an admin, too', async () => {
@@ -514,7 +482,7 @@ describe('a stored file that was altered', () => {
   test.each(changes)('is rendered anew, kept and served again: %s', async (_what, alter) => {
     const student = await storedStudent();
     await alter(student.file, student.bytes);
-    figures = { text: 'Rendered anew' };
+    frontend.figuresFor = () => ({ text: 'Rendered anew' });
     const response = await service.get(student.path, teacher);
     const cache = cacheStatus(response);
     expect((await pdfOf(response)).text).toContain('Rendered anew');
@@ -605,7 +573,8 @@ describe('a report of more than 4 MiB', () => {
   let student: Awaited<ReturnType<typeof storedStudent>>;
   let record: string;
   beforeAll(async () => {
-    figures = { text: 'Many pictures', image: `data:image/png;base64,${noise(1500, 1200).toString('base64')}` };
+    const image = `data:image/png;base64,${noise(1500, 1200).toString('base64')}`;
+    frontend.figuresFor = () => ({ text: 'Many pictures', image });
     student = await storedStudent();
     expect(student.bytes.length).toBeGreaterThan(4 * 1024 * 1024);
     record = await readFile(`${student.file}.json`, 'utf8');
@@ -681,7 +650,7 @@ describe('a request without a right', () => {
     const response = await service.get(path, token);
     expect({ status: response.status, code: await codeOf(response) }).toEqual({ status: 401, code: 'unauthorized' });
     expect(response.headers.get('www-authenticate')).toMatch(/^Bearer/);
-    expect(opened).toEqual([]);
+    expect(frontend.opened).toEqual([]);
   });
 });
 

@@ -7,8 +7,9 @@ import { connect } from 'node:net';
 import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import { readyPage, startPages } from './support/pages.ts';
-import { browserFolders, listProcesses, spawnMain, startServiceProcess, until } from './support/process.ts';
+import { browserFolders, listProcesses, spawnMain, startServiceProcess } from './support/process.ts';
 import { serviceToken, studentToken } from './support/tokens.ts';
+import { until } from './support/until.ts';
 
 const body = { testId: '1', classId: 'C1', reportType: 'student', studentId: 'S1' };
 
@@ -96,7 +97,7 @@ describe('stopping', () => {
     const answer = trigger(service.url);
     await opened.promise;
     const stopped = service.stop('SIGTERM');
-    await until('the log to say that it stops', () => service.output().includes('"Stopping"') || undefined);
+    await until(() => service.output().includes('"Stopping"'));
     go.resolve();
     expect((await answer).status).toBe(202);
     expect(await stopped).toEqual({ code: 0, signal: null });
@@ -124,10 +125,7 @@ describe('stopping', () => {
     await first.stop('SIGKILL');
     await using second = await startServiceProcess({ DATA_DIR: first.dataDir, FRONTEND_ORIGINS: pages.origin });
     expect((await trigger(second.url)).status).toBe(202);
-    await until(
-      'the browser of the killed service to end',
-      () => browsersOf(first.child.pid).length === 0 || undefined,
-    );
+    await until(() => browsersOf(first.child.pid).length === 0);
     expect(browserFolders(first.child.pid)).toEqual([]);
   });
 
@@ -135,10 +133,7 @@ describe('stopping', () => {
     await using pages = await startPages({ '/report': readyPage('<h1>Report</h1>') });
     await using first = await startServiceProcess({ FRONTEND_ORIGINS: pages.origin });
     const answers = Array.from({ length: 8 }, () => trigger(first.url).catch(() => undefined));
-    await until(
-      'the first PDF to be stored',
-      () => first.output().includes('PDF uploaded to S3 successfully') || undefined,
-    );
+    await until(() => first.output().includes('PDF uploaded to S3 successfully'));
     await first.stop('SIGKILL');
     await Promise.all(answers);
     await using second = await startServiceProcess({ DATA_DIR: first.dataDir, FRONTEND_ORIGINS: pages.origin });

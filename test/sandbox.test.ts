@@ -2,7 +2,8 @@
 
 import { once } from 'node:events';
 import { describe, expect, test } from '@jest/globals';
-import { listProcesses, spawnMain, startServiceProcess, until } from './support/process.ts';
+import { listProcesses, spawnMain, startServiceProcess } from './support/process.ts';
+import { until } from './support/until.ts';
 
 const isRoot = process.getuid?.() === 0;
 const asNormalUser = isRoot ? describe.skip : describe;
@@ -14,7 +15,7 @@ const browsersOf = (pid: number | undefined) =>
 asNormalUser('as a normal user', () => {
   test('the browser runs in its sandbox, without a debugging port and without file access', async () => {
     await using service = await startServiceProcess();
-    await until('the browser to start', () => service.output().includes('Browser started') || undefined);
+    await until(() => service.output().includes('Browser started'));
     const browsers = browsersOf(service.child.pid);
     expect(browsers.length).toBeGreaterThan(0);
     const lines = browsers.map(({ commandLine }) => commandLine).join('\n');

@@ -1,73 +1,15 @@
 // Many people want the same at once: it is rendered once, for all of them, and nobody takes more than their share.
 
 import { createHash } from 'node:crypto';
-import type { IncomingMessage, ServerResponse } from 'node:http';
 import { setTimeout } from 'node:timers/promises';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
-import { type Pages, startPages } from './support/pages.ts';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
+import type { Pages } from './support/pages.ts';
 import { startTestService, type TestService } from './support/service.ts';
+import { type Figures, steerPages } from './support/steered-pages.ts';
 import { signUserToken } from './support/tokens.ts';
+import { until } from './support/until.ts';
 
-/** Asks its server for the figures with the token that it was given; shows them and is ready, or says that it failed. */
-const reportPage = `<!doctype html><html lang="en"><head><title>Report</title></head><body><script>
-fetch('/figures', { method: 'POST', headers: { authorization: localStorage.getItem('token') }, body: location.pathname + location.search })
-  .then((response) => response.ok ? response.json() : { error: 'refused' })
-  .then(({ text, error }) => {
-    document.body.append(text);
-    if (error) window.__PDF_ERROR__ = error; else window.__PDF_READY__ = true;
-  });
-</script></body></html>`;
-
-/** A page that was opened, as it told its server. */
-interface Opened {
-  host: string;
-  page: string;
-  token: string;
-  /** Whether it went away before it had its figures. */
-  isClosed: boolean;
-}
-
-interface Figures {
-  status?: number;
-  text?: string;
-  error?: string;
-}
-
-let opened: Opened[] = [];
-let figuresFor: (page: Opened) => Figures | Promise<Figures>;
-beforeEach(() => {
-  opened = [];
-  figuresFor = () => ({ text: 'Figures' });
-});
-
-async function giveFigures(req: IncomingMessage, res: ServerResponse): Promise<void> {
-  let page = '';
-  for await (const chunk of req) page += chunk;
-  const { authorization: token = '', host = '' } = req.headers;
-  const here = { host, page, token, isClosed: false };
-  opened.push(here);
-  res.once('close', () => {
-    here.isClosed = !res.writableFinished;
-  });
-  const { status = 200, ...figures } = await figuresFor(here);
-  if (!here.isClosed) res.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(figures));
-}
-
-const servedPages = {
-  '/report': reportPage,
-  '/student-report': reportPage,
-  '/teacher-report': reportPage,
-  '/figures': giveFigures,
-};
-
-/** Waits for something to come true, 10 s at most. */
-async function until(isTrue: () => boolean | Promise<boolean>): Promise<void> {
-  const deadline = Date.now() + 10_000;
-  while (!(await isTrue())) {
-    if (Date.now() > deadline) throw new Error(`it never came true: ${isTrue}`);
-    await setTimeout(5);
-  }
-}
+const frontend = steerPages();
 
 const sha256 = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('hex');
 
@@ -97,8 +39,8 @@ let other: Pages;
 let service: TestService;
 let count = 0;
 beforeAll(async () => {
-  pages = await startPages(servedPages);
-  other = await startPages(servedPages);
+  pages = await frontend.start();
+  other = await frontend.start();
   const env = { RENDER_CONCURRENCY: '8', FRONTEND_ORIGINS: `${pages.origin} ${other.origin}=b` };
   service = await startTestService({ origin: pages.origin, env });
 });
@@ -139,24 +81,14 @@ const ask = (path: string, token: string, signal?: AbortSignal) =>
   }).then(answerOf);
 const misses = () => service.metric('platen_document_lookups_total{result="miss"}');
 
-/** Something to wait for; it comes at the latest when the test is over. */
-function createGate(): PromiseWithResolvers<Figures> {
-  const gate = Promise.withResolvers<Figures>();
-  gates.push(gate);
-  return gate;
-}
-
-let gates: PromiseWithResolvers<Figures>[] = [];
 afterEach(async () => {
-  for (const gate of gates) gate.resolve({ text: 'Too late' });
-  gates = [];
   await until(async () => (await service.metric('platen_renders_active')) === 0);
 });
 
 /** Pages wait for their figures until they are released. */
 function holdPages(): { release(figures?: Figures): void } {
-  const gate = createGate();
-  figuresFor = () => gate.promise;
+  const gate = frontend.createGate();
+  frontend.figuresFor = () => gate.promise;
   return { release: (figures = { text: 'Figures' }) => gate.resolve(figures) };
 }
 
@@ -167,12 +99,12 @@ describe('many who ask for one missing report at once', () => {
     const page = holdPages();
     const tokens = Array.from({ length: 50 }, (_, each) => teacherOf(`TCH${each % 10}`));
     const answers = tokens.map((token) => ask(path, token));
-    await until(async () => (await misses()) === before.misses + 50 && opened.length > 0);
+    await until(async () => (await misses()) === before.misses + 50 && frontend.opened.length > 0);
     page.release();
     const all = await Promise.all(answers);
     expect(new Set(all.map(({ status }) => status))).toEqual(new Set([200]));
     expect(new Set(all.map((answer) => answer.sha256)).size).toBe(1);
-    expect(opened.length).toBe(1);
+    expect(frontend.opened.length).toBe(1);
     expect(await service.metric('platen_renders_total{outcome="ok"}')).toBe(before.ok + 1);
     expect(await misses()).toBe(before.misses + 50);
     expect(await service.storedKeys()).toContain(key);
@@ -184,19 +116,19 @@ describe('many who ask for one missing report at once', () => {
     const page = holdPages();
     const admin = signUserToken({ role: 'admin', user_id: 'ADM1', origin: pages.origin });
     const answers = [teacherOf('TCH1'), teacherOf('TCH2'), admin].map((token) => ask(path, token));
-    await until(async () => (await misses()) === before + 3 && opened.length > 0);
+    await until(async () => (await misses()) === before + 3 && frontend.opened.length > 0);
     page.release();
     expect(new Set((await Promise.all(answers)).map((answer) => answer.sha256)).size).toBe(1);
-    expect(opened.length).toBe(1);
+    expect(frontend.opened.length).toBe(1);
   });
 
   /** The first of `tokens` leads; the others join, and only then the pages go on. */
   async function joinAll(path: string, tokens: string[]): Promise<Promise<Answer>[]> {
     const before = await misses();
-    const pagesBefore = opened.length;
+    const pagesBefore = frontend.opened.length;
     const [leader = '', ...others] = tokens;
     const first = ask(path, leader);
-    await until(() => opened.length === pagesBefore + 1);
+    await until(() => frontend.opened.length === pagesBefore + 1);
     const rest = others.map((token) => ask(path, token));
     await until(async () => (await misses()) === before + tokens.length);
     return [first, ...rest];
@@ -204,9 +136,9 @@ describe('many who ask for one missing report at once', () => {
 
   test('do not suffer when the token of the first is rejected: one more page is opened with the token of another', async () => {
     const { path, key } = newStudent();
-    const gate = createGate();
+    const gate = frontend.createGate();
     const rejected = teacherOf('TCH_REJECTED');
-    figuresFor = async ({ token }) => {
+    frontend.figuresFor = async ({ token }) => {
       await gate.promise;
       return token === rejected ? { status: 401 } : { text: 'Figures' };
     };
@@ -216,36 +148,36 @@ describe('many who ask for one missing report at once', () => {
     expect(first).toMatchObject({ status: 502, code: 'token_rejected' });
     expect(others.map(({ status }) => status)).toEqual([200, 200, 200, 200]);
     expect(new Set(others.map((answer) => answer.sha256)).size).toBe(1);
-    expect(opened.map(({ token }) => token)).toEqual([rejected, teacherOf('TCH1')]);
+    expect(frontend.opened.map(({ token }) => token)).toEqual([rejected, teacherOf('TCH1')]);
     expect(await service.storedKeys()).toContain(key);
   });
 
   test('never try the same rejected token twice', async () => {
     const { path } = newStudent();
-    const gate = createGate();
+    const gate = frontend.createGate();
     const rejected = teacherOf('TCH_REJECTED');
-    figuresFor = async ({ token }) => {
+    frontend.figuresFor = async ({ token }) => {
       await gate.promise;
       return token === rejected ? { status: 403 } : { text: 'Figures' };
     };
     const answers = await joinAll(path, [rejected, rejected, rejected, teacherOf('TCH1')]);
     gate.resolve({});
     expect((await Promise.all(answers)).map(({ status }) => status)).toEqual([502, 502, 502, 200]);
-    expect(opened.map(({ token }) => token)).toEqual([rejected, teacherOf('TCH1')]);
+    expect(frontend.opened.map(({ token }) => token)).toEqual([rejected, teacherOf('TCH1')]);
   });
 
   test('do not suffer when the next in turn has too many renders already', async () => {
     const { path } = newStudent();
-    const gate = createGate();
-    const ended = createGate();
+    const gate = frontend.createGate();
+    const ended = frontend.createGate();
     const rejected = teacherOf('TCH_REJECTED');
     const busy = teacherOf('TCH_BUSY');
-    figuresFor = async ({ token }) => {
+    frontend.figuresFor = async ({ token }) => {
       await (token === busy ? ended.promise : gate.promise);
       return token === rejected ? { status: 401 } : { text: 'Figures' };
     };
     const otherWork = [1, 2, 3, 4].map(() => ask(newStudent().path, busy));
-    await until(() => opened.length === 4);
+    await until(() => frontend.opened.length === 4);
     const [first, , last] = await joinAll(path, [rejected, busy, teacherOf('TCH_FREE')]);
     gate.resolve({});
     expect(await first).toMatchObject({ status: 502, code: 'token_rejected' });
@@ -260,10 +192,10 @@ describe('many who ask for one missing report at once', () => {
     const answers = await joinAll(path, [teacherOf('TCH1'), teacherOf('TCH2'), teacherOf('TCH3')]);
     page.release({ error: 'no figures today' });
     for (const answer of await Promise.all(answers)) expect(answer).toMatchObject({ status: 502, code: 'page_failed' });
-    expect(opened.length).toBe(1);
-    figuresFor = () => ({ text: 'Figures again' });
+    expect(frontend.opened.length).toBe(1);
+    frontend.figuresFor = () => ({ text: 'Figures again' });
     expect(await ask(path, teacherOf('TCH2'))).toMatchObject({ status: 200, cache: 'platen; fwd=miss; stored' });
-    expect(opened.length).toBe(2);
+    expect(frontend.opened.length).toBe(2);
     expect(await service.storedKeys()).toContain(key);
   });
 
@@ -272,7 +204,7 @@ describe('many who ask for one missing report at once', () => {
     const page = holdPages();
     const leaving = new AbortController();
     const first = ask(path, teacherOf('TCH1'), leaving.signal).catch((error: Error) => error.name);
-    await until(() => opened.length === 1);
+    await until(() => frontend.opened.length === 1);
     const before = await misses();
     const others = ['TCH2', 'TCH3'].map((id) => ask(path, teacherOf(id)));
     await until(async () => (await misses()) === before + 2);
@@ -281,7 +213,7 @@ describe('many who ask for one missing report at once', () => {
     await setTimeout(100);
     page.release();
     expect((await Promise.all(others)).map(({ status }) => status)).toEqual([200, 200]);
-    expect(opened).toMatchObject([{ token: teacherOf('TCH1'), isClosed: false }]);
+    expect(frontend.opened).toMatchObject([{ token: teacherOf('TCH1'), isClosed: false }]);
     expect(await service.storedKeys()).toContain(key);
   });
 
@@ -292,16 +224,16 @@ describe('many who ask for one missing report at once', () => {
     const before = await misses();
     const leaving = new AbortController();
     const leavers = ['TCH1', 'TCH2'].map((id) => ask(path, teacherOf(id), leaving.signal).catch(() => 'gone'));
-    await until(async () => (await misses()) === before + 2 && opened.length === 1);
+    await until(async () => (await misses()) === before + 2 && frontend.opened.length === 1);
     leaving.abort();
     expect(await Promise.all(leavers)).toEqual(['gone', 'gone']);
-    await until(() => opened[0]?.isClosed === true);
+    await until(() => frontend.opened[0]?.isClosed === true);
     await until(async () => (await service.metric('platen_renders_total{outcome="cancelled"}')) === cancelled + 1);
     expect(await service.metric('platen_renders_active')).toBe(0);
     expect(await service.storedKeys()).not.toContain(key);
     page.release();
     expect(await ask(path, teacherOf('TCH3'))).toMatchObject({ status: 200 });
-    expect(opened.map(({ token }) => token).at(-1)).toBe(teacherOf('TCH3'));
+    expect(frontend.opened.map(({ token }) => token).at(-1)).toBe(teacherOf('TCH3'));
   });
 });
 
@@ -310,7 +242,7 @@ describe('a render is not shared', () => {
   async function askAtOnce(requests: [string, string][]): Promise<Answer[]> {
     const page = holdPages();
     const answers = requests.map(([path, token]) => ask(path, token));
-    await until(() => opened.length === requests.length);
+    await until(() => frontend.opened.length === requests.length);
     page.release();
     return Promise.all(answers);
   }
@@ -321,7 +253,7 @@ describe('a render is not shared', () => {
       [path, teacherOf('TCH1')],
       [path, studentOf(id)],
     ]);
-    expect(opened.map(({ page }) => page.split('?')[0]).sort()).toEqual(['/report', '/student-report']);
+    expect(frontend.opened.map(({ page }) => page.split('?')[0]).sort()).toEqual(['/report', '/student-report']);
   });
 
   test('between different versions of the data', async () => {
@@ -334,11 +266,11 @@ describe('a render is not shared', () => {
   test('between two tenants, though class, test and student have the same ids', async () => {
     const { id, path, key } = newStudent();
     const atOther = teacherOf('TCH1', { origin: other.origin });
-    figuresFor = ({ host }) => ({ text: `Figures of ${host}` });
+    frontend.figuresFor = ({ host }) => ({ text: `Figures of ${host}` });
     const answers = await Promise.all([ask(path, teacherOf('TCH1')), ask(path, atOther)]);
     expect(answers.map(({ status }) => status)).toEqual([200, 200]);
     expect(answers[0]?.sha256).not.toBe(answers[1]?.sha256);
-    expect(opened.map(({ host, token }) => [`http://${host}`, token]).sort()).toEqual(
+    expect(frontend.opened.map(({ host, token }) => [`http://${host}`, token]).sort()).toEqual(
       [
         [pages.origin, teacherOf('TCH1')],
         [other.origin, atOther],
@@ -356,7 +288,9 @@ describe('a render is not shared', () => {
       ...unproven.map((token): [string, string] => [path, token]),
       [path, unproven[0] ?? ''],
     ]);
-    expect(opened.map(({ token }) => token).sort()).toEqual([teacherOf('TCH3'), ...unproven, unproven[0]].sort());
+    expect(frontend.opened.map(({ token }) => token).sort()).toEqual(
+      [teacherOf('TCH3'), ...unproven, unproven[0]].sort(),
+    );
   });
 
   test('with an admin who names another educator', async () => {
@@ -367,7 +301,7 @@ describe('a render is not shared', () => {
       [`${path}&educatorId=TCH8`, admin],
       [`${path}&educatorId=TCH9`, admin],
     ]);
-    expect(new Set(opened.map(({ page }) => page)).size).toBe(3);
+    expect(new Set(frontend.opened.map(({ page }) => page)).size).toBe(3);
   });
 });
 
@@ -377,7 +311,7 @@ describe('one caller', () => {
     const page = holdPages();
     const work = Array.from({ length: 4 }, newStudent);
     const answers = work.map(({ path }) => ask(path, token));
-    await until(() => opened.length === 4);
+    await until(() => frontend.opened.length === 4);
     return { ...page, answers, work };
   }
 
@@ -388,9 +322,9 @@ describe('one caller', () => {
     const refused = await ask(fifth.path, teacherOf('TCH_MANY', { exp: iat + 999 }));
     expect(refused).toMatchObject({ status: 429, code: 'too_many_renders' });
     expect(refused.retryAfter).toMatch(/^[1-9]\d*$/);
-    expect(opened.length).toBe(4);
+    expect(frontend.opened.length).toBe(4);
     const others = ask(newStudent().path, teacherOf('TCH_OTHER'));
-    await until(() => opened.length === 5);
+    await until(() => frontend.opened.length === 5);
     busy.release();
     expect((await Promise.all([...busy.answers, others])).map(({ status }) => status)).toEqual([
       200, 200, 200, 200, 200,
@@ -401,18 +335,18 @@ describe('one caller', () => {
   test('is served stored reports meanwhile, and may wait for what others have rendered', async () => {
     const ready = newStudent();
     await ask(ready.path, teacherOf('TCH1'));
-    opened = [];
+    frontend.opened = [];
     const busy = await keepBusy(teacherOf('TCH_MANY'));
     expect(await ask(ready.path, teacherOf('TCH_MANY'))).toMatchObject({ status: 200, cache: 'platen; hit' });
     const shared = newStudent();
     const leader = ask(shared.path, teacherOf('TCH1'));
-    await until(() => opened.length === 5);
+    await until(() => frontend.opened.length === 5);
     const before = await misses();
     const waiting = [ask(shared.path, teacherOf('TCH_MANY')), ask(busy.work[0]?.path ?? '', teacherOf('TCH_MANY'))];
     await until(async () => (await misses()) === before + 2);
     busy.release();
     expect((await Promise.all([leader, ...waiting])).map(({ status }) => status)).toEqual([200, 200, 200]);
-    expect(opened.length).toBe(5);
+    expect(frontend.opened.length).toBe(5);
     await Promise.all(busy.answers);
   });
 
@@ -429,18 +363,18 @@ describe('one caller', () => {
     holdPages();
     const leaving = new AbortController();
     const gone = Array.from({ length: 4 }, () => ask(newStudent().path, token, leaving.signal).catch(() => 'gone'));
-    await until(() => opened.length === 4);
+    await until(() => frontend.opened.length === 4);
     leaving.abort();
     await Promise.all(gone);
-    await until(() => opened.every(({ isClosed }) => isClosed));
-    figuresFor = () => ({ text: 'Figures' });
+    await until(() => frontend.opened.every(({ isClosed }) => isClosed));
+    frontend.figuresFor = () => ({ text: 'Figures' });
     await until(async () => (await ask(newStudent().path, token)).status === 200);
   });
 
   test('of one tenant is another than the one of the same id elsewhere', async () => {
     const busy = await keepBusy(teacherOf('TCH_TWIN'));
     const twin = ask(newStudent().path, teacherOf('TCH_TWIN', { origin: other.origin }));
-    await until(() => opened.length === 5);
+    await until(() => frontend.opened.length === 5);
     busy.release();
     expect(await twin).toMatchObject({ status: 200 });
     await Promise.all(busy.answers);

@@ -1,88 +1,16 @@
 // Several frontends on one service: each tenant's reports, keys, callers and limits are its own.
 
 import { readFile } from 'node:fs/promises';
-import type { IncomingMessage, ServerResponse } from 'node:http';
 import { join } from 'node:path';
-import { setTimeout } from 'node:timers/promises';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
-import { type Pages, startPages } from './support/pages.ts';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import type { Pages } from './support/pages.ts';
 import { readPdf } from './support/pdf.ts';
 import { startTestService, type TestService } from './support/service.ts';
+import { steerPages } from './support/steered-pages.ts';
 import { signUserToken } from './support/tokens.ts';
+import { until } from './support/until.ts';
 
-/** Asks its server for the figures with the token that it was given; shows them and is ready, or says that it failed. */
-const reportPage = `<!doctype html><html lang="en"><head><title>Report</title></head><body><script>
-fetch('/figures', { method: 'POST', headers: { authorization: localStorage.getItem('token') }, body: location.pathname + location.search })
-  .then((response) => response.ok ? response.json() : { error: 'refused' })
-  .then(({ text, error }) => {
-    document.body.append(text);
-    if (error) window.__PDF_ERROR__ = error; else window.__PDF_READY__ = true;
-  });
-</script></body></html>`;
-
-/** A page that was opened, as it told its server. */
-interface Opened {
-  host: string;
-  page: string;
-  token: string;
-  /** Whether it went away before it had its figures. */
-  isClosed: boolean;
-}
-
-interface Figures {
-  status?: number;
-  text?: string;
-  error?: string;
-}
-
-let opened: Opened[] = [];
-let figuresFor: (page: Opened) => Figures | Promise<Figures>;
-beforeEach(() => {
-  opened = [];
-  figuresFor = () => ({ text: 'Figures' });
-});
-
-async function giveFigures(req: IncomingMessage, res: ServerResponse): Promise<void> {
-  let page = '';
-  for await (const chunk of req) page += chunk;
-  const { authorization: token = '', host = '' } = req.headers;
-  const here = { host, page, token, isClosed: false };
-  opened.push(here);
-  res.once('close', () => {
-    here.isClosed = !res.writableFinished;
-  });
-  const { status = 200, ...figures } = await figuresFor(here);
-  if (!here.isClosed) res.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(figures));
-}
-
-const servedPages = {
-  '/report': reportPage,
-  '/student-report': reportPage,
-  '/teacher-report': reportPage,
-  '/figures': giveFigures,
-};
-
-/** Waits for something to come true, 10 s at most. */
-async function until(isTrue: () => boolean | Promise<boolean>): Promise<void> {
-  const deadline = Date.now() + 10_000;
-  while (!(await isTrue())) {
-    if (Date.now() > deadline) throw new Error(`it never came true: ${isTrue}`);
-    await setTimeout(5);
-  }
-}
-
-/** Something to wait for; it comes at the latest when the test is over. */
-function createGate(): PromiseWithResolvers<Figures> {
-  const gate = Promise.withResolvers<Figures>();
-  gates.push(gate);
-  return gate;
-}
-
-let gates: PromiseWithResolvers<Figures>[] = [];
-afterEach(() => {
-  for (const gate of gates) gate.resolve({ text: 'Too late' });
-  gates = [];
-});
+const frontend = steerPages();
 
 let siteA: Pages;
 let siteB: Pages;
@@ -90,8 +18,8 @@ let service: TestService;
 let limited: TestService;
 let count = 0;
 beforeAll(async () => {
-  siteA = await startPages(servedPages);
-  siteB = await startPages(servedPages);
+  siteA = await frontend.start();
+  siteB = await frontend.start();
   const tenants = {
     FRONTEND_ORIGINS: `${siteA.origin} ${siteB.origin}=b`,
     DEFAULT_FRONTEND_ORIGIN: siteB.origin,
@@ -120,7 +48,7 @@ const triggerOf = (studentId: string, more: object = {}) =>
 const keyOf = (studentId: string, prefix = '') => `${prefix}reports/CLASS_1/Test_1/students/${studentId}.pdf`;
 const cacheStatus = (response: Response) => response.headers.get('cache-status');
 const codeOf = async (response: Response) => ((await response.json()) as { code: string }).code;
-const hosts = () => opened.map(({ host }) => `http://${host}`);
+const hosts = () => frontend.opened.map(({ host }) => `http://${host}`);
 const stored = 'platen; fwd=miss; stored';
 const notStored = 'platen; fwd=miss';
 
@@ -155,7 +83,7 @@ describe('the trigger', () => {
     const response = await triggerOf(newId(), { origin: originOf() });
     expect(response.status).toBe(422);
     expect(await response.json()).toMatchObject({ code: 'invalid_request', errors: [{ field: 'origin' }] });
-    expect(opened).toEqual([]);
+    expect(frontend.opened).toEqual([]);
   });
 
   test('takes an origin with a final slash for what it is', async () => {
@@ -184,7 +112,7 @@ describe('a user token', () => {
 
   test('never opens the report of another tenant with the same ids', async () => {
     const id = newId();
-    figuresFor = ({ host }) => ({ text: `Figures of ${host}` });
+    frontend.figuresFor = ({ host }) => ({ text: `Figures of ${host}` });
     await triggerOf(id, { origin: siteA.origin });
     const response = await service.get(pathOf(id), ofB());
     expect(cacheStatus(response)).toBe(stored);
@@ -196,18 +124,18 @@ describe('a user token', () => {
   test('whose issuer and origin contradict each other is refused with 401', async () => {
     const token = teacher({ iss: 'https://id.a', origin: siteB.origin });
     expect((await service.get(pathOf(newId()), token)).status).toBe(401);
-    expect(opened).toEqual([]);
+    expect(frontend.opened).toEqual([]);
   });
 
   test('is refused with 403 at the site of another tenant, stored or not', async () => {
     const [kept, missing] = [newId(), newId()];
     await triggerOf(kept, { origin: siteA.origin });
-    opened = [];
+    frontend.opened = [];
     for (const id of [kept, missing]) {
       const response = await service.get(pathOf(id), ofA(), { origin: siteB.origin });
       expect({ status: response.status, code: await codeOf(response) }).toEqual({ status: 403, code: 'forbidden' });
     }
-    expect(opened).toEqual([]);
+    expect(frontend.opened).toEqual([]);
   });
 
   test.each([
@@ -300,10 +228,10 @@ describe('to forget reports', () => {
 
   test('keeps a render that is under way from bringing the old document back: it is sent, not stored', async () => {
     const id = newId();
-    const gate = createGate();
-    figuresFor = () => gate.promise;
+    const gate = frontend.createGate();
+    frontend.figuresFor = () => gate.promise;
     const answer = service.get(pathOf(id), ofA());
-    await until(() => opened.length === 1);
+    await until(() => frontend.opened.length === 1);
     expect(await forget({ classId: 'CLASS_1', origin: siteA.origin })).toMatchObject({});
     gate.resolve({ text: 'Old figures' });
     const response = await answer;
@@ -313,10 +241,10 @@ describe('to forget reports', () => {
 
   test('lets a render under way be kept when it is of another student or tenant', async () => {
     const id = newId();
-    const gate = createGate();
-    figuresFor = () => gate.promise;
+    const gate = frontend.createGate();
+    frontend.figuresFor = () => gate.promise;
     const answer = service.get(pathOf(id), ofA());
-    await until(() => opened.length === 1);
+    await until(() => frontend.opened.length === 1);
     await forget({ classId: 'CLASS_1', studentId: 'STU_OTHER', origin: siteA.origin });
     await forget({ classId: 'CLASS_1', origin: siteB.origin });
     gate.resolve({ text: 'Figures' });
@@ -325,10 +253,10 @@ describe('to forget reports', () => {
 
   test('makes a trigger that is under way store the new figures, never the old', async () => {
     const id = newId();
-    const gate = createGate();
-    figuresFor = () => (opened.length === 1 ? gate.promise : { text: 'New figures' });
+    const gate = frontend.createGate();
+    frontend.figuresFor = () => (frontend.opened.length === 1 ? gate.promise : { text: 'New figures' });
     const answer = triggerOf(id, { origin: siteA.origin });
-    await until(() => opened.length === 1);
+    await until(() => frontend.opened.length === 1);
     await forget({ classId: 'CLASS_1', studentId: id, origin: siteA.origin });
     gate.resolve({ text: 'Old figures' });
     expect((await answer).status).toBe(202);

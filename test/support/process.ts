@@ -7,6 +7,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { reportTokenSecret, serviceToken, userTokenSecret } from './tokens.ts';
+import { until } from './until.ts';
 
 export interface ServiceProcess extends AsyncDisposable {
   child: ChildProcess;
@@ -19,21 +20,6 @@ export interface ServiceProcess extends AsyncDisposable {
 }
 
 const startTimeoutMs = 20_000;
-
-/** Waits until `condition` gives something; fails after the deadline with what was waited for. */
-export async function until<T>(
-  what: string,
-  condition: () => Promise<T | undefined> | T | undefined,
-  timeoutMs = 10_000,
-): Promise<T> {
-  const deadline = performance.now() + timeoutMs;
-  for (;;) {
-    const value = await condition();
-    if (value !== undefined && value !== false) return value;
-    if (performance.now() > deadline) throw new Error(`waited in vain for: ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
-}
 
 /** Starts `src/main.ts` with exactly this environment beside PATH and HOME, and collects what it writes. */
 export function spawnMain(env: Record<string, string | undefined>, command: [string, ...string[]] = nodeMain) {
@@ -67,8 +53,8 @@ export async function startServiceProcess(
     ...env,
   };
   const { child, output } = spawnMain(settings, command);
-  const findUrl = () => /"message":"Platen listens".*?"url":"([^"]+)"/.exec(output())?.[1] || undefined;
-  const url = await until('the service to listen', findUrl, startTimeoutMs).catch((error) => {
+  const findUrl = () => /"message":"Platen listens".*?"url":"([^"]+)"/.exec(output())?.[1];
+  const url = await until(findUrl, startTimeoutMs).catch((error) => {
     child.kill('SIGKILL');
     throw new Error(`${error.message}\n${output()}`);
   });

@@ -1,0 +1,17 @@
+// Waits for something that a test can't be told of, with a deadline: the one place where tests poll.
+
+import { setTimeout } from 'node:timers/promises';
+
+/** Waits until `condition` gives something, and gives that; after the deadline it fails and says for what it waited. */
+export async function until<T>(
+  condition: () => T | false | undefined | Promise<T | false | undefined>,
+  withinMs = 10_000,
+): Promise<T> {
+  const deadline = performance.now() + withinMs;
+  for (;;) {
+    const value = await condition();
+    if (value !== undefined && value !== false) return value;
+    if (performance.now() > deadline) throw new Error(`waited in vain for: ${condition}`);
+    await setTimeout(5);
+  }
+}
