@@ -227,8 +227,11 @@ describe('a client that goes away', () => {
   });
 });
 
-test('a person who waits goes ahead of all the ZIPs that are being made', async () => {
-  const students = newStudents(4);
+test.each([
+  ['a report of their own', (_waiting: string) => newStudents(1)[0] ?? ''],
+  ['a report that waits its turn in a ZIP', (waiting: string) => waiting],
+])('a person who waits for %s goes ahead of all the ZIPs that are being made', async (_name, choose) => {
+  const students = newStudents(6);
   const waits = new Map<string, PromiseWithResolvers<Figures>>();
   frontend.figuresFor = (page) => {
     const gate = frontend.createGate();
@@ -237,11 +240,12 @@ test('a person who waits goes ahead of all the ZIPs that are being made', async 
   };
   const zips = [
     askFor(students.slice(0, 2)),
-    askFor(students.slice(2), { token: teacherToken('TCH002', 'CLASS_1') }),
+    askFor(students.slice(2, 4), { token: teacherToken('TCH002', 'CLASS_1') }),
+    askFor(students.slice(4), { token: teacherToken('TCH004', 'CLASS_1') }),
   ].map(async (answer) => readZip(await bodyOf(await answer)));
   const waiting = (priority: string) => service.metric(`platen_renders_waiting{priority="${priority}"}`);
-  await until(async () => frontend.opened.length === 2 && (await waiting('background')) === 2);
-  const [urgent = ''] = newStudents(1);
+  await until(async () => frontend.opened.length === 2 && (await waiting('background')) === 4);
+  const urgent = choose(students.at(-1) ?? '');
   const interactive = service.get(
     `/generate-pdf?studentId=${urgent}&testId=1&classId=CLASS_1`,
     teacherToken('TCH3', 'CLASS_1'),
@@ -253,5 +257,5 @@ test('a person who waits goes ahead of all the ZIPs that are being made', async 
   frontend.figuresFor = () => ({ text: 'Figures' });
   for (const gate of waits.values()) gate.resolve({ text: 'Figures' });
   expect((await interactive).status).toBe(200);
-  expect((await Promise.all(zips)).map((entries) => entries.length)).toEqual([3, 3]);
+  expect((await Promise.all(zips)).map((entries) => entries.length)).toEqual([3, 3, 3]);
 });

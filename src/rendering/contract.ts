@@ -25,6 +25,8 @@ export interface RenderOptions {
   priority: Priority;
   /** Ends the render: the page is closed within 100 ms. */
   signal?: AbortSignal | undefined;
+  /** Makes the render interactive when it fires: a person has come to wait for it too. */
+  hurry?: AbortSignal | undefined;
   onStage?: (stage: Stage) => void;
 }
 

@@ -1,5 +1,6 @@
 // Page to PDF: a queue with priorities before one supervised browser. Knows nothing of reports or storage.
 
+import { randomUUID } from 'node:crypto';
 import PQueue from 'p-queue';
 import { BrowserSupervisor } from '../browser/browser.ts';
 import { BrowserFault } from '../browser/contract.ts';
@@ -39,6 +40,10 @@ interface Dependencies {
   /** Origins that may be opened. */
   origins: readonly string[];
   metrics: Metrics;
+}
+
+interface Waiting extends Pick<RenderOptions, 'priority' | 'hurry'> {
+  signal: AbortSignal;
 }
 
 const ranks: Record<Priority, number> = { interactive: 2, trigger: 1, background: 0 };
@@ -92,7 +97,7 @@ class BrowserRendering implements Rendering {
     const signal = AbortSignal.any([this.#stopping.signal, ...signals]);
     const clock = new StageClock(this.#metrics, options.onStage);
     try {
-      const pdf = await this.#enqueue(options.priority, signal, () => this.#attempt(request, signal, clock));
+      const pdf = await this.#enqueue({ ...options, signal }, () => this.#attempt(request, signal, clock));
       this.#metrics.renders.inc({ outcome: 'ok' });
       return pdf;
     } catch (error) {
@@ -123,24 +128,33 @@ class BrowserRendering implements Rendering {
   }
 
   /** Waits for a place. An abort ends the waiting; work that has begun keeps its place until it has really ended. */
-  async #enqueue<T>(priority: Priority, signal: AbortSignal, work: () => Promise<T>): Promise<T> {
+  async #enqueue<T>({ priority, signal, hurry }: Waiting, work: () => Promise<T>): Promise<T> {
     signal.throwIfAborted();
+    const id = randomUUID();
     const waiting = new AbortController();
     const onAbort = () => waiting.abort(signal.reason);
+    const onHurry = () => {
+      this.#queue.setPriority(id, ranks.interactive);
+      this.#reportQueue();
+    };
+    const stopListening = () => {
+      signal.removeEventListener('abort', onAbort);
+      hurry?.removeEventListener('abort', onHurry);
+    };
+    const begin = () => {
+      stopListening();
+      this.#reportQueue();
+      return work();
+    };
     signal.addEventListener('abort', onAbort, { once: true });
+    hurry?.addEventListener('abort', onHurry, { once: true });
     try {
-      const run = this.#queue.add(
-        () => {
-          signal.removeEventListener('abort', onAbort);
-          this.#reportQueue();
-          return work();
-        },
-        { priority: ranks[priority], signal: waiting.signal },
-      );
+      const rank = ranks[hurry?.aborted === true ? 'interactive' : priority];
+      const run = this.#queue.add(begin, { id, priority: rank, signal: waiting.signal });
       this.#reportQueue();
       return await run;
     } finally {
-      signal.removeEventListener('abort', onAbort);
+      stopListening();
     }
   }
 

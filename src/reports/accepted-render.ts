@@ -26,6 +26,8 @@ export interface PageToPrint {
   className: string | undefined;
   priority: Priority;
   signal: AbortSignal;
+  /** Raises the priority when it fires. */
+  hurry: AbortSignal | undefined;
 }
 
 export interface PrintedReport extends RenderedPdf {
@@ -69,13 +71,13 @@ export class AcceptedRender implements Disposable {
     this.#isInvalidated = true;
   }
 
-  async print({ url, token, className, priority, signal }: PageToPrint): Promise<PrintedReport> {
+  async print({ url, token, className, ...options }: PageToPrint): Promise<PrintedReport> {
     const { rendering, requireSubject } = this.#dependencies;
     const { report, key } = this.#acceptance;
-    log.info('Starting PDF generation', { ...describe(report), s3Key: key, priority });
+    log.info('Starting PDF generation', { ...describe(report), s3Key: key, priority: options.priority });
     const isSubjectRequired = requireSubject && report.type !== 'overall';
     const subject = subjectOf(report);
-    const pdf = await rendering.render({ url, token, subject, isSubjectRequired, className }, { priority, signal });
+    const pdf = await rendering.render({ url, token, subject, isSubjectRequired, className }, options);
     if (pdf.warnings.length > 0)
       log.warn('PDF generated with warnings', { ...describe(report), warnings: pdf.warnings });
     return { ...pdf, sha256: createHash('sha256').update(pdf.bytes).digest('hex'), generatedAt: new Date() };

@@ -105,6 +105,7 @@ interface PublicRender {
   key: string | undefined;
   priority: Priority;
   signal: AbortSignal;
+  hurry: AbortSignal | undefined;
 }
 
 /** The existing caller waits for 150 s. */
@@ -147,13 +148,14 @@ class PlatformReports implements Reports {
     if (stored !== undefined) return stored;
     if (!options.mayRender) throw fail('not_found');
     const { priority, isCounted = true } = options;
-    const attempt = (signal: AbortSignal) => {
-      const work = () => this.#renderFor(request, { tenant, key, priority, signal });
+    const attempt = (signal: AbortSignal, hurry?: AbortSignal) => {
+      const work = () => this.#renderFor(request, { tenant, key, priority, signal, hurry });
       return isCounted ? this.#limit.run(request.caller, work) : work();
     };
     if (key === undefined) return attempt(options.signal);
     return this.#shared.join(`${this.#invalidations} ${sharedKey(key, request)}`, {
       owner: request.caller.token,
+      isUrgent: priority === 'interactive',
       attempt,
       signal: options.signal,
     });
@@ -167,7 +169,14 @@ class PlatformReports implements Reports {
     const token = await this.#reportToken(request);
     const url = tenant.origin + pagePath(report, this.#pages, educatorId);
     using deadline = createDeadline(triggerDeadlineMs);
-    const page = { url, token, className: report.classId, priority: 'trigger', signal: deadline.signal } as const;
+    const page = {
+      url,
+      token,
+      className: report.classId,
+      priority: 'trigger',
+      signal: deadline.signal,
+      hurry: undefined,
+    } as const;
     for (;;) {
       using render = this.#renders.accept({ report, key, view: 'canonical', dataVersion });
       const pdf = await render.print(page);
@@ -227,12 +236,12 @@ class PlatformReports implements Reports {
   }
 
   /** Renders with the caller's own token, and keeps the result where it is surely the key's. */
-  async #renderFor(request: ReportRequest, { tenant, key, priority, signal }: PublicRender): Promise<ObtainedReport> {
+  async #renderFor(request: ReportRequest, { tenant, key, ...options }: PublicRender): Promise<ObtainedReport> {
     const { caller, report, educatorId, dataVersion } = request;
     const view = viewFor(caller, report);
     const path = view === 'student' ? selfPagePath(report, this.#pages) : pagePath(report, this.#pages, educatorId);
     using render = this.#renders.accept({ report, key, view, dataVersion });
-    const page = { url: tenant.origin + path, token: caller.token, className: undefined, priority, signal };
+    const page = { url: tenant.origin + path, token: caller.token, className: undefined, ...options };
     const pdf = await render.print(page);
     const isKept = key !== undefined && isSurely(request, pdf) && (await keepInTime(render, pdf));
     const { bytes, sha256, generatedAt } = pdf;

@@ -3,8 +3,10 @@
 export interface Participant<T> {
   /** By whose means `attempt` works: what fails one of an owner's attempts would fail the others. */
   owner: string;
-  /** Does the work by this participant's own means. */
-  attempt(signal: AbortSignal): Promise<T>;
+  /** Whether somebody waits who goes first. */
+  isUrgent: boolean;
+  /** Does the work by this participant's own means; `hurry` fires when an urgent participant has joined. */
+  attempt(signal: AbortSignal, hurry: AbortSignal): Promise<T>;
   /** Ends this participant's waiting; the work ends when nobody waits any more. */
   signal: AbortSignal;
 }
@@ -17,6 +19,7 @@ interface Flight<T> {
   /** In order of arrival; the first one leads. */
   waiters: Waiter<T>[];
   abandon: AbortController;
+  hurry: AbortController;
 }
 
 /**
@@ -31,11 +34,12 @@ export class SharedWork<T> {
     this.#isLeadersFault = isLeadersFault;
   }
 
-  join(key: string, { owner, attempt, signal }: Participant<T>): Promise<T> {
+  join(key: string, { owner, isUrgent, attempt, signal }: Participant<T>): Promise<T> {
     signal.throwIfAborted();
     const waiter: Waiter<T> = { owner, attempt, settled: Promise.withResolvers() };
     const present = this.#flights.get(key);
-    const flight = present ?? { waiters: [], abandon: new AbortController() };
+    const flight = present ?? { waiters: [], abandon: new AbortController(), hurry: new AbortController() };
+    if (isUrgent) flight.hurry.abort();
     flight.waiters.push(waiter);
     if (present === undefined) {
       this.#flights.set(key, flight);
@@ -61,7 +65,7 @@ export class SharedWork<T> {
   async #run(key: string, flight: Flight<T>): Promise<void> {
     for (let leader = flight.waiters[0]; leader !== undefined; leader = flight.waiters[0]) {
       try {
-        const result = await leader.attempt(flight.abandon.signal);
+        const result = await leader.attempt(flight.abandon.signal, flight.hurry.signal);
         this.#forget(key, flight);
         for (const { settled } of flight.waiters) settled.resolve(result);
         return;
