@@ -74,7 +74,7 @@ export async function startService(config: Config, secrets: Secrets): Promise<Se
     pages: documentationPages(createOpenApiDocument(endpoints, version)),
     config: { ...config.http, allowedOrigins: origins },
   });
-  const { url } = parts.use(await startHttpServer(app, config.http));
+  const { url } = parts.use(await startHttpServer(app, { ...config.http, settle: () => reports.settle() }));
   if (config.isRunAsRoot) log.warn('Running as root: the browser has NO SANDBOX. Do this in development only.');
   log.info('Platen listens', { url, version, environment: config.environment });
   const running = parts.move();

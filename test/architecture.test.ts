@@ -12,6 +12,7 @@ const floors: Record<string, number> = {
   'errors.ts': 0,
   'redaction.ts': 0,
   'origin.ts': 0,
+  'abortable.ts': 0,
   'log.ts': 1,
   'metrics.ts': 1,
   'variables.ts': 1,

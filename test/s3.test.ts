@@ -30,15 +30,16 @@ const names = {
 
 describeS3.each(Object.entries(names))('on S3 by %s', (_name, env) => {
   const bucket = `platen-job-${Date.now()}-${env === names['AWS_…'] ? 'a' : 'm'}`;
-  const client = new S3Client({
-    endpoint: config?.endpoint ?? '',
-    region: config?.region ?? '',
-    forcePathStyle: true,
-    credentials: { accessKeyId: keys?.accessKey ?? '', secretAccessKey: keys?.secretKey ?? '' },
-  });
+  let client: S3Client;
   let pages: Pages;
   let service: TestService;
   beforeAll(async () => {
+    client = new S3Client({
+      endpoint: config?.endpoint ?? '',
+      region: config?.region ?? '',
+      forcePathStyle: true,
+      credentials: { accessKeyId: keys?.accessKey ?? '', secretAccessKey: keys?.secretKey ?? '' },
+    });
     await client.send(new CreateBucketCommand({ Bucket: bucket }));
     pages = await startPages({
       '/report': readyPage('<h1>Educator</h1>'),

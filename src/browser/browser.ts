@@ -63,6 +63,7 @@ export class BrowserSupervisor implements AsyncDisposable {
   #retry: NodeJS.Timeout | undefined;
   #failures = 0;
   #isChecking = false;
+  #isWaitingToRetry = false;
   #isDisposed = false;
   /** Why there is no browser, while there is none. */
   #reason = 'the browser is starting';
@@ -84,7 +85,8 @@ export class BrowserSupervisor implements AsyncDisposable {
     running.leases++;
     running.served++;
     // The next browser is started before the old one is drained.
-    if (running.served === this.#options.recycleAfter) this.#startNext().catch(() => undefined);
+    const isWorn = running === this.#current && running.served >= this.#options.recycleAfter;
+    if (isWorn && !this.#isWaitingToRetry) this.#startNext().catch(() => undefined);
     return {
       browser: running.process.browser,
       giveUp: (why) => this.#giveUp(running, why),
@@ -113,9 +115,14 @@ export class BrowserSupervisor implements AsyncDisposable {
     await Promise.all([...this.#all].map((running) => this.#end(running)));
   }
 
-  #ensure(): Promise<Running> {
+  async #ensure(): Promise<Running> {
     const current = this.#current;
-    return current === undefined || current.isSpent ? this.#startNext() : Promise.resolve(current);
+    if (current !== undefined && !current.isSpent) return current;
+    return this.#startNext().catch((error) => {
+      // One that serves badly is better than none.
+      if (this.#current === undefined) throw error;
+      return this.#current;
+    });
   }
 
   #ensureInBackground(): void {
@@ -178,7 +185,11 @@ export class BrowserSupervisor implements AsyncDisposable {
     const retryInMs = Math.min(1000 * 2 ** (this.#failures - 1), longestRetryMs);
     log.error('Browser could not be started', { error, retryInMs });
     clearTimeout(this.#retry);
-    this.#retry = setTimeout(() => this.#ensureInBackground(), retryInMs).unref();
+    this.#isWaitingToRetry = true;
+    this.#retry = setTimeout(() => {
+      this.#isWaitingToRetry = false;
+      this.#ensureInBackground();
+    }, retryInMs).unref();
   }
 
   #retire(running: Running): void {

@@ -10,6 +10,8 @@ export interface BrowserStatus {
 export class BrowserFault extends Error {
   /** `renderer`: another page will do; `browser`: it is gone; `print`: it serves badly, another one is wanted. */
   readonly kind: 'renderer' | 'browser' | 'print';
+  /** What the page was doing; set by who used the browser. */
+  diagnosis?: object;
 
   constructor(kind: BrowserFault['kind'], options?: ErrorOptions) {
     super(`browser fault: ${kind}`, options);

@@ -102,7 +102,8 @@ export async function startBrowserProcess(
       timeout: startTimeoutMs,
       defaultViewport: { width: 1200, height: 800 },
     });
-    const pid = browser.process()?.pid ?? 0;
+    const pid = browser.process()?.pid;
+    if (pid === undefined) throw new Error('the browser has no process');
     return {
       browser,
       pid,

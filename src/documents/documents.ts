@@ -36,6 +36,9 @@ export interface Documents extends AsyncDisposable {
 
 const largestChecked = 4 * 1024 * 1024;
 const mostKeepAttempts = 10;
+/** For a small document; and for each piece of a larger one, its reader's time included. */
+const readTimeoutMs = 10_000;
+const pieceTimeoutMs = 60_000;
 const statusCacheMs = 3000;
 const statusTimeoutMs = 3000;
 
@@ -107,7 +110,8 @@ class StoreDocuments implements Documents {
     { metadata, body }: { metadata: DocumentMetadata; body: Readable },
   ): Promise<StoredDocument | undefined> {
     if (bytes > largestChecked) return { bytes, metadata, content: this.#checkWhileStreaming(key, metadata, body) };
-    const content = await this.#timed('open', () => buffer(body));
+    const stuck = setTimeout(() => body.destroy(new Error('the storage stopped in the middle')), readTimeoutMs);
+    const content = await this.#timed('open', () => buffer(body)).finally(() => clearTimeout(stuck));
     if (content.length === bytes && createHash('sha256').update(content).digest('hex') === metadata.sha256) {
       return { bytes, metadata, content };
     }
@@ -123,8 +127,10 @@ class StoreDocuments implements Documents {
       log.error('A stored document was altered and is removed', { key });
       await this.#store.remove(key);
     };
+    const stuck = setTimeout(() => body.destroy(new Error('the storage or the reader stopped')), pieceTimeoutMs);
     const check = new Transform({
       transform(chunk: Buffer, _encoding, done) {
+        stuck.refresh();
         hash.update(chunk);
         const previous = held;
         held = chunk;
@@ -136,14 +142,22 @@ class StoreDocuments implements Documents {
       },
     });
     body.once('error', (error) => check.destroy(error));
-    check.once('close', () => body.destroy());
+    check.once('close', () => {
+      clearTimeout(stuck);
+      body.destroy();
+    });
+    // It may fail before its reader has begun; the reader learns it all the same.
+    check.on('error', () => undefined);
     return body.pipe(check);
   }
 
   async #probe(): ReturnType<Documents['status']> {
     const look = this.#store.list('platen-readiness/')[Symbol.asyncIterator]().next();
     const tooLong = new Promise<never>((_, reject) =>
-      setTimeout(() => reject(new Error('the storage does not answer in time')), statusTimeoutMs).unref(),
+      setTimeout(
+        () => reject(new DOMException('the storage does not answer', 'TimeoutError')),
+        statusTimeoutMs,
+      ).unref(),
     );
     try {
       await Promise.race([look, tooLong]);

@@ -93,7 +93,10 @@ class LockedFolderStore implements FolderStore {
   }
 
   async *list(prefix: string): AsyncIterable<string> {
-    const entries = await readdir(join(this.#root, prefix), { withFileTypes: true }).catch(ignoreMissing);
+    // A folder that is none is a storage that does not work, not an empty one.
+    const entries = await readdir(join(this.#root, prefix), { withFileTypes: true }).catch((error) => {
+      if (error.code !== 'ENOENT') throw error;
+    });
     for (const entry of entries ?? []) {
       if (entry.isDirectory()) yield* this.list(`${prefix}${entry.name}/`);
       else if (entry.name.endsWith(sidecarSuffix)) yield prefix + entry.name.slice(0, -sidecarSuffix.length);

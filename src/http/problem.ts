@@ -63,9 +63,10 @@ export function sendProblem(error: ServiceError, res: Response): void {
 
 /** Express knows a handler of errors by its four parameters. */
 export const answerWithProblem: ErrorRequestHandler = function answerWithProblem(thrown, _req, res, _next) {
-  // The client has gone: there is nobody to tell.
-  if (res.closed || res.destroyed) return;
+  const hasGone = res.closed || res.destroyed;
+  // What ends because the client went away is no failure; what fails although it did is one, and only the log will know.
+  if (hasGone && !(thrown instanceof ServiceError)) return;
   const error = toServiceError(thrown);
   writeLog(error, res);
-  sendProblem(error, res);
+  if (!hasGone) sendProblem(error, res);
 };

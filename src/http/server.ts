@@ -4,6 +4,7 @@ import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer, type RequestListener, type Server } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
+import { abortable } from '../abortable.ts';
 import { catalogue, type ErrorCode } from '../errors.ts';
 
 export interface HttpServer extends AsyncDisposable {
@@ -52,23 +53,30 @@ function trackUnused(server: Server): Set<Socket> {
   return unused;
 }
 
-/** Takes no new connection and waits for the requests that are being answered, 25 s at most. */
-async function drain(server: Server, unused: Set<Socket>): Promise<void> {
+/** Takes no new connection and waits, 25 s at most, for the requests that are being answered and for the work behind them. */
+async function drain(server: Server, unused: Set<Socket>, settle: () => Promise<void>): Promise<void> {
   const closed = once(server, 'close');
   server.close();
   for (const socket of unused) socket.destroy();
   // close() ends the connections that are idle now; those that become idle later would wait for their keep-alive time.
   const sweep = setInterval(() => server.closeIdleConnections(), idleSweepMs);
-  const tooLong = setTimeout(() => server.closeAllConnections(), drainTimeoutMs);
-  await closed;
+  const tooLong = AbortSignal.timeout(drainTimeoutMs);
+  // Some work goes on although its caller has hung up.
+  await abortable(Promise.all([closed, settle()]), tooLong).catch(() => server.closeAllConnections());
   clearInterval(sweep);
-  clearTimeout(tooLong);
 }
 
-/** Listens; dispose it to answer what is under way and stop. */
+interface ServerOptions {
+  host: string;
+  port: number;
+  /** Kept when no work is under way behind the requests. */
+  settle: () => Promise<void>;
+}
+
+/** Listens; dispose it to finish what is under way and stop. */
 export async function startHttpServer(
   app: RequestListener,
-  { host, port }: { host: string; port: number },
+  { host, port, settle }: ServerOptions,
 ): Promise<HttpServer> {
   const server = createServer(
     {
@@ -85,5 +93,5 @@ export async function startHttpServer(
   await once(server, 'listening');
   const { address, family, port: actualPort } = server.address() as AddressInfo;
   const url = `http://${family === 'IPv6' ? `[${address}]` : address}:${actualPort}`;
-  return { url, [Symbol.asyncDispose]: () => drain(server, unused) };
+  return { url, [Symbol.asyncDispose]: () => drain(server, unused, settle) };
 }

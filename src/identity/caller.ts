@@ -36,10 +36,16 @@ function readType({ user_type, role }: Claims): Caller['type'] | undefined {
   return first;
 }
 
+/** A bare number beside an id that is none is the account's row in a database, not another name of the person. */
+function isDatabaseKey(userId: unknown, own: unknown[]): boolean {
+  const isNumber = (value: unknown) => /^\d+$/.test(String(value));
+  return isNumber(userId) && own.some((id) => typeof id === 'string' && id !== '' && !isNumber(id));
+}
+
 function readId(type: Caller['type'], claims: Claims): string | undefined {
   const { student_id, teacher_id, educator_id, user_id } = claims;
   const own = { student: [student_id], teacher: [teacher_id, educator_id], admin: [] }[type];
-  const agreed = agree([...own, user_id]);
+  const agreed = agree([...own, ...(isDatabaseKey(user_id, own) ? [] : [user_id])]);
   if (agreed === 'contradiction') return undefined;
   const id = agreed.value ?? (type === 'admin' ? (claims.sub ?? claims.email) : undefined);
   return typeof id === 'string' && idPattern.test(id) && !id.includes('..') ? id : undefined;
@@ -63,10 +69,14 @@ function readTenant(claims: Claims, { origins, originOfIssuer }: TenantDirectory
   return only !== undefined && others.length === 0 ? { origin: only } : 'unnamed';
 }
 
+/** Whether a `scope` claim, a text or a list, names `report:read`. */
+export function hasReportScope(scope: unknown): boolean {
+  return [scope].flat().some((each) => String(each).split(' ').includes('report:read'));
+}
+
 /** The caller, or undefined when the claims don't say who it is, contradict each other, or are a report token's. */
 export function readCaller(claims: Claims, token: string, tenants: TenantDirectory): Caller | undefined {
-  const scopes = [claims.scope].flat().flatMap((scope) => String(scope).split(' '));
-  if (scopes.includes('report:read')) return undefined;
+  if (hasReportScope(claims.scope)) return undefined;
   const type = readType(claims);
   if (type === undefined) return undefined;
   const id = readId(type, claims);

@@ -4,7 +4,7 @@ import { createHash, timingSafeEqual } from 'node:crypto';
 import { fail } from '../errors.ts';
 import { createLog } from '../log.ts';
 import { createBearerVerifier, signToken } from './bearer.ts';
-import { readCaller, type TenantDirectory } from './caller.ts';
+import { hasReportScope, readCaller, type TenantDirectory } from './caller.ts';
 import type { Caller, Claims } from './contract.ts';
 
 const log = createLog('identity');
@@ -44,6 +44,9 @@ function readBearer(authorization: string | undefined): string | undefined {
   return /^bearer +([^\s,]+)$/i.exec(authorization ?? '')?.[1];
 }
 
+/** A scope is optional; one that is there must be that of reports. */
+const mayReadReports = ({ scope }: Claims) => scope === undefined || hasReportScope(scope);
+
 const digest = (text: string) => createHash('sha256').update(text).digest();
 
 export function createIdentity({ serviceTokens, userTokens, reportTokens, tenants }: Options): Identity {
@@ -72,7 +75,8 @@ export function createIdentity({ serviceTokens, userTokens, reportTokens, tenant
       if (!tokenPattern.test(token)) throw fail('report_token_invalid');
       const verdict = await reports?.verify(token);
       if (verdict === undefined) return undefined;
-      if ('claims' in verdict) return verdict.claims;
+      if ('claims' in verdict && mayReadReports(verdict.claims)) return verdict.claims;
+      if ('claims' in verdict) throw fail('report_token_invalid', {}, { cause: 'scope' });
       throw fail(
         verdict.refused === 'expired' ? 'report_token_expired' : 'report_token_invalid',
         {},

@@ -42,15 +42,20 @@ function prepareSession(this: unknown, s: SessionScript): void {
     Object.defineProperty(w, name, { configurable: true, enumerable: true, get: () => current, set });
   };
   watch('__PDF_READY__', (value) => value === true && tell({ kind: 'ready' }));
+  // What is to be said may be anything, an object that can't be read included: that it failed is told in any case.
+  const textOf = (read: () => unknown) => {
+    try {
+      return String(read() ?? '');
+    } catch {
+      return '';
+    }
+  };
   watch('__PDF_ERROR__', (value) => {
     if (value === undefined || value === null || value === false || value === '') return;
     const error = value as { code?: unknown; message?: unknown };
     const isObject = typeof value === 'object';
-    tell({
-      kind: 'error',
-      code: isObject ? String(error.code ?? '') : '',
-      message: String(isObject ? (error.message ?? '') : value),
-    });
+    const code = isObject ? textOf(() => error.code) : '';
+    tell({ kind: 'error', code, message: textOf(() => (isObject ? error.message : value)) });
   });
   const watchRoot = (root: Element) => {
     const look = () => {

@@ -42,8 +42,9 @@ export class PageWatch {
   readonly pageErrors: string[] = [];
   #windows = 0;
   #awayTimer: NodeJS.Timeout | undefined;
-  /** Addresses of the requests under way. */
-  readonly #requests = new Map<string, string>();
+  /** The requests under way. */
+  readonly #requests = new Map<string, { url: string; type: string | undefined }>();
+  #onAssetEnd: (() => void) | undefined;
   #mainLoader: string | undefined;
 
   /** Attach it before the page is navigated; `cdp` must have its Page and Network events enabled. */
@@ -60,9 +61,11 @@ export class PageWatch {
     cdp.on('Page.frameNavigated', ({ frame }) => {
       if (frame.parentId === undefined) this.#mainLoader = frame.loaderId;
     });
-    cdp.on('Network.requestWillBeSent', (event) => this.#requests.set(event.requestId, event.request.url));
+    cdp.on('Network.requestWillBeSent', ({ requestId, request, type }) =>
+      this.#requests.set(requestId, { url: request.url, type }),
+    );
     cdp.on('Network.responseReceived', (event) => this.#onResponse(event));
-    cdp.on('Network.loadingFinished', ({ requestId }) => this.#requests.delete(requestId));
+    cdp.on('Network.loadingFinished', ({ requestId }) => this.#onRequestEnd(requestId));
     cdp.on('Network.loadingFailed', (event) => this.#onFailed(event));
   }
 
@@ -82,6 +85,22 @@ export class PageWatch {
 
   get isWhereAsked(): boolean {
     return isSameAddress(this.#page.url(), this.#options.url);
+  }
+
+  /** Paths of the images that are still on their way, wherever the page uses them. */
+  get lateImages(): string[] {
+    return [...this.#requests.values()].filter(({ type }) => type === 'Image').map(({ url }) => this.#pathOf(url));
+  }
+
+  /** Kept when no image and no font is on its way. */
+  assetsSettled(): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#onAssetEnd = () => {
+      const isLoading = [...this.#requests.values()].some(({ type }) => type === 'Image' || type === 'Font');
+      if (!isLoading) resolve();
+    };
+    this.#onAssetEnd();
+    return promise;
   }
 
   stop(): void {
@@ -141,9 +160,14 @@ export class PageWatch {
     else if (status < 400) this.#rejectedPaths.delete(origin + pathname);
   }
 
-  #onFailed({ requestId, errorText, canceled }: Protocol.Network.LoadingFailedEvent): void {
-    const url = this.#requests.get(requestId) ?? '';
+  #onRequestEnd(requestId: string): void {
     this.#requests.delete(requestId);
+    this.#onAssetEnd?.();
+  }
+
+  #onFailed({ requestId, errorText, canceled }: Protocol.Network.LoadingFailedEvent): void {
+    const url = this.#requests.get(requestId)?.url ?? '';
+    this.#onRequestEnd(requestId);
     this.#keep(this.#failedRequests, { path: this.#pathOf(url), error: this.clean(errorText) });
     if (requestId !== this.#mainLoader || canceled === true) return;
     this.#options.onFatal(fail('page_failed', { detail: `The report page broke off: ${errorText}` }));

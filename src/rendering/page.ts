@@ -2,6 +2,7 @@
 
 import { setTimeout as delay } from 'node:timers/promises';
 import type { BrowserContext, CDPSession, Page } from 'puppeteer-core';
+import { abortable } from '../abortable.ts';
 import type { BrowserLease } from '../browser/browser.ts';
 import { BrowserFault } from '../browser/contract.ts';
 import { fail, ServiceError } from '../errors.ts';
@@ -111,14 +112,7 @@ class PageRender implements AsyncDisposable {
     signal.throwIfAborted();
     this.#stage = stage;
     this.#env.onStage(stage);
-    const ended = Promise.withResolvers<never>();
-    const onEnd = () => ended.reject(signal.reason);
-    signal.addEventListener('abort', onEnd, { once: true });
-    try {
-      return await Promise.race([work(), ended.promise]);
-    } finally {
-      signal.removeEventListener('abort', onEnd);
-    }
+    return abortable(work(), signal);
   }
 
   get #watched(): PageWatch {
@@ -143,6 +137,8 @@ class PageRender implements AsyncDisposable {
         proxyBypassList: ['<-loopback>'],
         downloadBehavior: { policy: 'deny' },
       });
+      // Nobody waits any more: the one who ended the render had no context to close yet.
+      if (this.#end.signal.aborted) return void (await this.#close());
       this.#page = await this.#context.newPage();
       const cdp = await this.#page.createCDPSession();
       const { frameTree } = await cdp.send('Page.getFrameTree');
@@ -204,9 +200,14 @@ class PageRender implements AsyncDisposable {
 
   /** Late parts of the page get their time; then what it shows is what is printed. */
   async #look(frameId: string): Promise<PageSnapshot> {
-    const { assetGraceMs } = this.#env.settings;
-    await Promise.race([this.#loaded.promise, delay(assetGraceMs, undefined, { ref: false })]);
-    return this.#live.look(frameId, assetGraceMs);
+    const deadline = performance.now() + this.#env.settings.assetGraceMs;
+    const leftMs = () => Math.max(0, deadline - performance.now());
+    const inTime = (promise: Promise<void>) => Promise.race([promise, delay(leftMs(), undefined, { ref: false })]);
+    await inTime(this.#loaded.promise);
+    const snapshot = await this.#live.look(frameId, leftMs());
+    // Looking lays the page out, and only then does it ask for what its styles name.
+    await inTime(this.#watched.assetsSettled());
+    return { ...snapshot, lateAssets: [...new Set([...snapshot.lateAssets, ...this.#watched.lateImages])] };
   }
 
   #checkToken(): void {
@@ -243,8 +244,12 @@ class PageRender implements AsyncDisposable {
 
   /** The error to report: what ended the render, with a diagnosis where it is the page's failure. */
   async #explain(error: unknown): Promise<unknown> {
-    if (this.#env.signal.aborted) return this.#env.signal.reason;
-    const reason = this.#end.signal.aborted ? this.#end.signal.reason : this.#classify(error as Error);
+    const reason = this.#env.signal.aborted
+      ? this.#env.signal.reason
+      : this.#end.signal.aborted
+        ? this.#end.signal.reason
+        : this.#classify(error as Error);
+    if (reason instanceof BrowserFault) reason.diagnosis = await this.#diagnose();
     if (!(reason instanceof ServiceError)) return reason;
     // Where the platform refuses the token, whatever the page did next is a consequence.
     const isRefused = reason.code === 'page_not_ready' && this.#watch?.hasRejectedToken === true;

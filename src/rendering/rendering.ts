@@ -2,7 +2,8 @@
 
 import { randomUUID } from 'node:crypto';
 import PQueue from 'p-queue';
-import { BrowserSupervisor } from '../browser/browser.ts';
+import { abortable } from '../abortable.ts';
+import { type BrowserLease, BrowserSupervisor } from '../browser/browser.ts';
 import { BrowserFault } from '../browser/contract.ts';
 import { fail, ServiceError } from '../errors.ts';
 import { createLog } from '../log.ts';
@@ -180,6 +181,18 @@ class BrowserRendering implements Rendering {
     }
   }
 
+  /** A lease, unless the render ends while the browser is still starting; then it is given back when it comes. */
+  async #lease(signal: AbortSignal): Promise<BrowserLease> {
+    const lease = this.#browser.lease();
+    return abortable(lease, signal).catch((error) => {
+      lease.then(
+        (late) => late[Symbol.dispose](),
+        () => undefined,
+      );
+      throw error;
+    });
+  }
+
   async #printOnce(
     request: RenderRequest,
     signal: AbortSignal,
@@ -189,7 +202,7 @@ class BrowserRendering implements Rendering {
     const proxy = this.#proxies.get(origin);
     if (proxy === undefined) throw new Error('the origin of the page is not allowed');
     clock.begin('open');
-    using lease = await this.#browser.lease();
+    using lease = await this.#lease(signal);
     try {
       return await printPage(request, {
         lease,
@@ -207,9 +220,11 @@ class BrowserRendering implements Rendering {
 }
 
 function giveUp(fault: BrowserFault): ServiceError {
-  if (fault.kind === 'browser') return fail('browser_unavailable', {}, { cause: fault });
+  const { diagnosis } = fault;
+  const details = diagnosis === undefined ? {} : { diagnosis };
+  if (fault.kind === 'browser') return fail('browser_unavailable', details, { cause: fault });
   const detail = fault.kind === 'print' ? 'The browser could not print the page.' : "The page's process died twice.";
-  return fail('page_failed', { detail }, { cause: fault });
+  return fail('page_failed', { ...details, detail }, { cause: fault });
 }
 
 /** Starts the proxies; the browser starts meanwhile and is waited for by the first render. */

@@ -42,12 +42,15 @@ interface Dependencies {
   requireSubject: boolean;
 }
 
-const describe = (report: Report) => ({
+/** The fields of a log line about a report. */
+export const describeReport = (report: Report) => ({
   reportType: report.type,
   classId: report.classId,
   testId: report.test.segment,
   subject: subjectOf(report),
 });
+
+export type KeepOutcome = 'stored' | 'superseded' | 'invalidated';
 
 export class AcceptedRender implements Disposable {
   readonly #acceptance: Acceptance;
@@ -55,6 +58,7 @@ export class AcceptedRender implements Disposable {
   readonly #revision = nextRevision();
   readonly #forget: () => void;
   #isInvalidated = false;
+  #keeping: Promise<KeepOutcome> | undefined;
 
   constructor(acceptance: Acceptance, dependencies: Dependencies, forget: (render: AcceptedRender) => void) {
     this.#acceptance = acceptance;
@@ -74,12 +78,12 @@ export class AcceptedRender implements Disposable {
   async print({ url, token, className, ...options }: PageToPrint): Promise<PrintedReport> {
     const { rendering, requireSubject } = this.#dependencies;
     const { report, key } = this.#acceptance;
-    log.info('Starting PDF generation', { ...describe(report), s3Key: key, priority: options.priority });
+    log.info('Starting PDF generation', { ...describeReport(report), s3Key: key, priority: options.priority });
     const isSubjectRequired = requireSubject && report.type !== 'overall';
     const subject = subjectOf(report);
     const pdf = await rendering.render({ url, token, subject, isSubjectRequired, className }, options);
     if (pdf.warnings.length > 0)
-      log.warn('PDF generated with warnings', { ...describe(report), warnings: pdf.warnings });
+      log.warn('PDF generated with warnings', { ...describeReport(report), warnings: pdf.warnings });
     return { ...pdf, sha256: createHash('sha256').update(pdf.bytes).digest('hex'), generatedAt: new Date() };
   }
 
@@ -87,12 +91,18 @@ export class AcceptedRender implements Disposable {
    * Stores the PDF, unless a newer one is there or it was invalidated meanwhile.
    * @throws when the storage does not take it.
    */
-  async keep(pdf: PrintedReport): Promise<'stored' | 'superseded' | 'invalidated'> {
+  keep(pdf: PrintedReport): Promise<KeepOutcome> {
+    this.#keeping = this.#keep(pdf);
+    return this.#keeping;
+  }
+
+  async #keep(pdf: PrintedReport): Promise<KeepOutcome> {
     const { report, key, view, dataVersion } = this.#acceptance;
     if (key === undefined || report.classId === undefined) throw new Error('a report without a class has no key');
-    const outcome = this.#isInvalidated
+    const { documents } = this.#dependencies;
+    let outcome: KeepOutcome = this.#isInvalidated
       ? 'invalidated'
-      : await this.#dependencies.documents.keep(key, pdf.bytes, {
+      : await documents.keep(key, pdf.bytes, {
           classId: report.classId,
           test: report.test.segment,
           type: report.type,
@@ -104,13 +114,20 @@ export class AcceptedRender implements Disposable {
           pages: pdf.pages,
           generatedAt: pdf.generatedAt,
         });
+    if (this.#isInvalidated && outcome === 'stored') {
+      // The invalidation came while it was written, and may have looked before it was there.
+      await documents.remove(key.slice(0, key.lastIndexOf('/') + 1), (each) => each === key);
+      outcome = 'invalidated';
+    }
     if (outcome !== 'stored') log.info('PDF not stored', { s3Key: key, outcome });
-    else log.info('PDF uploaded to S3 successfully', { ...describe(report), s3Key: key, pages: pdf.pages });
+    else log.info('PDF uploaded to S3 successfully', { ...describeReport(report), s3Key: key, pages: pdf.pages });
     return outcome;
   }
 
   [Symbol.dispose](): void {
-    this.#forget();
+    // Whoever did not wait for the storing has gone; an invalidation must reach it all the same.
+    const keeping = this.#keeping ?? Promise.resolve();
+    keeping.catch(() => undefined).finally(this.#forget);
   }
 }
 

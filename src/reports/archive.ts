@@ -1,13 +1,14 @@
 // Many reports as one ZIP, made while it is sent: nothing is rendered ahead of a slow reader by more than a few reports.
 
-import { Readable } from 'node:stream';
+import { addAbortSignal, Readable } from 'node:stream';
+import { buffer } from 'node:stream/consumers';
 import { makeZip } from 'client-zip';
 import { type ErrorCode, fail, ServiceError } from '../errors.ts';
 import type { Caller } from '../identity/contract.ts';
 import { createLog } from '../log.ts';
 import type { BulkOutcome } from './contract.ts';
 import type { Report } from './report.ts';
-import type { ObtainedReport, Reports } from './reports.ts';
+import type { ObtainedReport, ReportRequest, Reports } from './reports.ts';
 
 const log = createLog('archive');
 
@@ -26,7 +27,7 @@ interface ArchiveOptions {
   concurrency: number;
 }
 
-type Item = BulkOutcome & { content?: ObtainedReport['content'] };
+type Item = BulkOutcome & { content?: Buffer };
 
 function codeOf(error: unknown): ErrorCode {
   return error instanceof ServiceError ? error.code : 'internal_error';
@@ -60,17 +61,30 @@ class Archive {
     }
   }
 
+  /** A large document whole, so that one that was altered is noticed before it is in the archive; it is gone then, and rendered anew. */
+  async #read(request: ReportRequest): Promise<Pick<ObtainedReport, 'source'> & { content: Buffer }> {
+    const { signal } = this.#options;
+    for (let attempt = 1; ; attempt++) {
+      const { content, source } = await this.#reports.obtain(request, {
+        signal,
+        priority: 'background',
+        mayRender: true,
+        isCounted: false,
+      });
+      if (Buffer.isBuffer(content)) return { content, source };
+      const whole = await buffer(addAbortSignal(signal, content)).catch((error) => {
+        if (attempt === 2) throw error;
+      });
+      if (whole !== undefined) return { content: whole, source };
+    }
+  }
+
   async #obtain(report: Report & { type: 'student' }): Promise<Item> {
     const { caller, originHeader } = this.#request;
     const { studentId } = report;
     const request = { caller, report, originHeader, educatorId: undefined, dataVersion: undefined };
     try {
-      const { content, source } = await this.#reports.obtain(request, {
-        signal: this.#options.signal,
-        priority: 'background',
-        mayRender: true,
-        isCounted: false,
-      });
+      const { content, source } = await this.#read(request);
       const outcome = source === 'hit' ? 'stored' : 'rendered';
       return { studentId, outcome, file: `${studentId}.pdf`, content };
     } catch (error) {
@@ -116,6 +130,5 @@ export async function openArchive(
 }
 
 function fileOf({ file = '', content }: Item) {
-  const input = content instanceof Readable ? (Readable.toWeb(content) as ReadableStream) : (content ?? '');
-  return { name: file, input, lastModified: new Date() };
+  return { name: file, input: content ?? '', lastModified: new Date() };
 }

@@ -51,7 +51,12 @@ export function classPrefix(tenantPrefix: string, classId: string): string {
 
 /** The key under which the report's PDF lies; undefined while its class is unknown. */
 export function reportKey(tenantPrefix: string, report: Report): string | undefined {
-  if (report.classId === undefined) return undefined;
+  const { classId } = report;
+  return classId === undefined ? undefined : keyOf(tenantPrefix, { ...report, classId });
+}
+
+/** The key of a report whose class is known. */
+export function keyOf(tenantPrefix: string, report: Report & { classId: string }): string {
   const folder = `${classPrefix(tenantPrefix, report.classId)}${report.test.segment}/`;
   if (report.type === 'student') return `${folder}students/${report.studentId}.pdf`;
   return folder + (report.type === 'teacher' ? `teacher_${report.teacherId}.pdf` : 'overall.pdf');

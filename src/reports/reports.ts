@@ -11,11 +11,11 @@ import { createLog } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
 import type { Priority } from '../rendering/contract.ts';
 import type { Rendering } from '../rendering/rendering.ts';
-import { type AcceptedRender, AcceptedRenders, type PrintedReport } from './accepted-render.ts';
+import { type AcceptedRender, AcceptedRenders, describeReport, type PrintedReport } from './accepted-render.ts';
 import { type Access, decideAccess, namesExactly } from './access.ts';
+import { type GeneratedReport, type GenerateRequest, Generations } from './generation.ts';
 import { RenderLimit } from './render-limit.ts';
 import { classPrefix, type PagePatterns, pagePath, type Report, reportKey, selfPagePath } from './report.ts';
-import { claimsFor, tokenFits } from './report-token.ts';
 import { SharedWork } from './shared-work.ts';
 import { Tenancy } from './tenancy.ts';
 
@@ -48,24 +48,6 @@ export interface ObtainedReport {
   source: 'hit' | 'stored' | 'passed';
 }
 
-export interface GenerateRequest {
-  report: Report & { classId: string };
-  /** Undefined: the default tenant. */
-  origin: string | undefined;
-  reportToken: string | undefined;
-  educatorId: string | undefined;
-  dataVersion: string | undefined;
-}
-
-export interface GeneratedReport {
-  key: string;
-  pages: number;
-  bytes: number;
-  sha256: string;
-  durationMs: number;
-  warnings: string[];
-}
-
 export interface InvalidateRequest {
   classId: string;
   testSegment: string | undefined;
@@ -81,6 +63,8 @@ export interface Reports {
   generate(request: GenerateRequest): Promise<GeneratedReport>;
   /** Forgets stored documents; renders under way will not bring them back. Gives the number removed. */
   invalidate(request: InvalidateRequest): Promise<number>;
+  /** Kept when no generation is under way: they go on although their callers hang up. */
+  settle(): Promise<void>;
   /** Runs `work` as one of the few renders that a caller may have at once. @throws too_many_renders. */
   asRenderOf<T>(caller: Caller, work: () => Promise<T>): Promise<T>;
 }
@@ -108,8 +92,6 @@ interface PublicRender {
   hurry: AbortSignal | undefined;
 }
 
-/** The existing caller waits for 150 s. */
-const triggerDeadlineMs = 140_000;
 /** A person does not wait longer for the storing of what they could have already. */
 const keepTimeoutMs = 5000;
 
@@ -119,12 +101,12 @@ const isLeadersFault = (error: unknown) =>
 
 class PlatformReports implements Reports {
   readonly #documents: Documents;
-  readonly #identity: Identity;
   readonly #metrics: Metrics;
   readonly #pages: PagePatterns;
   readonly #tenancy: Tenancy;
   readonly #limit: RenderLimit;
   readonly #renders: AcceptedRenders;
+  readonly #generations: Generations;
   /** Counted, so that who comes after an invalidation does not join a render that began before it. */
   #invalidations = 0;
   /** One render for all proven callers who miss the same document. */
@@ -132,12 +114,17 @@ class PlatformReports implements Reports {
 
   constructor({ rendering, documents, identity, metrics, config }: Dependencies) {
     this.#documents = documents;
-    this.#identity = identity;
     this.#metrics = metrics;
     this.#pages = config.pages;
     this.#tenancy = new Tenancy(config.tenants, config.defaultTenant);
     this.#limit = new RenderLimit(config.callerRenderLimit);
     this.#renders = new AcceptedRenders({ rendering, documents, requireSubject: config.requireSubject });
+    this.#generations = new Generations({
+      identity,
+      tenancy: this.#tenancy,
+      renders: this.#renders,
+      pages: config.pages,
+    });
   }
 
   async obtain(request: ReportRequest, options: ObtainOptions): Promise<ObtainedReport> {
@@ -161,34 +148,12 @@ class PlatformReports implements Reports {
     });
   }
 
-  async generate(request: GenerateRequest): Promise<GeneratedReport> {
-    const startedAt = performance.now();
-    const { report, dataVersion, educatorId } = request;
-    const tenant = this.#tenancy.named(request.origin);
-    const key = reportKey(tenant.prefix, report) ?? '';
-    const token = await this.#reportToken(request);
-    const url = tenant.origin + pagePath(report, this.#pages, educatorId);
-    using deadline = createDeadline(triggerDeadlineMs);
-    const page = {
-      url,
-      token,
-      className: report.classId,
-      priority: 'trigger',
-      signal: deadline.signal,
-      hurry: undefined,
-    } as const;
-    for (;;) {
-      using render = this.#renders.accept({ report, key, view: 'canonical', dataVersion });
-      const pdf = await render.print(page);
-      const outcome = await render.keep(pdf).catch((cause) => {
-        throw fail('storage_unavailable', {}, { cause });
-      });
-      // What was invalidated under way shows old figures: printed again, it shows the new ones.
-      if (outcome === 'invalidated') continue;
-      const durationMs = Math.round(performance.now() - startedAt);
-      const { pages, sha256, warnings } = pdf;
-      return { key, pages, bytes: pdf.bytes.length, sha256, durationMs, warnings };
-    }
+  generate(request: GenerateRequest): Promise<GeneratedReport> {
+    return this.#generations.generate(request);
+  }
+
+  settle(): Promise<void> {
+    return this.#generations.settle();
   }
 
   async invalidate({ classId, testSegment, studentId, teacherId, origin }: InvalidateRequest): Promise<number> {
@@ -212,15 +177,8 @@ class PlatformReports implements Reports {
     return this.#limit.run(caller, work);
   }
 
-  async #reportToken({ report, reportToken }: GenerateRequest): Promise<string | undefined> {
-    if (reportToken === undefined) return this.#identity.mintReportToken(claimsFor(report));
-    const claims = await this.#identity.verifyReportToken(reportToken);
-    if (claims !== undefined && !tokenFits(claims, report)) throw fail('report_token_mismatch');
-    return reportToken;
-  }
-
   /** The stored document, where it serves this request. A storage that fails is a miss: the caller gets a fresh PDF. */
-  async #look(key: string, { caller, dataVersion }: ReportRequest): Promise<ObtainedReport | undefined> {
+  async #look(key: string, { caller, report, dataVersion }: ReportRequest): Promise<ObtainedReport | undefined> {
     const accepts = (metadata: DocumentMetadata) =>
       (dataVersion === undefined || metadata.dataVersion === dataVersion) &&
       (metadata.view === 'canonical' || caller.type === 'student');
@@ -230,7 +188,7 @@ class PlatformReports implements Reports {
     });
     this.#metrics.lookups.inc({ result: found === undefined ? 'miss' : 'hit' });
     if (found === undefined) return undefined;
-    log.info('PDF found in S3, skipping generation', { s3Key: key });
+    log.info('PDF found in S3, skipping generation', { ...describeReport(report), s3Key: key });
     const { sha256, generatedAt } = found.metadata;
     return { content: found.content, bytes: found.bytes, sha256, generatedAt, source: 'hit' };
   }
@@ -285,12 +243,6 @@ function viewFor(caller: Caller, report: Report): View {
 function sharedKey(key: string, { caller, report, dataVersion, educatorId }: ReportRequest): string {
   const educator = caller.type === 'admin' ? educatorId : undefined;
   return JSON.stringify([key, viewFor(caller, report), dataVersion, educator]);
-}
-
-function createDeadline(timeoutMs: number): { signal: AbortSignal } & Disposable {
-  const controller = new AbortController();
-  const timer = setTimeout(() => controller.abort(fail('deadline_exceeded')), timeoutMs);
-  return { signal: controller.signal, [Symbol.dispose]: () => clearTimeout(timer) };
 }
 
 export function createReports(dependencies: Dependencies): Reports {

@@ -4,11 +4,13 @@ import { afterEach, beforeEach, expect, jest, test } from '@jest/globals';
 import { loadConfig } from '../../src/config.ts';
 import type { Documents } from '../../src/documents/documents.ts';
 import type { Identity } from '../../src/identity/identity.ts';
+import { configureLog } from '../../src/log.ts';
 import { createMetrics } from '../../src/metrics.ts';
 import type { Rendering } from '../../src/rendering/rendering.ts';
 import { createReports } from '../../src/reports/reports.ts';
 
 beforeEach(() => {
+  configureLog({ level: 'silent', secrets: [] });
   jest.useFakeTimers({ doNotFake: ['performance', 'nextTick'] });
 });
 afterEach(() => {
