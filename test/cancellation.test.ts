@@ -3,9 +3,11 @@
 import http, { type ServerResponse } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
-import { type Pages, startPages } from './support/pages.ts';
+import { type Pages, readyPage, startPages } from './support/pages.ts';
+import { listProcesses } from './support/process.ts';
 import { startTestService, type TestService } from './support/service.ts';
-import { serviceToken, teacherToken } from './support/tokens.ts';
+import { serviceToken, studentToken, teacherToken } from './support/tokens.ts';
+import { until } from './support/until.ts';
 
 const token = teacherToken('TCH001', 'CLASS_1');
 const html = (body: string) =>
@@ -360,4 +362,27 @@ describe('the queue', () => {
     expect(await statusOf(waiting)).toBe(200);
     expect(frontend.gone.has('STU141')).toBe(true);
   });
+});
+
+test('of renders that end while their page is being opened nothing is left', async () => {
+  await using pages = await startPages({ '/student-report': readyPage('<h1>Report</h1>') });
+  await using service = await startTestService({
+    origin: pages.origin,
+    env: { RENDER_CONCURRENCY: '4', CALLER_RENDER_LIMIT: '100' },
+  });
+  const renderers = () =>
+    listProcesses().filter(
+      ({ commandLine }) =>
+        commandLine.includes('--type=renderer') && commandLine.includes(`platen-browser-${process.pid}-`),
+    ).length;
+  expect((await service.get('/generate-student-pdf?testId=1', studentToken('S0', 'C1'))).status).toBe(200);
+  await until(() => renderers() <= 1);
+  const asks = Array.from({ length: 40 }, async (_, number) => {
+    const url = `${service.url}/generate-student-pdf?testId=1`;
+    const headers = { authorization: `Bearer ${studentToken(`S${number + 1}`, 'C1')}` };
+    await fetch(url, { headers, signal: AbortSignal.timeout(5 + number * 4) }).catch(() => undefined);
+  });
+  await Promise.all(asks);
+  await until(async () => (await service.metric('platen_renders_active')) === 0);
+  await until(() => renderers() <= 1);
 });

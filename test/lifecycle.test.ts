@@ -13,11 +13,12 @@ import { until } from './support/until.ts';
 
 const body = { testId: '1', classId: 'C1', reportType: 'student', studentId: 'S1' };
 
-function trigger(url: string): Promise<Response> {
+function trigger(url: string, signal?: AbortSignal): Promise<Response> {
   return fetch(`${url}/internal/trigger-generate-pdf`, {
     method: 'POST',
     headers: { 'content-type': 'application/json', 'x-service-auth': `Bearer ${serviceToken}` },
     body: JSON.stringify(body),
+    signal: signal ?? null,
   });
 }
 
@@ -103,6 +104,24 @@ describe('stopping', () => {
     expect(await stopped).toEqual({ code: 0, signal: null });
     expect(browsersOf(service.child.pid)).toEqual([]);
     expect(browserFolders(service.child.pid)).toEqual([]);
+  });
+
+  test('by SIGTERM finishes a trigger whose caller has hung up', async () => {
+    const opened = Promise.withResolvers<void>();
+    await using pages = await startPages({
+      '/report': (_req, res) => {
+        opened.resolve();
+        setTimeout(() => res.writeHead(200, { 'content-type': 'text/html' }).end(readyPage('<h1>Slow</h1>')), 1000);
+      },
+    });
+    await using service = await startServiceProcess({ FRONTEND_ORIGINS: pages.origin });
+    const caller = new AbortController();
+    const asked = trigger(service.url, caller.signal).catch(() => undefined);
+    await opened.promise;
+    caller.abort();
+    await asked;
+    expect((await service.stop('SIGTERM')).code).toBe(0);
+    expect(service.output()).toContain('PDF uploaded to S3 successfully');
   });
 
   test('by SIGTERM does not wait for connections that have never sent a request', async () => {

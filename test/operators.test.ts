@@ -8,6 +8,7 @@ import { readyPage, startPages } from './support/pages.ts';
 import { startServiceProcess } from './support/process.ts';
 import { startTestService } from './support/service.ts';
 import { serviceToken, studentToken } from './support/tokens.ts';
+import { until } from './support/until.ts';
 
 const body = { testId: '1', classId: 'C1', reportType: 'student', studentId: 'S1' };
 
@@ -43,7 +44,36 @@ test('the log is one JSON object per line, with the known messages and the id of
   const find = (message: string) => lines.find((line) => line.message === message);
   expect(find('Starting PDF generation')).toMatchObject(report);
   expect(find('PDF uploaded to S3 successfully')).toMatchObject(report);
-  expect(find('PDF found in S3, skipping generation')).toMatchObject({ requestId: 'from-student-1', s3Key });
+  expect(find('PDF found in S3, skipping generation')).toMatchObject({
+    ...report,
+    requestId: 'from-student-1',
+  });
+});
+
+test('a trigger that fails after its caller has hung up leaves a line in the log', async () => {
+  await using pages = await startPages({ '/report': '<h1>Never ready</h1>' });
+  await using service = await startServiceProcess({ FRONTEND_ORIGINS: pages.origin, PDF_TIMEOUT: '1500' });
+  const caller = new AbortController();
+  const asked = fetch(`${service.url}/internal/trigger-generate-pdf`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', 'x-service-auth': `Bearer ${serviceToken}` },
+    body: JSON.stringify(body),
+    signal: caller.signal,
+  }).catch(() => undefined);
+  await until(() => pages.requests.includes('/report'));
+  caller.abort();
+  await asked;
+  await until(() => service.output().includes('"code":"page_not_ready"'));
+});
+
+test('/readyz is 503 when neither stored nor fresh PDFs can be given', async () => {
+  await using service = await startTestService({
+    origin: 'http://127.0.0.1:1',
+    env: { BROWSER_PATH: '/nowhere', AWS_STORAGE_BUCKET_NAME: 'nowhere', AWS_S3_ENDPOINT: 'http://127.0.0.1:1' },
+  });
+  const response = await service.get('/readyz');
+  const down = { state: 'down', reason: expect.any(String) };
+  expect([response.status, await response.json()]).toMatchObject([503, { status: 'unavailable', storage: down }]);
 });
 
 test('a failed render leaves a screenshot and the page in DIAGNOSTICS_DIR, without the token', async () => {
