@@ -2,6 +2,7 @@
 
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { developmentSecrets } from '../src/config-checks.ts';
 import { catalogue } from '../src/errors.ts';
 import { createOpenApiDocument } from '../src/http/openapi.ts';
 import { serviceEndpoints } from '../src/http/service-endpoints.ts';
@@ -17,7 +18,8 @@ function settingsPage(): string {
   const rows = Object.entries<Variable<unknown>>(variables).map(([name, { fallback, rule, example, meaning }]) => {
     const isShown =
       fallback !== undefined && !(Array.isArray(fallback) && fallback.length === 0) && name !== 'RENDER_CONCURRENCY';
-    return `| \`${name}\` | ${isShown ? `\`${String(fallback)}\`` : '–'} | ${meaning} | ${rule} | \`${example}\` |`;
+    const development = name in developmentSecrets && name !== 'REPORT_TOKEN_SECRET' ? 'a development value' : '–';
+    return `| \`${name}\` | ${isShown ? `\`${String(fallback)}\`` : development} | ${meaning} | ${rule} | \`${example}\` |`;
   });
   return [
     '# Settings',

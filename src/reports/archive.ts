@@ -73,7 +73,7 @@ class Archive {
       });
       if (Buffer.isBuffer(content)) return { content, source };
       const whole = await buffer(addAbortSignal(signal, content)).catch((error) => {
-        if (attempt === 2) throw error;
+        if (attempt === 2 || signal.aborted) throw error;
       });
       if (whole !== undefined) return { content: whole, source };
     }
