@@ -132,8 +132,12 @@ describe('the ZIP', () => {
   test('opens no more pages at once than RENDER_CONCURRENCY', async () => {
     let open = 0;
     let most = 0;
+    // The first page waits for a second one, which shows that two may be open; a third would have the time to come too.
+    const second = Promise.withResolvers<void>();
     frontend.figuresFor = async () => {
       most = Math.max(most, ++open);
+      if (open === 2) second.resolve();
+      await second.promise;
       await setTimeout(50);
       open--;
       return { text: 'Figures' };
