@@ -29,7 +29,8 @@ function toServiceError(error: unknown): ServiceError {
 function writeLog(error: ServiceError, res: Response): void {
   const { status } = error.entry;
   const level = status >= 500 ? 'error' : 'info';
-  log.log(level, 'Request refused or failed', { code: error.code, status, route: res.locals.route, error });
+  const { diagnosis } = error.details;
+  log.log(level, 'Request refused or failed', { code: error.code, status, route: res.locals.route, diagnosis, error });
 }
 
 /** Sends the problem for `error`; when the answer has begun already, breaks it off. */
