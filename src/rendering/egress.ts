@@ -90,7 +90,16 @@ function originsOf(authority: string): { origins: string[]; hostname: string; po
   return { origins, hostname, port: Number(authority.slice(authority.lastIndexOf(':') + 1)) };
 }
 
-function forward(request: http.IncomingMessage, response: http.ServerResponse, agent: http.Agent): void {
+type Forwarding = { agent: http.Agent; isRepeated?: boolean };
+
+const hasBody = ({ headers }: http.IncomingMessage) =>
+  headers['transfer-encoding'] !== undefined || (headers['content-length'] ?? '0') !== '0';
+
+function forward(
+  request: http.IncomingMessage,
+  response: http.ServerResponse,
+  { agent, isRepeated = false }: Forwarding,
+): void {
   const target = new URL(request.url ?? '');
   const upstream = http.request(
     {
@@ -106,8 +115,18 @@ function forward(request: http.IncomingMessage, response: http.ServerResponse, a
       pipeline(answer, response, () => answer.destroy());
     },
   );
-  upstream.on('error', () => refuse(response, 502, 'unreachable'));
+  const isSafe = ['GET', 'HEAD'].includes(request.method ?? '') && !hasBody(request);
+  upstream.on('error', () => {
+    // The origin closed a kept connection in the moment in which it was used again: a page's script would be missing.
+    if (isSafe && upstream.reusedSocket && !isRepeated && !response.headersSent && !response.destroyed) {
+      forward(request, response, { agent, isRepeated: true });
+    } else refuse(response, 502, 'unreachable');
+  });
   response.on('close', () => upstream.destroy());
+  if (!hasBody(request)) {
+    upstream.end();
+    return;
+  }
   pipeline(request, upstream, (error) => {
     if (error) upstream.destroy();
   });
@@ -138,7 +157,7 @@ export async function startEgressProxy({ origins, onRefused }: EgressOptions): P
   const server = http.createServer((request, response) => {
     const url = request.url ?? '';
     if (URL.canParse(url) && allowed.has(new URL(url).origin) && url.startsWith('http:'))
-      forward(request, response, agent);
+      forward(request, response, { agent });
     else {
       onRefused(URL.canParse(url) ? new URL(url).host : 'unknown');
       refuse(response, 403, 'refused');
