@@ -8,7 +8,7 @@ export interface ReadPdf {
   language: string | undefined;
   isTagged: boolean;
   hasOutline: boolean;
-  /** Text of all pages, pieces joined by single spaces. */
+  /** Text of all pages; a run of white space, line ends among it, is one space. */
   text: string;
   /** Width and height of the first page in points. */
   size: [number, number];
@@ -21,7 +21,7 @@ export async function readPdf(bytes: ArrayBuffer | Uint8Array): Promise<ReadPdf>
   const texts: string[] = [];
   for (let number = 1; number <= pdf.numPages; number++) {
     const { items } = await (await pdf.getPage(number)).getTextContent();
-    texts.push(items.map((item) => ('str' in item ? item.str : '')).join(' '));
+    texts.push(items.map((item) => ('str' in item ? item.str + (item.hasEOL ? '\n' : '') : '')).join(''));
   }
   const { width, height } = (await pdf.getPage(1)).getViewport({ scale: 1 });
   const fields = info as { Title?: string; Language?: string };
