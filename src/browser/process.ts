@@ -37,7 +37,7 @@ const baseArguments = [
   '--disable-domain-reliability',
   '--disable-extensions',
   '--disable-sync',
-  '--disable-features=Translate,OptimizationHints,MediaRouter,DialMediaRouteProvider,AutofillServerCommunication',
+  '--disable-features=Translate,OptimizationHints,MediaRouter,DialMediaRouteProvider,AutofillServerCommunication,RenderDocument',
   '--disable-background-timer-throttling',
   '--disable-backgrounding-occluded-windows',
   '--disable-renderer-backgrounding',
@@ -100,7 +100,7 @@ export async function startBrowserProcess(
       handleSIGTERM: false,
       handleSIGHUP: false,
       timeout: startTimeoutMs,
-      defaultViewport: { width: 1200, height: 800 },
+      defaultViewport: null,
     });
     const pid = browser.process()?.pid;
     if (pid === undefined) throw new Error('the browser has no process');

@@ -13,6 +13,8 @@ export interface RenderRequest {
   url: string;
   /** Put into the page's localStorage and cookie before its own scripts run. */
   token?: string | undefined;
+  /** Whether other renders may come with the same token: its tab is kept for them. */
+  isTokenShared?: boolean;
   /** Id that the page must show, where it says whom it shows. */
   subject?: string | undefined;
   /** Whether a page that does not say whom it shows fails. */

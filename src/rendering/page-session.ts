@@ -1,7 +1,7 @@
 // Our own line to a page: puts the token in before its scripts run, hears when it is ready, and looks at it from an isolated world.
 
 import { randomUUID } from 'node:crypto';
-import type { CDPSession } from 'puppeteer-core';
+import type { CDPSession, Protocol } from 'puppeteer-core';
 import { fail } from '../errors.ts';
 import {
   type PageMessage,
@@ -11,6 +11,7 @@ import {
   sessionSource,
   snapshotExpression,
 } from './page-scripts.ts';
+import type { Tab } from './tab.ts';
 
 const pendingTimeoutMs = 300;
 
@@ -18,18 +19,22 @@ type Settings = Pick<SessionScript, 'origin' | 'token' | 'storageKey' | 'cookieN
 
 export class PageSession {
   readonly cdp: CDPSession;
+  readonly #frameId: string;
   readonly #nonce = randomUUID();
+  readonly #binding = `platen${randomUUID().replaceAll('-', '')}`;
+  #script = '';
   readonly #ready = Promise.withResolvers<void>();
   readonly #onFailed: (said: string) => void;
 
-  private constructor(cdp: CDPSession, onFailed: (said: string) => void) {
+  private constructor({ cdp, frameId }: Tab, onFailed: (said: string) => void) {
     this.cdp = cdp;
+    this.#frameId = frameId;
     this.#onFailed = onFailed;
   }
 
   /** `onFailed` is told what the page says of its own failure. */
-  static async open(cdp: CDPSession, settings: Settings, onFailed: (said: string) => void): Promise<PageSession> {
-    const session = new PageSession(cdp, onFailed);
+  static async open(tab: Tab, settings: Settings, onFailed: (said: string) => void): Promise<PageSession> {
+    const session = new PageSession(tab, onFailed);
     await session.#install(settings);
     return session;
   }
@@ -40,8 +45,8 @@ export class PageSession {
   }
 
   /** Gives late assets their time, then describes what the page shows; its own scripts can't touch the answer. */
-  async look(frameId: string, graceMs: number): Promise<PageSnapshot> {
-    const world = await this.cdp.send('Page.createIsolatedWorld', { frameId, worldName: 'platen' });
+  async look(graceMs: number): Promise<PageSnapshot> {
+    const world = await this.cdp.send('Page.createIsolatedWorld', { frameId: this.#frameId, worldName: 'platen' });
     const { result, exceptionDetails } = await this.cdp.send('Runtime.evaluate', {
       contextId: world.executionContextId,
       expression: snapshotExpression(graceMs),
@@ -63,18 +68,31 @@ export class PageSession {
   }
 
   async #install(settings: Settings): Promise<void> {
-    const binding = `platen${randomUUID().replaceAll('-', '')}`;
-    this.cdp.on('Runtime.bindingCalled', ({ name, payload }) => {
-      if (name === binding) this.#onMessage(payload);
-    });
-    // Without the first two on this very session the browser takes script and binding, and never runs them.
-    await Promise.all([this.cdp.send('Page.enable'), this.cdp.send('Runtime.enable'), this.cdp.send('Network.enable')]);
+    const { cdp } = this;
+    const binding = this.#binding;
+    cdp.on('Runtime.bindingCalled', this.#onBinding);
     const source = sessionSource({ ...settings, binding, nonce: this.#nonce });
+    const [{ identifier }] = await Promise.all([
+      cdp.send('Page.addScriptToEvaluateOnNewDocument', { source }),
+      cdp.send('Runtime.addBinding', { name: binding }),
+    ]);
+    this.#script = identifier;
+  }
+
+  /** Takes script and binding out again, so that the next page of the tab gets its own. */
+  async remove(): Promise<void> {
+    const { cdp } = this;
+    const name = this.#binding;
+    cdp.off('Runtime.bindingCalled', this.#onBinding);
     await Promise.all([
-      this.cdp.send('Runtime.addBinding', { name: binding }),
-      this.cdp.send('Page.addScriptToEvaluateOnNewDocument', { source }),
+      cdp.send('Page.removeScriptToEvaluateOnNewDocument', { identifier: this.#script }),
+      cdp.send('Runtime.removeBinding', { name }),
     ]);
   }
+
+  readonly #onBinding = ({ name, payload }: Protocol.Runtime.BindingCalledEvent) => {
+    if (name === this.#binding) this.#onMessage(payload);
+  };
 
   #onMessage(payload: string): void {
     const message = parseMessage(payload);

@@ -1,9 +1,10 @@
 // Watches one page from outside: what it asks for, what fails, where it goes, and what it must not do.
 
-import type { CDPSession, ConsoleMessage, Frame, Page, Protocol, Target } from 'puppeteer-core';
+import type { CDPEvents, CDPSession, Protocol } from 'puppeteer-core';
 import { fail, type ServiceError } from '../errors.ts';
 import { redactText } from '../redaction.ts';
 import type { Diagnosis } from './contract.ts';
+import { textOfConsole, textOfException } from './page-messages.ts';
 
 const mostKept = 10;
 const longestMessage = 300;
@@ -21,6 +22,8 @@ interface WatchOptions {
   token: string | undefined;
   /** Ends the render with this error. */
   onFatal(error: ServiceError): void;
+  /** Told when figures came from the HTTP cache, as they were before the watch began. */
+  onStale(): void;
 }
 
 const withoutSlash = (path: string) => path.replace(/\/$/, '');
@@ -32,41 +35,79 @@ export function isSameAddress(url: string, asked: URL): boolean {
   return origin === asked.origin && withoutSlash(pathname) === withoutSlash(asked.pathname);
 }
 
+/** Types of request by which a page gets its figures: what they answer must be of now. */
+const dataTypes = ['Document', 'XHR', 'Fetch', 'EventSource'];
+
 export class PageWatch {
-  readonly #page: Page;
+  readonly #cdp: CDPSession;
   readonly #options: WatchOptions;
   readonly #consoleErrors: string[] = [];
   readonly #failedRequests: Diagnosis['failedRequests'] = [];
   /** Paths that answered 401 or 403 and have not succeeded since. */
   readonly #rejectedPaths = new Set<string>();
   readonly pageErrors: string[] = [];
-  #windows = 0;
-  #awayTimer: NodeJS.Timeout | undefined;
+  readonly #stops: (() => void)[] = [];
   /** The requests under way. */
   readonly #requests = new Map<string, { url: string; type: string | undefined }>();
+  /** Addresses that were answered over the network since the watch began. */
+  readonly #fetched = new Set<string>();
+  #windows = 0;
+  #awayTimer: NodeJS.Timeout | undefined;
   #onAssetEnd: (() => void) | undefined;
   #mainLoader: string | undefined;
+  #url = 'about:blank';
+  #hasForeignFrames = false;
+  readonly #loaded = Promise.withResolvers<void>();
 
-  /** Attach it before the page is navigated; `cdp` must have its Page and Network events enabled. */
-  constructor(page: Page, cdp: CDPSession, options: WatchOptions) {
-    this.#page = page;
+  /** Attach it before the page is navigated; `cdp` must have its events enabled. */
+  constructor(cdp: CDPSession, options: WatchOptions) {
+    this.#cdp = cdp;
     this.#options = options;
-    page.on('dialog', (dialog) => void dialog.dismiss().catch(() => undefined));
-    page.browserContext().on('targetcreated', (target) => this.#onTarget(target));
-    page.on('console', (message) => this.#onConsole(message));
-    page.on('pageerror', (error) => this.#keep(this.pageErrors, this.clean(String(error))));
-    page.on('framenavigated', (frame) => this.#onNavigated(frame));
-    // From the protocol itself: it tells of a response before the page's own scripts get it, so that what was answered before
-    // ready is known at ready.
-    cdp.on('Page.frameNavigated', ({ frame }) => {
-      if (frame.parentId === undefined) this.#mainLoader = frame.loaderId;
+    this.#on('Page.javascriptDialogOpening', () => {
+      cdp.send('Page.handleJavaScriptDialog', { accept: false }).catch(() => undefined);
     });
-    cdp.on('Network.requestWillBeSent', ({ requestId, request, type }) =>
+    this.#on('Runtime.consoleAPICalled', (event) => {
+      if (event.type === 'error') this.#keep(this.#consoleErrors, this.clean(textOfConsole(event.args)));
+    });
+    this.#on('Log.entryAdded', ({ entry }) => {
+      if (entry.level === 'error') this.#keep(this.#consoleErrors, this.clean(entry.text));
+    });
+    this.#on('Runtime.exceptionThrown', ({ exceptionDetails }) =>
+      this.#keep(this.pageErrors, this.clean(textOfException(exceptionDetails))),
+    );
+    this.#on('Page.frameNavigated', ({ frame }) => this.#onNavigated(frame));
+    this.#on('Page.navigatedWithinDocument', ({ frameId, url }) => {
+      if (frameId === this.#options.topFrameId) this.#moveTo(url);
+    });
+    // What comes before the first document of this watch belongs to the empty page before it.
+    this.#on('Page.domContentEventFired', () => {
+      if (this.#mainLoader !== undefined) this.#loaded.resolve();
+    });
+    this.#watchNetwork();
+  }
+
+  #watchNetwork(): void {
+    this.#on('Network.requestWillBeSent', ({ requestId, request, type }) =>
       this.#requests.set(requestId, { url: request.url, type }),
     );
-    cdp.on('Network.responseReceived', (event) => this.#onResponse(event));
-    cdp.on('Network.loadingFinished', ({ requestId }) => this.#onRequestEnd(requestId));
-    cdp.on('Network.loadingFailed', (event) => this.#onFailed(event));
+    this.#on('Network.responseReceived', (event) => this.#onResponse(event));
+    this.#on('Network.loadingFinished', ({ requestId }) => this.#onRequestEnd(requestId));
+    this.#on('Network.loadingFailed', (event) => this.#onFailed(event));
+  }
+
+  #on<Name extends keyof CDPEvents>(name: Name, listener: (event: CDPEvents[Name]) => void): void {
+    this.#cdp.on(name, listener);
+    this.#stops.push(() => this.#cdp.off(name, listener));
+  }
+
+  /** Kept when the top frame's document has been read. */
+  get loaded(): Promise<void> {
+    return this.#loaded.promise;
+  }
+
+  /** Whether another origin had a frame in the page, of whose session storage nobody else hears. */
+  get hasForeignFrames(): boolean {
+    return this.#hasForeignFrames;
   }
 
   /** Changes with every document that the top frame shows. */
@@ -80,11 +121,11 @@ export class PageWatch {
 
   /** Where the page is, without its token. */
   get finalUrl(): string {
-    return this.clean(this.#page.url());
+    return this.clean(this.#url);
   }
 
   get isWhereAsked(): boolean {
-    return isSameAddress(this.#page.url(), this.#options.url);
+    return isSameAddress(this.#url, this.#options.url);
   }
 
   /** Paths of the images that are still on their way, wherever the page uses them. */
@@ -105,6 +146,13 @@ export class PageWatch {
 
   stop(): void {
     clearTimeout(this.#awayTimer);
+    for (const stop of this.#stops) stop();
+  }
+
+  /** A window that the page opened; it has been closed. */
+  onWindow(): void {
+    if (++this.#windows > mostWindows)
+      this.#options.onFatal(fail('resource_limit', { detail: 'The page opened too many windows.' }));
   }
 
   /** What has been seen so far, for a diagnosis. */
@@ -125,21 +173,10 @@ export class PageWatch {
     if (list.length > mostKept) list.shift();
   }
 
-  #onConsole(message: ConsoleMessage): void {
-    if (message.type() === 'error') this.#keep(this.#consoleErrors, this.clean(message.text()));
-  }
-
-  /** Windows without an opener are no popups to the driver, but they are new targets of the context. */
-  #onTarget(target: Target): void {
-    if (target.type() !== 'page') return;
-    const close = async () => (await target.page())?.close();
-    close().catch(() => undefined);
-    if (++this.#windows > mostWindows)
-      this.#options.onFatal(fail('resource_limit', { detail: 'The page opened too many windows.' }));
-  }
-
   #onResponse({ requestId, loaderId, frameId, type, response }: Protocol.Network.ResponseReceivedEvent): void {
-    const { url, status } = response;
+    const { url, status, fromDiskCache } = response;
+    if (fromDiskCache !== true) this.#fetched.add(url);
+    else if (dataTypes.includes(type) && !this.#fetched.has(url)) this.#options.onStale();
     // A document's request bears the name of its loader; of the documents only the top frame's counts.
     const isMain = type === 'Document' && requestId === loaderId && frameId === this.#options.topFrameId;
     if (isMain) this.#onMainResponse(url, status);
@@ -166,8 +203,10 @@ export class PageWatch {
   }
 
   #onFailed({ requestId, errorText, canceled }: Protocol.Network.LoadingFailedEvent): void {
-    const url = this.#requests.get(requestId)?.url ?? '';
+    const url = this.#requests.get(requestId)?.url;
     this.#onRequestEnd(requestId);
+    // Of the page before.
+    if (url === undefined) return;
     this.#keep(this.#failedRequests, { path: this.#pathOf(url), error: this.clean(errorText) });
     if (requestId !== this.#mainLoader || canceled === true) return;
     this.#options.onFatal(fail('page_failed', { detail: `The report page broke off: ${errorText}` }));
@@ -181,10 +220,21 @@ export class PageWatch {
     return this.clean(origin === this.#options.url.origin ? pathname : origin + pathname);
   }
 
-  #onNavigated(frame: Frame): void {
-    if (frame !== this.#page.mainFrame()) return;
+  #onNavigated({ id, parentId, url, urlFragment = '', loaderId, securityOrigin }: Protocol.Page.Frame): void {
+    if (parentId !== undefined) {
+      // Frames without an origin of their own store nothing.
+      this.#hasForeignFrames ||= securityOrigin.startsWith('http') && securityOrigin !== this.#options.url.origin;
+      return;
+    }
+    if (id !== this.#options.topFrameId) return;
+    this.#mainLoader = loaderId;
+    this.#moveTo(url + urlFragment);
+  }
+
+  #moveTo(url: string): void {
+    this.#url = url;
     clearTimeout(this.#awayTimer);
-    if (this.isWhereAsked || frame.url() === 'about:blank') return;
+    if (this.isWhereAsked || url === 'about:blank') return;
     this.#awayTimer = setTimeout(() => this.#options.onFatal(fail('page_redirected')), awayGraceMs);
   }
 }

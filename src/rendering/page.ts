@@ -1,9 +1,7 @@
-// One document: a fresh context, a session, load, ready, print; and whatever happens, the page is closed.
+// One document: a tab, a session, load, ready, print; and whatever happens, the tab is given back or closed.
 
 import { setTimeout as delay } from 'node:timers/promises';
-import type { BrowserContext, CDPSession, Page } from 'puppeteer-core';
 import { abortable } from '../abortable.ts';
-import type { BrowserLease } from '../browser/browser.ts';
 import { BrowserFault } from '../browser/contract.ts';
 import { fail, ServiceError } from '../errors.ts';
 import type { Diagnosis, RenderedPdf, RenderRequest, Stage } from './contract.ts';
@@ -13,6 +11,8 @@ import type { PageSnapshot } from './page-scripts.ts';
 import { PageSession } from './page-session.ts';
 import { PageWatch } from './page-watch.ts';
 import { printToPdf } from './print.ts';
+import type { Tab, TabOwner } from './tab.ts';
+import type { Tabs } from './tabs.ts';
 
 export interface PageSettings {
   timeoutMs: number;
@@ -26,7 +26,7 @@ export interface PageSettings {
 }
 
 export interface PageEnvironment {
-  lease: BrowserLease;
+  tabs: Tabs;
   proxyUrl: string;
   /** Origins whose 401 and 403 count as a rejected token. */
   origins: ReadonlySet<string>;
@@ -36,11 +36,15 @@ export interface PageEnvironment {
   onStage(stage: Stage): void;
 }
 
-const openTimeoutMs = 15_000;
-const closeTimeoutMs = 2000;
 const a4HeightPx = 1123;
 
-/** Opens, prints and closes one page. */
+/** A kept tab showed figures of an earlier render: another tab is wanted. */
+export class StaleTab extends Error {}
+
+/**
+ * Loads and prints one page.
+ * @throws {StaleTab} when it must be done again; otherwise as `Rendering.render`, or a BrowserFault.
+ */
 export async function printPage(request: RenderRequest, environment: PageEnvironment): Promise<RenderedPdf> {
   await using render = new PageRender(request, environment);
   return await render.run();
@@ -52,12 +56,11 @@ class PageRender implements AsyncDisposable {
   readonly #startedAt = performance.now();
   /** Aborted, with the error to report, by whatever ends the render early. */
   readonly #end = new AbortController();
-  readonly #loaded = Promise.withResolvers<void>();
   readonly #deadline: NodeJS.Timeout;
   #stage: Stage = 'open';
-  #context: BrowserContext | undefined;
+  #tab: Tab | undefined;
+  #isPrinted = false;
   #watch: PageWatch | undefined;
-  #page: Page | undefined;
   #session: PageSession | undefined;
 
   constructor(request: RenderRequest, environment: PageEnvironment) {
@@ -71,17 +74,19 @@ class PageRender implements AsyncDisposable {
   async run(): Promise<RenderedPdf> {
     try {
       await this.#during('open', () => this.#open());
-      const frameId = await this.#during('load', () => this.#load());
+      await this.#during('load', () => this.#load());
       await this.#during('ready', () => this.#live.ready);
       this.#checkToken();
       const document = this.#watched.documentId;
-      const snapshot = await this.#during('assets', () => this.#look(frameId));
+      const snapshot = await this.#during('assets', () => this.#look());
       this.#checkSnapshot(snapshot);
       // The browser would wait for late assets for another 2 s before it prints.
       if (snapshot.lateAssets.length > 0) await this.#live.cdp.send('Page.stopLoading');
       const bytes = await this.#during('print', () => printToPdf(this.#live.cdp, this.#env.settings.maxBytes));
       if (!this.#watched.isWhereAsked || this.#watched.documentId !== document) throw fail('page_redirected');
-      return this.#inspect(bytes, snapshot);
+      const pdf = this.#inspect(bytes, snapshot);
+      this.#isPrinted = true;
+      return pdf;
     } catch (error) {
       throw await this.#explain(error);
     }
@@ -92,14 +97,19 @@ class PageRender implements AsyncDisposable {
     clearTimeout(this.#deadline);
     this.#watch?.stop();
     this.#env.signal.removeEventListener('abort', this.#onAbort);
+    const isSound = this.#isPrinted && !this.#end.signal.aborted && this.#watch?.hasForeignFrames === false;
+    const isReusable = isSound && this.#request.isTokenShared === true;
     this.#end.abort(new Error('render is over'));
-    if (!(await this.#close())) this.#env.lease.giveUp('a page could not be closed');
+    if (this.#tab === undefined) return;
+    this.#tab.events = undefined;
+    if (isReusable) await this.#session?.remove().catch(() => this.#tab?.close());
+    await this.#env.tabs.giveBack(this.#tab, { isReusable });
   }
 
   readonly #onAbort = () => {
     this.#end.abort(this.#env.signal.reason);
     // At once, not when the stage notices: the page may be busy.
-    void this.#close();
+    void this.#tab?.close();
   };
 
   #onDeadline(): void {
@@ -126,54 +136,40 @@ class PageRender implements AsyncDisposable {
   }
 
   async #open(): Promise<void> {
-    const { lease, proxyUrl } = this.#env;
-    const tooLong = setTimeout(() => {
-      lease.giveUp('a page could not be opened');
-      this.#end.abort(new BrowserFault('browser'));
-    }, openTimeoutMs);
-    try {
-      this.#context = await lease.browser.createBrowserContext({
-        proxyServer: proxyUrl,
-        proxyBypassList: ['<-loopback>'],
-        downloadBehavior: { policy: 'deny' },
-      });
-      // Nobody waits any more: the one who ended the render had no context to close yet.
-      if (this.#end.signal.aborted) return void (await this.#close());
-      this.#page = await this.#context.newPage();
-      const cdp = await this.#page.createCDPSession();
-      const { frameTree } = await cdp.send('Page.getFrameTree');
-      this.#observe(this.#page, cdp, frameTree.frame.id);
-      this.#session = await this.#openSession(cdp);
-    } finally {
-      clearTimeout(tooLong);
-    }
-  }
-
-  #observe(page: Page, cdp: CDPSession, topFrameId: string): void {
+    const { tabs, proxyUrl } = this.#env;
+    const { token, url } = this.#request;
+    const owner: TabOwner = { origin: new URL(url).origin, token, proxyUrl };
+    const tab = await tabs.take(owner, this.#end.signal);
+    this.#tab = tab;
     const end = (error: Error) => this.#end.abort(error);
-    this.#watch = new PageWatch(page, cdp, {
-      topFrameId,
-      url: new URL(this.#request.url),
+    this.#watch = new PageWatch(tab.cdp, {
+      topFrameId: tab.frameId,
+      url: new URL(url),
       origins: this.#env.origins,
-      token: this.#request.token,
+      token,
       onFatal: end,
+      onStale: () => tab.renders > 1 && end(new StaleTab()),
     });
-    page.once('domcontentloaded', () => this.#loaded.resolve());
-    page.once('error', (cause) => {
-      const isMemory = this.#env.lease.takeMemoryKill();
-      end(
-        isMemory
-          ? fail('resource_limit', { detail: 'The page used more memory than it may.' })
-          : new BrowserFault('renderer', { cause }),
-      );
-    });
-    page.once('close', () => {
-      const { connected } = this.#env.lease.browser;
-      end(connected ? fail('page_failed', { detail: 'The page closed itself.' }) : new BrowserFault('browser'));
-    });
+    tab.events = {
+      onCrash: () => end(this.#explainCrash(tab)),
+      onClosed: () => {
+        const { connected } = tab.lease.browser;
+        end(connected ? fail('page_failed', { detail: 'The page closed itself.' }) : new BrowserFault('browser'));
+      },
+      onWindow: () => this.#watched.onWindow(),
+    };
+    this.#session = await this.#openSession(tab);
   }
 
-  #openSession(cdp: CDPSession): Promise<PageSession> {
+  #explainCrash(tab: Tab): Error {
+    // In a kept tab the pages before have their part in it: this one gets a tab of its own.
+    const isMemory = tab.lease.takeMemoryKill() && tab.renders === 1;
+    return isMemory
+      ? fail('resource_limit', { detail: 'The page used more memory than it may.' })
+      : new BrowserFault('renderer');
+  }
+
+  #openSession(tab: Tab): Promise<PageSession> {
     const { settings } = this.#env;
     const { token, url } = this.#request;
     const script = {
@@ -182,7 +178,7 @@ class PageRender implements AsyncDisposable {
       storageKey: settings.tokenStorageKey,
       cookieName: settings.tokenCookieName,
     };
-    return PageSession.open(cdp, script, (said) => {
+    return PageSession.open(tab, script, (said) => {
       // Where the platform refuses the token, the page's own complaint is a consequence.
       if (this.#watched.hasRejectedToken) this.#end.abort(fail('token_rejected'));
       else
@@ -190,21 +186,20 @@ class PageRender implements AsyncDisposable {
     });
   }
 
-  async #load(): Promise<string> {
-    const { frameId, errorText } = await this.#live.cdp.send('Page.navigate', { url: this.#request.url });
+  async #load(): Promise<void> {
+    const { errorText } = await this.#live.cdp.send('Page.navigate', { url: this.#request.url });
     if (errorText !== undefined)
       throw fail('page_failed', { detail: `The report page could not be loaded: ${errorText}` });
-    await Promise.race([this.#loaded.promise, this.#live.ready]);
-    return frameId;
+    await Promise.race([this.#watched.loaded, this.#live.ready]);
   }
 
   /** Late parts of the page get their time; then what it shows is what is printed. */
-  async #look(frameId: string): Promise<PageSnapshot> {
+  async #look(): Promise<PageSnapshot> {
     const deadline = performance.now() + this.#env.settings.assetGraceMs;
     const leftMs = () => Math.max(0, deadline - performance.now());
     const inTime = (promise: Promise<void>) => Promise.race([promise, delay(leftMs(), undefined, { ref: false })]);
-    await inTime(this.#loaded.promise);
-    const snapshot = await this.#live.look(frameId, leftMs());
+    await inTime(this.#watched.loaded);
+    const snapshot = await this.#live.look(leftMs());
     // Looking lays the page out, and only then does it ask for what its styles name.
     await inTime(this.#watched.assetsSettled());
     return { ...snapshot, lateAssets: [...new Set([...snapshot.lateAssets, ...this.#watched.lateImages])] };
@@ -249,20 +244,23 @@ class PageRender implements AsyncDisposable {
       : this.#end.signal.aborted
         ? this.#end.signal.reason
         : this.#classify(error as Error);
-    if (reason instanceof BrowserFault) reason.diagnosis = await this.#diagnose();
+    if (reason instanceof BrowserFault) {
+      reason.diagnosis = await this.#diagnose();
+      if (reason.kind === 'print') this.#tab?.lease.retire('printing failed');
+    }
     if (!(reason instanceof ServiceError)) return reason;
     // Where the platform refuses the token, whatever the page did next is a consequence.
     const isRefused = reason.code === 'page_not_ready' && this.#watch?.hasRejectedToken === true;
     const code = isRefused ? 'token_rejected' : reason.code;
     const diagnosis = await this.#diagnose();
-    if (this.#page !== undefined)
-      await saveDiagnostics(this.#page, this.#env.settings.diagnosticsDir, this.#request.token);
+    if (this.#tab !== undefined)
+      await saveDiagnostics(this.#tab.cdp, this.#env.settings.diagnosticsDir, this.#request.token);
     return fail(code, { ...reason.details, diagnosis }, { cause: reason.cause });
   }
 
   #classify(error: Error): Error {
     if (error instanceof ServiceError || error instanceof BrowserFault) return error;
-    if (!this.#env.lease.browser.connected) return new BrowserFault('browser', { cause: error });
+    if (this.#tab?.lease.browser.connected !== true) return new BrowserFault('browser', { cause: error });
     if (/context was destroyed|navigated|Cannot find context|No frame/i.test(error.message))
       return fail('page_redirected');
     return new BrowserFault('renderer', { cause: error });
@@ -274,19 +272,5 @@ class PageRender implements AsyncDisposable {
     const pending = names.map((name) => this.#watch?.clean(name) ?? '');
     const findings = this.#watch?.findings() ?? { consoleErrors: [], failedRequests: [], finalUrl: undefined };
     return { stage: this.#stage, elapsedMs, pending, ...findings };
-  }
-
-  /** Closes the target from outside, which works on a hung page too. False when the browser doesn't do it in time. */
-  #close(): Promise<boolean> {
-    const context = this.#context;
-    if (context === undefined || !this.#env.lease.browser.connected) return Promise.resolve(true);
-    const closed = context.close().then(
-      () => true,
-      () => true,
-    );
-    return Promise.race([
-      closed,
-      new Promise<boolean>((resolve) => setTimeout(resolve, closeTimeoutMs, false).unref()),
-    ]);
   }
 }

@@ -2,15 +2,15 @@
 
 import { randomUUID } from 'node:crypto';
 import PQueue from 'p-queue';
-import { abortable } from '../abortable.ts';
-import { type BrowserLease, BrowserSupervisor } from '../browser/browser.ts';
+import { BrowserSupervisor } from '../browser/browser.ts';
 import { BrowserFault } from '../browser/contract.ts';
 import { fail, ServiceError } from '../errors.ts';
 import { createLog } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
 import type { Priority, RenderedPdf, RenderingStatus, RenderOptions, RenderRequest, Stage } from './contract.ts';
 import { type EgressProxy, startEgressProxy } from './egress.ts';
-import { type PageSettings, printPage } from './page.ts';
+import { type PageSettings, printPage, StaleTab } from './page.ts';
+import { Tabs } from './tabs.ts';
 
 const log = createLog('rendering');
 
@@ -79,6 +79,7 @@ class BrowserRendering implements Rendering {
   readonly #config: RenderingConfig;
   readonly #metrics: Metrics;
   readonly #browser: BrowserSupervisor;
+  readonly #tabs: Tabs;
   /** One way out per tenant, so that tenants don't reach each other. */
   readonly #proxies: ReadonlyMap<string, EgressProxy>;
   readonly #queue: PQueue;
@@ -90,6 +91,7 @@ class BrowserRendering implements Rendering {
     this.#proxies = proxies;
     this.#queue = new PQueue({ concurrency: config.concurrency });
     this.#browser = new BrowserSupervisor({ ...config, metrics });
+    this.#tabs = new Tabs({ browser: this.#browser, limit: config.concurrency, allowedOrigins: config.allowedOrigins });
   }
 
   async render(request: RenderRequest, options: RenderOptions): Promise<RenderedPdf> {
@@ -118,6 +120,7 @@ class BrowserRendering implements Rendering {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stopping.abort(fail('shutting_down'));
     await this.#queue.onIdle();
+    await this.#tabs[Symbol.asyncDispose]();
     await this.#browser[Symbol.asyncDispose]();
     await Promise.all([...this.#proxies.values()].map((proxy) => proxy[Symbol.asyncDispose]()));
   }
@@ -172,6 +175,11 @@ class BrowserRendering implements Rendering {
       try {
         return await this.#printOnce(request, signal, { clock, timeoutMs: deadline - performance.now() });
       } catch (error) {
+        if (error instanceof StaleTab) {
+          this.#tabs.distrust(new URL(request.url).origin);
+          attempt--;
+          continue;
+        }
         if (!(error instanceof BrowserFault)) throw error;
         signal.throwIfAborted();
         log.warn('Render hit a browser fault', { kind: error.kind, attempt, error });
@@ -179,18 +187,6 @@ class BrowserRendering implements Rendering {
         this.#metrics.renderRetries.inc();
       }
     }
-  }
-
-  /** A lease, unless the render ends while the browser is still starting; then it is given back when it comes. */
-  async #lease(signal: AbortSignal): Promise<BrowserLease> {
-    const lease = this.#browser.lease();
-    return abortable(lease, signal).catch((error) => {
-      lease.then(
-        (late) => late[Symbol.dispose](),
-        () => undefined,
-      );
-      throw error;
-    });
   }
 
   async #printOnce(
@@ -201,21 +197,14 @@ class BrowserRendering implements Rendering {
     const { origin } = new URL(request.url);
     const proxy = this.#proxies.get(origin);
     if (proxy === undefined) throw new Error('the origin of the page is not allowed');
-    clock.begin('open');
-    using lease = await this.#lease(signal);
-    try {
-      return await printPage(request, {
-        lease,
-        proxyUrl: proxy.url,
-        origins: new Set([origin, ...this.#config.allowedOrigins]),
-        settings: { ...this.#config, timeoutMs },
-        signal,
-        onStage: (stage) => clock.begin(stage),
-      });
-    } catch (error) {
-      if (error instanceof BrowserFault && error.kind === 'print') lease.retire('printing failed');
-      throw error;
-    }
+    return await printPage(request, {
+      tabs: this.#tabs,
+      proxyUrl: proxy.url,
+      origins: new Set([origin, ...this.#config.allowedOrigins]),
+      settings: { ...this.#config, timeoutMs },
+      signal,
+      onStage: (stage) => clock.begin(stage),
+    });
   }
 }
 

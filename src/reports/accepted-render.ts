@@ -22,6 +22,8 @@ export interface Acceptance {
 export interface PageToPrint {
   url: string;
   token: string | undefined;
+  /** False for one that was made for this report alone. */
+  isTokenShared: boolean;
   /** Class that the page must not contradict. */
   className: string | undefined;
   priority: Priority;
@@ -75,13 +77,14 @@ export class AcceptedRender implements Disposable {
     this.#isInvalidated = true;
   }
 
-  async print({ url, token, className, ...options }: PageToPrint): Promise<PrintedReport> {
+  async print({ url, token, isTokenShared, className, ...options }: PageToPrint): Promise<PrintedReport> {
     const { rendering, requireSubject } = this.#dependencies;
     const { report, key } = this.#acceptance;
     log.info('Starting PDF generation', { ...describeReport(report), s3Key: key, priority: options.priority });
     const isSubjectRequired = requireSubject && report.type !== 'overall';
     const subject = subjectOf(report);
-    const pdf = await rendering.render({ url, token, subject, isSubjectRequired, className }, options);
+    const page = { url, token, isTokenShared, subject, isSubjectRequired, className };
+    const pdf = await rendering.render(page, options);
     if (pdf.warnings.length > 0)
       log.warn('PDF generated with warnings', { ...describeReport(report), warnings: pdf.warnings });
     return { ...pdf, sha256: createHash('sha256').update(pdf.bytes).digest('hex'), generatedAt: new Date() };

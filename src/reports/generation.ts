@@ -71,6 +71,7 @@ export class Generations {
     const page = {
       url,
       token,
+      isTokenShared: request.reportToken !== undefined,
       className: report.classId,
       priority: 'trigger',
       signal: deadline.signal,

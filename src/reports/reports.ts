@@ -199,7 +199,8 @@ class PlatformReports implements Reports {
     const view = viewFor(caller, report);
     const path = view === 'student' ? selfPagePath(report, this.#pages) : pagePath(report, this.#pages, educatorId);
     using render = this.#renders.accept({ report, key, view, dataVersion });
-    const page = { url: tenant.origin + path, token: caller.token, className: undefined, ...options };
+    const url = tenant.origin + path;
+    const page = { url, token: caller.token, isTokenShared: true, className: undefined, ...options };
     const pdf = await render.print(page);
     const isKept = key !== undefined && isSurely(request, pdf) && (await keepInTime(render, pdf));
     const { bytes, sha256, generatedAt } = pdf;

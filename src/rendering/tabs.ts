@@ -1,0 +1,159 @@
+// Who gets which tab: one's own that was kept, or a new one. A kept tab saves the browser a process and the page's scripts their compilation.
+
+import { abortable } from '../abortable.ts';
+import type { BrowserLease, BrowserSupervisor } from '../browser/browser.ts';
+import { createLog } from '../log.ts';
+import { Tab, type TabOwner } from './tab.ts';
+
+const log = createLog('tabs');
+
+const mostRenders = 50;
+const longestLifeMs = 60_000;
+const idleMs = 10_000;
+
+interface TabsOptions {
+  browser: BrowserSupervisor;
+  /** Tabs that may be open, kept ones included. */
+  limit: number;
+  /** Origins that every page may reach beside its own. */
+  allowedOrigins: readonly string[];
+}
+
+interface Kept {
+  tab: Tab;
+  /** Kept when the tab is ready for its next page; fails when it is not. */
+  cleared: Promise<void>;
+  idle: NodeJS.Timeout;
+  stopListening: () => void;
+}
+
+const isSame = (a: TabOwner, b: TabOwner) => a.origin === b.origin && a.token === b.token && a.proxyUrl === b.proxyUrl;
+
+export class Tabs implements AsyncDisposable {
+  readonly #options: TabsOptions;
+  /** Longest kept first. */
+  #kept: Kept[] = [];
+  /** Tabs in use, and those being opened. */
+  #used = 0;
+  readonly #distrusted = new Set<string>();
+
+  constructor(options: TabsOptions) {
+    this.#options = options;
+  }
+
+  /** A tab for one render. When `signal` ends the waiting, what comes late is closed. */
+  async take(owner: TabOwner, signal: AbortSignal): Promise<Tab> {
+    this.#used++;
+    try {
+      const tab = (await this.#reuse(owner)) ?? (await this.#open(owner, signal));
+      tab.renders++;
+      tab.lease.count();
+      return tab;
+    } catch (error) {
+      this.#used--;
+      throw error;
+    }
+  }
+
+  /** Takes it back, to be kept for its owner's next render where that is wanted and possible. */
+  async giveBack(tab: Tab, { isReusable }: { isReusable: boolean }): Promise<void> {
+    this.#used--;
+    if (isReusable && this.#isWorthKeeping(tab)) this.#keep(tab);
+    else await tab.close();
+  }
+
+  /** Says that tabs of the origin can't be kept: its pages get old answers from the HTTP cache. */
+  distrust(origin: string): void {
+    if (this.#distrusted.has(origin)) return;
+    this.#distrusted.add(origin);
+    log.warn(
+      'Tabs of this origin are not kept: it lets the answers of its API be cached. Send Cache-Control: no-store',
+      {
+        origin,
+      },
+    );
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all(this.#kept.map((kept) => this.#drop(kept)));
+  }
+
+  #isWorthKeeping(tab: Tab): boolean {
+    const isYoung = tab.renders < mostRenders && performance.now() - tab.openedAt < longestLifeMs;
+    const hasPlace = this.#kept.length + this.#used < this.#options.limit;
+    const { token, origin } = tab.owner;
+    const isAllowed = token !== undefined && !this.#distrusted.has(origin) && !tab.lease.retired.aborted;
+    return isYoung && hasPlace && isAllowed && !tab.isClosed;
+  }
+
+  #keep(tab: Tab): void {
+    const cleared = tab.clear([tab.owner.origin, ...this.#options.allowedOrigins]);
+    const drop = () => void this.#drop(kept);
+    const kept: Kept = {
+      tab,
+      cleared,
+      idle: setTimeout(drop, idleMs).unref(),
+      stopListening: () => tab.lease.retired.removeEventListener('abort', drop),
+    };
+    tab.lease.retired.addEventListener('abort', drop, { once: true });
+    tab.events = { onCrash: drop, onClosed: drop, onWindow: drop };
+    cleared.catch((error) => {
+      log.debug('A tab could not be kept', { error });
+      drop();
+    });
+    this.#kept.push(kept);
+  }
+
+  /** Takes it from the list; false when somebody else has. */
+  #remove(kept: Kept): boolean {
+    if (!this.#kept.includes(kept)) return false;
+    this.#kept = this.#kept.filter((each) => each !== kept);
+    clearTimeout(kept.idle);
+    kept.stopListening();
+    kept.tab.events = undefined;
+    return true;
+  }
+
+  async #drop(kept: Kept): Promise<void> {
+    if (this.#remove(kept)) await kept.tab.close();
+  }
+
+  async #reuse(owner: TabOwner): Promise<Tab | undefined> {
+    const own = this.#kept.findLast(({ tab }) => isSame(tab.owner, owner));
+    if (own === undefined || !this.#remove(own)) return undefined;
+    try {
+      await own.cleared;
+      return own.tab;
+    } catch {
+      await own.tab.close();
+      return undefined;
+    }
+  }
+
+  async #open(owner: TabOwner, signal: AbortSignal): Promise<Tab> {
+    // Another's tab is closed before this one is opened, not beside it.
+    const excess = this.#kept.length + this.#used - this.#options.limit;
+    await Promise.all(this.#kept.slice(0, Math.max(0, excess)).map((kept) => this.#drop(kept)));
+    const lease = await this.#lease(signal);
+    const opening = Tab.open(owner, lease);
+    return abortable(opening, signal).catch((error) => {
+      opening.then(
+        (late) => late.close(),
+        () => undefined,
+      );
+      throw error;
+    });
+  }
+
+  /** A lease, unless the render ends while the browser is still starting; then it is given back when it comes. */
+  async #lease(signal: AbortSignal): Promise<BrowserLease> {
+    const lease = this.#options.browser.lease();
+    return abortable(lease, signal).catch((error) => {
+      lease.then(
+        (late) => late[Symbol.dispose](),
+        () => undefined,
+      );
+      throw error;
+    });
+  }
+}
