@@ -6,7 +6,7 @@ import { openSync, readFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { listProcesses } from '../test/support/process.ts';
+import { familyOf } from '../test/support/process.ts';
 import { serviceToken, userTokenSecret } from '../test/support/tokens.ts';
 import { until } from '../test/support/until.ts';
 
@@ -80,15 +80,8 @@ export async function startWorker<Order, Answer>(file: string, args: string[]) {
 
 /** Processor time in ms that the process and all that descend from it, ended ones included, have used so far. */
 export function cpuMsOf(root: number): number {
-  const processes = listProcesses();
-  const family = new Set([root]);
-  // Parents may come after their children in the list.
-  for (let size = 0; size !== family.size; ) {
-    size = family.size;
-    for (const { pid, parent } of processes) if (family.has(parent)) family.add(pid);
-  }
   let ticks = 0;
-  for (const pid of family) {
+  for (const { pid } of familyOf(root)) {
     const stat = readStat(pid);
     ticks += stat.slice(11, 15).reduce((sum, value) => sum + Number(value), 0);
   }

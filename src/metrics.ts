@@ -37,6 +37,17 @@ export function createMetrics() {
     }),
     rendersActive: new Gauge({ name: 'platen_renders_active', help: 'Renders under way.', registers }),
     browserUp: new Gauge({ name: 'platen_browser_up', help: '1 while a healthy browser runs, else 0.', registers }),
+    browserMemory: new Gauge({
+      name: 'platen_browser_memory_bytes',
+      help: 'Resident memory of the browser, the sum over its processes: what they share counts for each.',
+      registers,
+    }),
+    tabs: new Counter({
+      name: 'platen_render_tabs_total',
+      help: 'Renders begun, by the tab that they got: new, or kept from an earlier render with the same token.',
+      labelNames: ['tab'],
+      registers,
+    }),
     browserStarts: new Counter({ name: 'platen_browser_starts_total', help: 'Browser processes started.', registers }),
     egressRefused: new Counter({
       name: 'platen_egress_refused_total',

@@ -187,6 +187,11 @@ export const variables = {
   MAX_PAGES: integer(500, [1, 10_000], 'Most pages of one document.'),
   MAX_PDF_BYTES: integer(52_428_800, [1024, 268_435_456], 'Most bytes of one document.'),
   RENDER_MEMORY_LIMIT_MB: integer(1536, [64, 1_048_576], 'Resident memory in MB at which a page is ended.'),
+  BROWSER_MEMORY_LIMIT_MB: integer(
+    3072,
+    [256, 1_048_576],
+    'Resident memory in MB of all its processes at which a browser is replaced.',
+  ),
   BROWSER_RECYCLE_AFTER: integer(500, [1, 1_000_000], 'Renders before a browser is replaced.'),
   CALLER_RENDER_LIMIT: integer(4, [1, 1000], 'Renders of one public caller at once.'),
   DIAGNOSTICS_DIR: text(undefined, {

@@ -4,7 +4,7 @@ import type { ServerResponse } from 'node:http';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { type Pages, startPages } from './support/pages.ts';
 import { pdfOf } from './support/pdf.ts';
-import { listProcesses } from './support/process.ts';
+import { renderersOf } from './support/process.ts';
 import { startTestService, type TestService } from './support/service.ts';
 import { signUserToken, teacherToken } from './support/tokens.ts';
 import { until } from './support/until.ts';
@@ -57,12 +57,7 @@ const trigger = async (reportToken: string) => {
 };
 const printed = { status: 202 };
 
-function renderers(): number[] {
-  const all = listProcesses();
-  const isOurs = (pid: number): boolean =>
-    pid === process.pid || all.some((each) => each.pid === pid && each.parent !== pid && isOurs(each.parent));
-  return all.filter((each) => each.commandLine.includes('--type=renderer') && isOurs(each.pid)).map(({ pid }) => pid);
-}
+const renderers = () => renderersOf(process.pid);
 
 const asHtml = (res: ServerResponse, status = 200) =>
   res.writeHead(status, { 'content-type': 'text/html; charset=utf-8', ...headers });

@@ -5,6 +5,7 @@ import { fail } from '../errors.ts';
 import { createLog } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
 import type { BrowserStatus } from './contract.ts';
+import { hasSystemFonts } from './fonts.ts';
 import { watchMemory } from './memory.ts';
 import { type BrowserProcess, startBrowserProcess, sweepLeftovers } from './process.ts';
 
@@ -31,7 +32,9 @@ export interface BrowserOptions {
   browserPath: string | undefined;
   hasSandbox: boolean;
   recycleAfter: number;
-  memoryLimitMb: number;
+  rendererMemoryLimitMb: number;
+  /** Of all its processes together. */
+  browserMemoryLimitMb: number;
   metrics: Metrics;
 }
 
@@ -39,6 +42,7 @@ const healthIntervalMs = 1000;
 const healthTimeoutMs = 1500;
 const missesToReplace = 2;
 const longestRetryMs = 30_000;
+const bytesPerMegabyte = 1024 * 1024;
 
 /** A browser process with what the supervisor knows of it. */
 interface Running {
@@ -79,6 +83,7 @@ export class BrowserSupervisor implements AsyncDisposable {
     this.#swept = sweepLeftovers().catch((error) => {
       log.warn('Leftovers of an earlier browser could not be removed', { error });
     });
+    void warnWithoutFonts();
     this.#health = setInterval(() => void this.#checkHealth(), healthIntervalMs).unref();
     this.#ensureInBackground();
   }
@@ -174,7 +179,11 @@ export class BrowserSupervisor implements AsyncDisposable {
       memoryKills: 0,
       spent: new AbortController(),
       isRetiring: false,
-      stopWatching: watchMemory(session, this.#options.memoryLimitMb, () => running.memoryKills++),
+      stopWatching: watchMemory(session, {
+        rendererLimitMb: this.#options.rendererMemoryLimitMb,
+        onKill: () => running.memoryKills++,
+        onMeasured: (megabytes) => this.#onMemory(running, megabytes),
+      }),
     };
     process.browser.once('disconnected', () => this.#onGone(running));
     this.#all.add(running);
@@ -202,6 +211,20 @@ export class BrowserSupervisor implements AsyncDisposable {
   /** The next browser is started before the old one is drained. */
   #recycle(running: Running): void {
     if (running === this.#current && !this.#isWaitingToRetry) this.#startNext().catch(() => undefined);
+  }
+
+  #onMemory(running: Running, megabytes: number): void {
+    if (running !== this.#current) return;
+    const { metrics, browserMemoryLimitMb: limitMb } = this.#options;
+    metrics.browserMemory.set(megabytes * bytesPerMegabyte);
+    // One that has not rendered yet would only be replaced by its like.
+    if (megabytes <= limitMb || running.served === 0 || this.#starting !== undefined) return;
+    log.warn('Browser is replaced for its memory', {
+      pid: running.process.pid,
+      megabytes: Math.round(megabytes),
+      limitMb,
+    });
+    this.#recycle(running);
   }
 
   #retire(running: Running): void {
@@ -244,6 +267,13 @@ export class BrowserSupervisor implements AsyncDisposable {
     if (running.misses >= missesToReplace) this.#giveUp(running, 'the browser does not answer');
     this.#isChecking = false;
   }
+}
+
+async function warnWithoutFonts(): Promise<void> {
+  if (await hasSystemFonts()) return;
+  log.warn(
+    'This machine has no fonts: pages are drawn with those that Platen ships, which have no Chinese, Japanese or Korean',
+  );
 }
 
 /** Asks the browser process itself: no tab is opened, and the driver's own answers, which it remembers, are not taken. */

@@ -1,7 +1,7 @@
 // Fonts that Platen ships, offered to the browser beside the system's.
 
-import { mkdir, writeFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { mkdir, readdir, writeFile } from 'node:fs/promises';
+import { dirname, extname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 // Latin, Greek, Cyrillic; Tamil; Devanagari; Arabic. Chinese fonts are large: the image installs the system's.
@@ -13,6 +13,19 @@ function shippedFolders(): string[] {
     const folder = dirname(fileURLToPath(import.meta.resolve(`@expo-google-fonts/${family}/package.json`)));
     return faces.map((face) => join(folder, face));
   });
+}
+
+const systemFolders = ['/usr/share/fonts', '/usr/local/share/fonts', '/usr/share/X11/fonts'];
+const fontFiles = new Set(['.ttf', '.otf', '.ttc', '.pfb', '.woff', '.woff2']);
+
+/** Whether the machine has fonts of its own, which pages may name. Looks on Linux only; elsewhere there are always some. */
+export async function hasSystemFonts(): Promise<boolean> {
+  if (process.platform !== 'linux') return true;
+  for (const folder of systemFolders) {
+    const names = await readdir(folder, { recursive: true }).catch(() => []);
+    if (names.some((name) => fontFiles.has(extname(name).toLowerCase()))) return true;
+  }
+  return false;
 }
 
 const escapeXml = (text: string) => text.replace(/[&<>]/g, (character) => `&#${character.charCodeAt(0)};`);

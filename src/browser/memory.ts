@@ -1,4 +1,4 @@
-// Watches the resident memory of a browser's renderers from outside: no flag of the browser's bounds it.
+// Watches the resident memory of a browser's processes from outside: no flag of the browser's bounds it.
 
 import { readFile } from 'node:fs/promises';
 import type { CDPSession } from 'puppeteer-core';
@@ -23,21 +23,32 @@ function killRenderer(pid: number): boolean {
   }
 }
 
+export interface MemoryWatch {
+  /** A renderer above it is killed. */
+  rendererLimitMb: number;
+  /** Called just before the page of a killed renderer crashes. */
+  onKill(): void;
+  /** Called with the sum over all processes of the browser; what they share counts for each of them. */
+  onMeasured(megabytes: number): void;
+}
+
 /**
- * Kills renderers above the limit, and calls `onKill` just before their page crashes. Linux only; elsewhere it does nothing.
+ * Measures four times a second. Linux only; elsewhere it does nothing.
  * @returns a function that stops watching.
  */
-export function watchMemory(session: Promise<CDPSession>, limitMb: number, onKill: () => void): () => void {
+export function watchMemory(session: Promise<CDPSession>, watch: MemoryWatch): () => void {
   if (process.platform !== 'linux') return () => undefined;
+  const limitMb = watch.rendererLimitMb;
   let isLooking = false;
 
   async function look(): Promise<void> {
     const { processInfo } = await (await session).send('SystemInfo.getProcessInfo');
+    let sum = 0;
     for (const { id, type } of processInfo) {
-      if (type !== 'renderer') continue;
       const megabytes = await residentMegabytes(id);
-      if (megabytes <= limitMb) continue;
-      onKill();
+      sum += megabytes;
+      if (type !== 'renderer' || megabytes <= limitMb) continue;
+      watch.onKill();
       log.warn('Renderer killed for its memory', {
         pid: id,
         megabytes: Math.round(megabytes),
@@ -45,6 +56,7 @@ export function watchMemory(session: Promise<CDPSession>, limitMb: number, onKil
         wasAlive: killRenderer(id),
       });
     }
+    watch.onMeasured(sum);
   }
 
   const timer = setInterval(() => {

@@ -18,7 +18,8 @@ export interface RenderingConfig extends PageSettings {
   browserPath: string | undefined;
   hasSandbox: boolean;
   recycleAfter: number;
-  memoryLimitMb: number;
+  rendererMemoryLimitMb: number;
+  browserMemoryLimitMb: number;
   concurrency: number;
   /** Interactive renders that may wait. */
   queueLimit: number;
@@ -91,7 +92,12 @@ class BrowserRendering implements Rendering {
     this.#proxies = proxies;
     this.#queue = new PQueue({ concurrency: config.concurrency });
     this.#browser = new BrowserSupervisor({ ...config, metrics });
-    this.#tabs = new Tabs({ browser: this.#browser, limit: config.concurrency, allowedOrigins: config.allowedOrigins });
+    this.#tabs = new Tabs({
+      browser: this.#browser,
+      limit: config.concurrency,
+      allowedOrigins: config.allowedOrigins,
+      metrics,
+    });
   }
 
   async render(request: RenderRequest, options: RenderOptions): Promise<RenderedPdf> {

@@ -3,6 +3,7 @@
 import { abortable } from '../abortable.ts';
 import type { BrowserLease, BrowserSupervisor } from '../browser/browser.ts';
 import { createLog } from '../log.ts';
+import type { Metrics } from '../metrics.ts';
 import { Tab, type TabOwner } from './tab.ts';
 
 const log = createLog('tabs');
@@ -17,6 +18,7 @@ interface TabsOptions {
   limit: number;
   /** Origins that every page may reach beside its own. */
   allowedOrigins: readonly string[];
+  metrics: Metrics;
 }
 
 interface Kept {
@@ -48,6 +50,7 @@ export class Tabs implements AsyncDisposable {
       const tab = (await this.#reuse(owner)) ?? (await this.#open(owner, signal));
       tab.renders++;
       tab.lease.count();
+      this.#options.metrics.tabs.inc({ tab: tab.renders === 1 ? 'new' : 'kept' });
       return tab;
     } catch (error) {
       this.#used--;

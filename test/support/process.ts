@@ -111,6 +111,24 @@ export function listProcesses(): RunningProcess[] {
   });
 }
 
+/** The process and all that descend from it. */
+export function familyOf(root: number | undefined): RunningProcess[] {
+  const all = listProcesses();
+  const family = new Set([root]);
+  // Parents may come after their children in the list.
+  for (let size = 0; size !== family.size; ) {
+    size = family.size;
+    for (const { pid, parent } of all) if (family.has(parent)) family.add(pid);
+  }
+  return all.filter(({ pid }) => family.has(pid));
+}
+
+/** The renderers of the browsers that the process has started. */
+export const renderersOf = (root: number | undefined): number[] =>
+  familyOf(root)
+    .filter(({ commandLine }) => commandLine.includes('--type=renderer'))
+    .map(({ pid }) => pid);
+
 /** Temporary folders of browsers that the process `pid` has started. */
 export const browserFolders = (pid: number | undefined): string[] =>
   globSync(join(tmpdir(), `platen-browser-${pid}-*`));

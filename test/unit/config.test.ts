@@ -68,7 +68,7 @@ describe('without any setting', () => {
     ['PAGE_CLASS', (c) => c.pages.class, '/report?studentId=overall&testId={testId}'],
     ['MAX_PAGES', (c) => c.rendering.maxPages, 500],
     ['MAX_PDF_BYTES', (c) => c.rendering.maxBytes, 52_428_800],
-    ['RENDER_MEMORY_LIMIT_MB', (c) => c.rendering.memoryLimitMb, 1536],
+    ['RENDER_MEMORY_LIMIT_MB', (c) => c.rendering.rendererMemoryLimitMb, 1536],
     ['BROWSER_RECYCLE_AFTER', (c) => c.rendering.recycleAfter, 500],
     ['CALLER_RENDER_LIMIT', (c) => c.callerRenderLimit, 4],
     ['DIAGNOSTICS_DIR', (c) => c.rendering.diagnosticsDir, undefined],
