@@ -49,6 +49,18 @@ export function createMetrics() {
       labelNames: ['result'],
       registers,
     }),
+    documentMemory: new Counter({
+      name: 'platen_document_memory_total',
+      help: 'Stored documents found, by whether DOCUMENT_CACHE_MB saved reading them: hit or miss.',
+      labelNames: ['result'],
+      registers,
+    }),
+    storagePaused: new Gauge({
+      name: 'platen_storage_paused',
+      help: '1 from when the storage has failed three times in a row until it works again, by operation: reading, writing.',
+      labelNames: ['operation'],
+      registers,
+    }),
     storage: new Histogram({
       name: 'platen_storage_seconds',
       help: 'Time of storage operations (open, put, remove, list), by outcome: ok or error.',

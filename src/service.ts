@@ -53,7 +53,9 @@ export async function startService(config: Config, secrets: Secrets): Promise<Se
   await using parts = new AsyncDisposableStack();
   const metrics = createMetrics();
   const origins = config.tenants.map(({ origin }) => origin);
-  const documents = parts.use(createDocuments({ store: await openStore(config, secrets), metrics }));
+  const documents = parts.use(
+    createDocuments({ store: await openStore(config, secrets), metrics, ...config.documents }),
+  );
   const rendering = parts.use(await startRendering({ config: config.rendering, origins, metrics }));
   const identity = createTokens(config, secrets);
   const reports = createReports({ rendering, documents, identity, metrics, config });

@@ -2,11 +2,11 @@
 
 import { randomUUID } from 'node:crypto';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { type FileHandle, mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
+import { type FileHandle, mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { createLog } from '../log.ts';
-import type { ObjectMetadata, ObjectStore, PutCondition, StoredObject } from './object-store.ts';
+import type { ObjectHead, ObjectMetadata, ObjectStore, OpenOptions, PutOptions, StoredObject } from './object-store.ts';
 
 const log = createLog('documents');
 
@@ -18,6 +18,8 @@ interface Sidecar {
 }
 
 const sidecarSuffix = '.json';
+/** Some file systems tell time by the second: a second change within it would not show. */
+const youngMs = 2000;
 const isMissing = (error: unknown) => ['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '');
 
 // Locks are kept here so that garbage collection, which would close them, doesn't free a folder that is in use.
@@ -58,22 +60,24 @@ class LockedFolderStore implements FolderStore {
     this.#lock = lock;
   }
 
-  open(key: string, { head = false } = {}): Promise<StoredObject | undefined> {
+  async open(key: string, { known }: OpenOptions = {}): Promise<StoredObject | 'unchanged' | undefined> {
+    if (known !== undefined && (await this.#fingerprint(key)) === known) return 'unchanged';
     return this.#inTurn(key, async () => {
+      // Before anything is read: what is changed from now on has another one.
+      const fingerprint = await this.#fingerprint(key);
       const sidecar = await this.#readSidecar(key);
       if (sidecar === undefined) return undefined;
-      if (head) return { ...sidecar, body: undefined };
       // Once it is open a later rename does not touch it.
       const file = await open(this.#path(key)).catch(ignoreMissing);
-      return file === undefined ? undefined : { ...sidecar, body: file.createReadStream() };
+      return file === undefined ? undefined : { ...sidecar, fingerprint, body: file.createReadStream() };
     });
   }
 
-  put(
-    key: string,
-    bytes: Buffer,
-    { metadata, replaces }: PutCondition & { metadata: ObjectMetadata },
-  ): Promise<boolean> {
+  head(key: string): Promise<ObjectHead | undefined> {
+    return this.#inTurn(key, () => this.#readSidecar(key));
+  }
+
+  put(key: string, bytes: Buffer, { metadata, replaces }: PutOptions): Promise<boolean> {
     return this.#inTurn(key, async () => {
       if ((await this.#readSidecar(key))?.version !== replaces) return false;
       const sidecar: Sidecar = { version: randomUUID(), bytes: bytes.length, metadata };
@@ -111,6 +115,17 @@ class LockedFolderStore implements FolderStore {
     if (key.split('/').some((segment) => segment === '' || segment === '.' || segment === '..'))
       throw new Error('unsafe key');
     return join(this.#root, key);
+  }
+
+  /** What the file system says of both files: no change by anybody leaves all of it as it was. */
+  async #fingerprint(key: string): Promise<string | undefined> {
+    const path = this.#path(key);
+    const files = await Promise.all([path, path + sidecarSuffix].map((each) => stat(each, { bigint: true }))).catch(
+      ignoreMissing,
+    );
+    const youngest = Date.now() - youngMs;
+    if (files === undefined || files.some(({ ctimeMs }) => ctimeMs > youngest)) return undefined;
+    return files.map(({ ino, size, mtimeNs, ctimeNs }) => [ino, size, mtimeNs, ctimeNs].join(' ')).join(' ');
   }
 
   async #readSidecar(key: string): Promise<Sidecar | undefined> {
