@@ -59,10 +59,11 @@ function trickle(body: Buffer, res: ServerResponse): void {
 }
 
 function sendBadly(fault: Fault, body: Buffer, res: ServerResponse): void {
+  const middle = body.length >> 1;
   if (fault === 'trickle') trickle(body, res);
-  else if (fault === 'altered') res.end(Buffer.from(body).fill('x', body.length / 2, body.length / 2 + 1));
-  else if (fault === 'truncated') res.end(body.subarray(0, body.length / 2));
-  else res.write(body.subarray(0, body.length / 2), () => fault === 'reset' && res.socket?.resetAndDestroy());
+  else if (fault === 'altered') res.end(Buffer.from(body).fill(~(body[middle] ?? 0), middle, middle + 1));
+  else if (fault === 'truncated') res.end(body.subarray(0, middle));
+  else res.write(body.subarray(0, middle), () => fault === 'reset' && res.socket?.resetAndDestroy());
 }
 
 function metadataOf({ headers }: IncomingMessage): Record<string, string> {
