@@ -8,7 +8,7 @@ import { createS3Store } from './documents/s3-store.ts';
 import { createApp } from './http/app.ts';
 import { documentationPages } from './http/documentation.ts';
 import { createOpenApiDocument } from './http/openapi.ts';
-import { startHttpServer } from './http/server.ts';
+import { type HttpLimits, startHttpServer } from './http/server.ts';
 import { serviceEndpoints } from './http/service-endpoints.ts';
 import { createIdentity } from './identity/identity.ts';
 import { configureLog, createLog } from './log.ts';
@@ -47,8 +47,8 @@ function secretValues(secrets: Secrets): string[] {
     .filter((value) => value !== undefined);
 }
 
-/** Starts everything; returns when it listens. Dispose it to finish the running work and stop. */
-export async function startService(config: Config, secrets: Secrets): Promise<Service> {
+/** Starts everything; returns when it listens. Dispose it to finish the running work and stop. Tests give limits of their own. */
+export async function startService(config: Config, secrets: Secrets, limits?: Partial<HttpLimits>): Promise<Service> {
   configureLog({ level: config.logLevel, secrets: secretValues(secrets) });
   await using parts = new AsyncDisposableStack();
   const metrics = createMetrics();
@@ -76,7 +76,7 @@ export async function startService(config: Config, secrets: Secrets): Promise<Se
     pages: documentationPages(createOpenApiDocument(endpoints, version)),
     config: { ...config.http, allowedOrigins: origins },
   });
-  const { url } = parts.use(await startHttpServer(app, { ...config.http, settle: () => reports.settle() }));
+  const { url } = parts.use(await startHttpServer(app, { ...config.http, limits, settle: () => reports.settle() }));
   if (config.isRunAsRoot) log.warn('Running as root: the browser has NO SANDBOX. Do this in development only.');
   log.info('Platen listens', { url, version, environment: config.environment });
   const running = parts.move();

@@ -226,6 +226,7 @@ describe('a storage that only reads', () => {
       expect(ready).toEqual({ code: 200, status: 'degraded', state: 'read-only' });
       await expectRecovery();
     },
+    90_000,
   );
 });
 

@@ -29,6 +29,8 @@ export interface S3Credentials {
 const connectionTimeoutMs = 2000;
 const requestTimeoutMs = 10_000;
 const attempts = 2;
+/** Slow readers of large documents hold one each; look-ups must not wait for them. */
+const mostConnections = 1000;
 
 const encodeMetadata = (metadata: ObjectMetadata) =>
   Object.fromEntries(Object.entries(metadata).map(([name, value]) => [name, encodeURIComponent(value)]));
@@ -163,6 +165,8 @@ export function createS3Store(config: S3Config, { accessKey, secretKey }: S3Cred
       connectionTimeout: connectionTimeoutMs,
       requestTimeout: requestTimeoutMs,
       throwOnRequestTimeout: true,
+      httpAgent: { maxSockets: mostConnections },
+      httpsAgent: { maxSockets: mostConnections },
     },
     ...(config.endpoint === undefined ? {} : { endpoint: config.endpoint }),
     ...(accessKey === undefined || secretKey === undefined
