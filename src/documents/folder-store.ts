@@ -7,6 +7,7 @@ import { dirname, join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { createLog } from '../log.ts';
 import type { ObjectHead, ObjectMetadata, ObjectStore, OpenOptions, PutOptions, StoredObject } from './object-store.ts';
+import { Turns } from './turns.ts';
 
 const log = createLog('documents');
 
@@ -51,8 +52,8 @@ class LockedFolderStore implements FolderStore {
   readonly #root: string;
   readonly #unfinished: string;
   readonly #lock: Disposable;
-  /** The last piece of work for each key: reads and writes of one key take turns, so that a file and its metadata belong together. */
-  readonly #turns = new Map<string, Promise<unknown>>();
+  /** Nobody reads a key while it is written, so that a file and its metadata belong together. */
+  readonly #turns = new Turns();
 
   constructor(root: string, unfinished: string, lock: Disposable) {
     this.#root = root;
@@ -62,7 +63,7 @@ class LockedFolderStore implements FolderStore {
 
   async open(key: string, { known }: OpenOptions = {}): Promise<StoredObject | 'unchanged' | undefined> {
     if (known !== undefined && (await this.#fingerprint(key)) === known) return 'unchanged';
-    return this.#inTurn(key, async () => {
+    return this.#turns.read(key, async () => {
       // Before anything is read: what is changed from now on has another one.
       const fingerprint = await this.#fingerprint(key);
       const sidecar = await this.#readSidecar(key);
@@ -74,23 +75,21 @@ class LockedFolderStore implements FolderStore {
   }
 
   head(key: string): Promise<ObjectHead | undefined> {
-    return this.#inTurn(key, () => this.#readSidecar(key));
+    return this.#turns.read(key, () => this.#readSidecar(key));
   }
 
   put(key: string, bytes: Buffer, { metadata, replaces }: PutOptions): Promise<boolean> {
-    return this.#inTurn(key, async () => {
+    return this.#turns.write(key, async () => {
       if ((await this.#readSidecar(key))?.version !== replaces) return false;
       const sidecar: Sidecar = { version: randomUUID(), bytes: bytes.length, metadata };
       await mkdir(dirname(this.#path(key)), { recursive: true });
-      // A crash between the two leaves new bytes beside an old digest: seen as altered, and rendered anew.
-      await this.#write(this.#path(key), bytes);
-      await this.#write(this.#path(key) + sidecarSuffix, Buffer.from(JSON.stringify(sidecar)));
+      await this.#write(this.#path(key), bytes, Buffer.from(JSON.stringify(sidecar)));
       return true;
     });
   }
 
   remove(key: string): Promise<void> {
-    return this.#inTurn(key, async () => {
+    return this.#turns.write(key, async () => {
       await rm(this.#path(key) + sidecarSuffix, { force: true });
       await rm(this.#path(key), { force: true });
     });
@@ -135,30 +134,28 @@ class LockedFolderStore implements FolderStore {
     return sidecar;
   }
 
-  async #write(path: string, bytes: Buffer): Promise<void> {
+  /** Both files are on the disk before either takes its place: a full disk changes nothing. */
+  async #write(path: string, bytes: Buffer, sidecar: Buffer): Promise<void> {
     const unfinished = join(this.#unfinished, randomUUID());
     try {
-      await using file = await open(unfinished, 'wx');
-      await file.writeFile(bytes);
-      await file.sync();
+      await writeDurably(unfinished, bytes);
+      await writeDurably(unfinished + sidecarSuffix, sidecar);
+      // A crash between the two leaves new bytes beside an old digest: seen as altered, and rendered anew.
       await rename(unfinished, path);
+      await rename(unfinished + sidecarSuffix, path + sidecarSuffix);
       await syncFolder(dirname(path));
     } catch (error) {
       await rm(unfinished, { force: true });
+      await rm(unfinished + sidecarSuffix, { force: true });
       throw error;
     }
   }
+}
 
-  #inTurn<T>(key: string, work: () => Promise<T>): Promise<T> {
-    const before = this.#turns.get(key) ?? Promise.resolve();
-    const turn = before.then(work, work);
-    this.#turns.set(key, turn);
-    const forget = () => {
-      if (this.#turns.get(key) === turn) this.#turns.delete(key);
-    };
-    turn.then(forget, forget);
-    return turn;
-  }
+async function writeDurably(path: string, bytes: Buffer): Promise<void> {
+  await using file = await open(path, 'wx');
+  await file.writeFile(bytes);
+  await file.sync();
 }
 
 /** Undefined for what was not written by us: its document counts as absent, and is replaced by the next one. */
