@@ -161,6 +161,8 @@ export function createS3Store(config: S3Config, { accessKey, secretKey }: S3Cred
     requestChecksumCalculation: checksums,
     responseChecksumValidation: checksums,
     maxAttempts: attempts,
+    // Nothing is added to a client's steps later on.
+    cacheMiddleware: true,
     requestHandler: {
       connectionTimeout: connectionTimeoutMs,
       requestTimeout: requestTimeoutMs,
