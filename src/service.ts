@@ -2,7 +2,7 @@
 
 import { readFileSync } from 'node:fs';
 import type { Config, Secrets } from './config.ts';
-import { createDocuments } from './documents/documents.ts';
+import { createDocuments, type StorageLimits } from './documents/documents.ts';
 import { openFolderStore } from './documents/folder-store.ts';
 import { createS3Store } from './documents/s3-store.ts';
 import { createApp } from './http/app.ts';
@@ -18,6 +18,9 @@ import { createReports } from './reports/reports.ts';
 import { reportEndpoints } from './reports/routes.ts';
 
 const log = createLog('service');
+
+/** Of time; tests give shorter ones than those that are usual. */
+export type Limits = Partial<HttpLimits & StorageLimits>;
 
 export interface Service extends AsyncDisposable {
   /** Address under which it listens. */
@@ -47,14 +50,14 @@ function secretValues(secrets: Secrets): string[] {
     .filter((value) => value !== undefined);
 }
 
-/** Starts everything; returns when it listens. Dispose it to finish the running work and stop. Tests give limits of their own. */
-export async function startService(config: Config, secrets: Secrets, limits?: Partial<HttpLimits>): Promise<Service> {
+/** Starts everything; returns when it listens. Dispose it to finish the running work and stop. */
+export async function startService(config: Config, secrets: Secrets, limits?: Limits): Promise<Service> {
   configureLog({ level: config.logLevel, secrets: secretValues(secrets) });
   await using parts = new AsyncDisposableStack();
   const metrics = createMetrics();
   const origins = config.tenants.map(({ origin }) => origin);
   const documents = parts.use(
-    createDocuments({ store: await openStore(config, secrets), metrics, ...config.documents }),
+    createDocuments({ store: await openStore(config, secrets), metrics, limits, ...config.documents }),
   );
   const rendering = parts.use(await startRendering({ config: config.rendering, origins, metrics }));
   const identity = createTokens(config, secrets);

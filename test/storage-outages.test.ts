@@ -16,8 +16,9 @@ import { until } from './support/until.ts';
 const frontend = steerPages();
 const teacher = teacherToken('T1', 'C1');
 const notStored = 'platen; fwd=miss';
-/** What a render and its answer may take here beside the storage. */
-const renderMs = 3000;
+const limits = { lookMs: 1000, keepMs: 1000, pauseMs: 1000, statusMs: 100 };
+/** What a render and its answer may take beside the storage on a slow machine; without limits the storage would take 20 s and more. */
+const renderMs = 10_000;
 
 let pages: Pages;
 let s3: ScriptedS3;
@@ -32,16 +33,12 @@ afterAll(async () => {
   await s3[Symbol.asyncDispose]();
 });
 /** For describe: a service of its own, which has not seen the storage fail. */
-function withService(): void {
+function withService(lookMs = limits.lookMs): void {
   beforeAll(async () => {
     service = await startTestService({
       origin: pages.origin,
-      env: {
-        ...s3.env,
-        RENDER_CONCURRENCY: '2',
-        RATE_LIMIT_PER_15_MIN: '1000000',
-        LOG_LEVEL: process.env.LL ?? 'silent',
-      },
+      limits: { ...limits, lookMs },
+      env: { ...s3.env, RENDER_CONCURRENCY: '2', RATE_LIMIT_PER_15_MIN: '1000000' },
     });
   });
   afterAll(() => service[Symbol.asyncDispose]() as Promise<void>);
@@ -52,6 +49,8 @@ function withService(): void {
 }
 
 const newStudent = () => `OUT${++count}`;
+/** How often a storage that is down is looked at in that time, at most; a look is two requests when both fail. */
+const looksWithin = (ms: number) => Math.floor(ms / limits.pauseMs);
 const isPaused = async (operation: string) =>
   (await service.metric(`platen_storage_paused{operation="${operation}"}`)) === 1;
 const get = (id: string) => service.get(pathOf(id), teacher);
@@ -91,18 +90,19 @@ async function bulk(ids: string[]) {
 async function expectRecovery(): Promise<void> {
   s3.faultFor = () => undefined;
   const id = storedStudent();
-  await until(async () => (await head(id)) === 200, 8000);
+  await until(async () => (await head(id)) === 200, 30_000);
   expect(cacheStatusOf(await get(id))).toBe('platen; hit');
-  await until(async () => cacheStatusOf(await get(newStudent())) === 'platen; fwd=miss; stored', 8000);
+  await until(async () => cacheStatusOf(await get(newStudent())) === 'platen; fwd=miss; stored', 30_000);
   await until(
     async () => ((await (await service.get('/readyz')).json()) as { status: string }).status === 'ready',
-    8000,
+    30_000,
   );
   expect((await trigger(newStudent())).status).toBe(202);
 }
 
 const outages: [Fault, string][] = [
   ['error', 'InternalError'],
+  ['throttled', 'SlowDown'],
   ['denied', 'AccessDenied'],
   ['no-bucket', 'NoSuchBucket'],
   ['silent', 'TimeoutError'],
@@ -116,20 +116,18 @@ describe.each(outages)('a storage whose every answer is: %s', (fault, reason) =>
     const stored = storedStudent();
     expect(cacheStatusOf(await get(stored))).toBe('platen; hit');
     s3.faultFor = () => fault;
-    // Looking takes 3 s at most, storing 5 s.
     for (const id of [stored, newStudent(), storedStudent()]) {
       const { ms, ...got } = await asPerson(id);
       expect(got).toEqual({ cache: notStored, isFresh: true });
-      expect(ms).toBeLessThan(8000 + renderMs);
+      expect(ms).toBeLessThan(limits.lookMs + limits.keepMs + renderMs);
     }
     expect(await isPaused('reading')).toBe(true);
+    const pausedAt = performance.now();
     const before = s3.requests.length;
-    for (const id of [stored, newStudent(), storedStudent()]) {
-      const { ms, ...got } = await asPerson(id);
-      expect(got).toEqual({ cache: notStored, isFresh: true });
-      expect(ms).toBeLessThan(renderMs);
-    }
-    expect(s3.requests.length).toBe(before);
+    for (const id of [stored, newStudent(), storedStudent()])
+      expect(await asPerson(id)).toMatchObject({ cache: notStored, isFresh: true });
+    // One may look after each pause.
+    expect(s3.requests.length - before).toBeLessThanOrEqual(2 * looksWithin(performance.now() - pausedAt));
   });
 
   test('is told to triggers as 503, and to others as what it means', async () => {
@@ -142,7 +140,7 @@ describe.each(outages)('a storage whose every answer is: %s', (fault, reason) =>
     const answer = await trigger(newStudent());
     expect([answer.status, await answer.json()]).toMatchObject([503, { code: 'storage_unavailable' }]);
     expect(Number(answer.headers.get('retry-after'))).toBeGreaterThan(0);
-    expect(performance.now() - startedAt).toBeLessThan(15_000 + renderMs);
+    expect(performance.now() - startedAt).toBeLessThan(limits.keepMs + renderMs);
     expect(await head(storedStudent())).toBe(404);
     expect(await bulk([storedStudent(), newStudent(), newStudent()])).toEqual(['rendered', 'rendered', 'rendered']);
     const ready = await service.get('/readyz');
@@ -170,7 +168,7 @@ describe.each<[Fault, 'failure' | 'miss']>([
       const { ms, ...got } = await asPerson(storedStudent());
       const isLeftAlone = meaning === 'failure' && time >= 3;
       expect(got).toEqual({ cache: isLeftAlone ? notStored : 'platen; fwd=miss; stored', isFresh: true });
-      expect(ms).toBeLessThan(3000 + renderMs);
+      expect(ms).toBeLessThan(limits.lookMs + renderMs);
     }
     expect(await isPaused('reading')).toBe(meaning === 'failure');
     expect(await bulk([storedStudent(), storedStudent()])).toEqual(['rendered', 'rendered']);
@@ -199,7 +197,7 @@ describe('a storage that only reads', () => {
     s3.faultFor = (_key, method) => (method === 'PUT' ? fault : undefined);
   };
 
-  test.each<Fault>(['denied', 'error', 'silent'])(
+  test.each<Fault>(['denied', 'full', 'silent'])(
     'gives what is stored, and says that new ones are not: %s',
     async (fault) => {
       const stored = storedStudent();
@@ -210,14 +208,11 @@ describe('a storage that only reads', () => {
       }, 40_000);
       const puts = () => s3.requests.filter((each) => each.startsWith('PUT')).length;
       const before = puts();
-      const { ms, cache } = await asPerson(newStudent());
-      expect(cache).toBe(notStored);
-      expect(ms).toBeLessThan(renderMs);
+      expect(await asPerson(newStudent())).toMatchObject({ cache: notStored });
       expect(puts()).toBe(before);
       expect(cacheStatusOf(await get(stored))).toBe('platen; hit');
       expect((await trigger(newStudent())).status).toBe(503);
       expect(puts()).toBeGreaterThan(before);
-      // It is asked every 3 s at most.
       const ready = await until(async () => {
         const response = await service.get('/readyz');
         const { status, storage } = (await response.json()) as { status: string; storage: { state: string } };
@@ -231,7 +226,8 @@ describe('a storage that only reads', () => {
 });
 
 describe('what the storage is asked', () => {
-  withService();
+  // Long enough for all others to be answered while one looks.
+  withService(5000);
   const requestsOf = async (work: () => Promise<unknown>) => {
     s3.requests.length = 0;
     await work();
@@ -259,22 +255,24 @@ describe('what the storage is asked', () => {
     expect(await requestsOf(() => trigger(newStudent()))).toEqual(['HEAD', 'HEAD', 'PUT', 'PUT']);
   });
 
-  test('is next to nothing while it is down, however many ask, and one look every 5 s', async () => {
+  test('is next to nothing while it is down, however many ask, and one look after each pause', async () => {
     s3.faultFor = () => 'error';
+    const startedAt = performance.now();
     const requests = await requestsOf(async () => {
       for (let person = 1; person <= 10; person++) await get(newStudent());
     });
-    // Three look-ups and two attempts to store, each twice; then perhaps one look after 5 s.
-    expect(requests.length).toBeLessThanOrEqual(12);
+    // Three look-ups and two attempts to store, each twice; then the looks.
+    expect(requests.length).toBeLessThanOrEqual(10 + 2 * looksWithin(performance.now() - startedAt));
+    const leftAt = performance.now();
     const later = await requestsOf(async () => {
-      const endsAt = performance.now() + 12_000;
+      const endsAt = performance.now() + 3 * limits.pauseMs;
       while (performance.now() < endsAt) {
         await Promise.all(Array.from({ length: 20 }, () => head(newStudent())));
         await setTimeout(100);
       }
     });
     expect(later.length).toBeGreaterThanOrEqual(2);
-    expect(later.length).toBeLessThanOrEqual(6);
+    expect(later.length).toBeLessThanOrEqual(2 * (looksWithin(performance.now() - leftAt) + 1));
     await expectRecovery();
   });
 
@@ -285,15 +283,14 @@ describe('what the storage is asked', () => {
       return isPaused('reading');
     });
     s3.faultFor = () => 'silent';
-    await setTimeout(5100);
-    const times = await Promise.all(
-      Array.from({ length: 100 }, async () => {
-        const startedAt = performance.now();
-        await head(newStudent());
-        return performance.now() - startedAt;
-      }),
-    );
-    expect(times.filter((ms) => ms > 2000).length).toBeLessThanOrEqual(1);
+    await setTimeout(limits.pauseMs + 100);
+    s3.requests.length = 0;
+    let answered = 0;
+    const answers = Array.from({ length: 100 }, () => head(newStudent()).then(() => answered++));
+    await until(() => answered === 99);
+    // The one that tries has no answer yet: nobody has waited for it.
+    expect([s3.requests.length, s3.openConnections()]).toEqual([1, 1]);
+    await Promise.all(answers);
     await expectRecovery();
   });
 });

@@ -51,14 +51,26 @@ export interface Documents extends AsyncDisposable {
 
 const largestChecked = 4 * 1024 * 1024;
 const mostKeepAttempts = 10;
-const findTimeoutMs = 3000;
-const keepTimeoutMs = 15_000;
+
+/** How long the storage is waited for. */
+export interface StorageLimits {
+  lookMs: number;
+  keepMs: number;
+  /** It is left alone for so long when it fails. */
+  pauseMs: number;
+  /** An answer of `status` is good for so long. */
+  statusMs: number;
+}
+
+const usualLimits: StorageLimits = { lookMs: 3000, keepMs: 15_000, pauseMs: 5000, statusMs: 3000 };
 
 interface Dependencies {
   store: ObjectStore & Disposable;
   metrics: Metrics;
   /** Bytes that documents may take in memory. */
   memoryBytes: number;
+  /** Tests give shorter ones. */
+  limits?: Partial<StorageLimits> | undefined;
 }
 
 class StoreDocuments implements Documents {
@@ -69,18 +81,19 @@ class StoreDocuments implements Documents {
   readonly #writing: OutageWatch;
   readonly #health: StorageHealth;
 
-  constructor({ store, metrics, memoryBytes }: Dependencies) {
+  constructor({ store, metrics, memoryBytes, limits }: Dependencies) {
+    const { lookMs, keepMs, pauseMs, statusMs } = { ...usualLimits, ...limits };
     this.#store = store;
     this.#metrics = metrics;
     this.#memory = new DocumentMemory(memoryBytes);
     const watch = (name: 'reading' | 'writing', timeoutMs: number) => {
       const gauge = metrics.storagePaused.labels(name);
       gauge.set(0);
-      return new OutageWatch({ name, timeoutMs, onChange: (isPaused) => gauge.set(Number(isPaused)) });
+      return new OutageWatch({ name, timeoutMs, pauseMs, onChange: (isPaused) => gauge.set(Number(isPaused)) });
     };
-    this.#reading = watch('reading', findTimeoutMs);
-    this.#writing = watch('writing', keepTimeoutMs);
-    this.#health = new StorageHealth({ store, reading: this.#reading, writing: this.#writing });
+    this.#reading = watch('reading', lookMs);
+    this.#writing = watch('writing', keepMs);
+    this.#health = new StorageHealth({ store, reading: this.#reading, writing: this.#writing, statusMs });
   }
 
   async find(key: string, accepts: Accepts = () => true): Promise<StoredDocument | undefined> {

@@ -2,6 +2,7 @@
 
 import {
   BrokenCircuitError,
+  type CircuitBreakerPolicy,
   CircuitState,
   ConsecutiveBreaker,
   circuitBreaker,
@@ -15,14 +16,11 @@ const log = createLog('documents');
 
 /** Failures in a row after which it counts as down. */
 const mostFailures = 3;
-/** How long nobody asks it then; afterwards one asks, and the others wait for what that one finds. */
-const pauseMs = 5000;
-
 /** The library measures by the wall clock, which may jump: it is told "never" and "now" by the monotonic one. */
-function pause(): IBackoff<unknown> {
-  const endsAt = performance.now() + pauseMs;
+function pause(ms: number): IBackoff<unknown> {
+  const endsAt = performance.now() + ms;
   return {
-    next: pause,
+    next: () => pause(ms),
     get duration() {
       return performance.now() < endsAt ? Number.POSITIVE_INFINITY : Number.NEGATIVE_INFINITY;
     },
@@ -42,19 +40,22 @@ interface Options {
   name: 'reading' | 'writing';
   /** Work that takes longer is given up, and has failed. */
   timeoutMs: number;
+  /** How long nobody asks it once it is down; then one does, and the others do without until that one has its answer. */
+  pauseMs: number;
   onChange: (isPaused: boolean) => void;
 }
 
 /** Every error counts: work that finds nothing must say so by its result. */
 export class OutageWatch {
-  readonly #circuit = circuitBreaker(handleAll, {
-    halfOpenAfter: { next: pause },
-    breaker: new ConsecutiveBreaker(mostFailures),
-  });
+  readonly #circuit: CircuitBreakerPolicy;
   readonly #timeoutMs: number;
 
-  constructor({ name, timeoutMs, onChange }: Options) {
+  constructor({ name, timeoutMs, pauseMs, onChange }: Options) {
     this.#timeoutMs = timeoutMs;
+    this.#circuit = circuitBreaker(handleAll, {
+      halfOpenAfter: { next: () => pause(pauseMs) },
+      breaker: new ConsecutiveBreaker(mostFailures),
+    });
     this.#circuit.onBreak(() => {
       log.error(`The storage fails at ${name} and is left alone for ${pauseMs} ms`, { error: this.lastError });
       onChange(true);

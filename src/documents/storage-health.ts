@@ -14,9 +14,10 @@ interface Dependencies {
   store: ObjectStore;
   reading: OutageWatch;
   writing: OutageWatch;
+  /** How long an answer is good. */
+  statusMs: number;
 }
 
-const cacheMs = 3000;
 const timeoutMs = 3000;
 /** Below it nothing is ever stored. */
 const emptyFolder = 'platen-readiness/';
@@ -35,10 +36,10 @@ export class StorageHealth {
     this.#dependencies = dependencies;
   }
 
-  /** Asked of the storage every 3 s at most. */
   status(): Promise<StorageStatus> {
     const now = performance.now();
-    if (this.#last === undefined || now - this.#last.at > cacheMs) this.#last = { at: now, status: this.#look() };
+    if (this.#last === undefined || now - this.#last.at > this.#dependencies.statusMs)
+      this.#last = { at: now, status: this.#look() };
     return this.#last.status;
   }
 

@@ -15,8 +15,17 @@ export interface ScriptedObject {
 /** How a GET ends that does not send the object as it is; other requests are not touched by these. */
 const bodyFaults = ['stop', 'reset', 'trickle', 'truncated', 'altered'] as const;
 /** How any request fails before its answer begins. */
-const outages = ['error', 'denied', 'no-bucket', 'silent', 'hang-up'] as const;
-export type Fault = (typeof bodyFaults)[number] | (typeof outages)[number];
+const refusals = {
+  error: [500, 'InternalError'],
+  throttled: [503, 'SlowDown'],
+  full: [507, 'XMinioStorageFull'],
+  denied: [403, 'AccessDenied'],
+  'no-bucket': [404, 'NoSuchBucket'],
+} as const;
+type Outage = keyof typeof refusals | 'silent' | 'hang-up';
+export type Fault = (typeof bodyFaults)[number] | Outage;
+const isOutage = (fault: Fault | undefined): fault is Outage =>
+  fault !== undefined && !bodyFaults.some((each) => each === fault);
 
 export interface ScriptedS3 extends AsyncDisposable {
   /** The settings by which a service uses it. */
@@ -45,11 +54,14 @@ function refuse(res: ServerResponse, status: number, code: string): void {
   res.writeHead(status, { 'content-type': 'application/xml' }).end(`<Error><Code>${code}</Code></Error>`);
 }
 
-function failAtOnce(fault: Fault, res: ServerResponse): void {
-  if (fault === 'error') refuse(res, 500, 'InternalError');
-  if (fault === 'denied') refuse(res, 403, 'AccessDenied');
-  if (fault === 'no-bucket') refuse(res, 404, 'NoSuchBucket');
-  if (fault === 'hang-up') res.socket?.resetAndDestroy();
+function failAtOnce(outage: Outage, res: ServerResponse): void {
+  if (outage === 'silent') return;
+  if (outage === 'hang-up') {
+    res.socket?.resetAndDestroy();
+    return;
+  }
+  const [status, code] = refusals[outage];
+  refuse(res, status, code);
 }
 
 function trickle(body: Buffer, res: ServerResponse): void {
@@ -92,7 +104,7 @@ class Bucket {
     const method = req.method ?? '';
     if (key !== '') this.requests.push(`${method} ${key}`);
     const fault = this.faultFor(key, method);
-    if (outages.some((each) => each === fault)) failAtOnce(fault as Fault, res);
+    if (isOutage(fault)) failAtOnce(fault, res);
     else if (name !== bucket) refuse(res, 404, 'NoSuchBucket');
     else if (searchParams.get('list-type') === '2') this.#list(searchParams.get('prefix') ?? '', res);
     else if (method === 'GET' || method === 'HEAD') this.#give({ key, fault }, req, res);

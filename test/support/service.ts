@@ -5,8 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type School, startSchool } from '../../examples/school/school.ts';
 import { loadConfig } from '../../src/config.ts';
-import type { HttpLimits } from '../../src/http/server.ts';
-import { startService } from '../../src/service.ts';
+import { type Limits, startService } from '../../src/service.ts';
 import { reportTokenSecret, serviceToken, userTokenSecret } from './tokens.ts';
 
 export interface TestServiceOptions {
@@ -15,7 +14,7 @@ export interface TestServiceOptions {
   /** Origin of the frontend; without it the example school is started. */
   origin?: string;
   /** Shorter than those of the real service, for tests that wait for them. */
-  limits?: Partial<HttpLimits>;
+  limits?: Limits;
 }
 
 export interface TestService extends AsyncDisposable {
