@@ -24,11 +24,11 @@ const limits = { lookMs: 1000, keepMs: 2000, pauseMs: 1000 };
 /** On a slow machine; without limits the storage would take 20 s and more. */
 const renderMs = 10_000;
 
-const both = (type: 'latency' | 'timeout' | 'bandwidth', attributes: Record<string, number>) =>
+const both = (type: 'timeout' | 'bandwidth', attributes: Record<string, number>) =>
   (['upstream', 'downstream'] as const).map((stream) => ({ type, stream, attributes }));
+// No latency: toxiproxy 2.5.0 itself hangs for ever when that is taken away from a connection that waits in it.
 const faults: [string, (network: BadNetwork) => Promise<void>][] = [
   ['is down', (network) => network.cut()],
-  ['takes 3 s each way', (network) => network.poison(...both('latency', { latency: 3000 }))],
   [
     'is half-open: nothing comes through and nothing is closed',
     (network) => network.poison(...both('timeout', { timeout: 0 })),

@@ -5,7 +5,7 @@ import { createServer } from 'node:net';
 import { promisify } from 'node:util';
 
 interface Toxic {
-  type: 'latency' | 'timeout' | 'reset_peer' | 'bandwidth' | 'limit_data' | 'slow_close';
+  type: 'timeout' | 'reset_peer' | 'bandwidth' | 'limit_data' | 'slow_close';
   stream: 'upstream' | 'downstream';
   attributes: Record<string, number>;
 }
