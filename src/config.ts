@@ -141,7 +141,11 @@ function buildConfig({ values, tenants, isRoot }: Facts) {
     requireSubject: values.REQUIRE_PDF_SUBJECT,
     callerRenderLimit: values.CALLER_RENDER_LIMIT,
     rendering: buildRendering(values, isRoot),
-    documents: { dataDir: values.DATA_DIR, s3: buildS3(values) },
+    documents: {
+      dataDir: values.DATA_DIR,
+      s3: buildS3(values),
+      memoryBytes: values.DOCUMENT_CACHE_MB * 1024 * 1024,
+    },
     isRunAsRoot: isRoot,
   };
 }

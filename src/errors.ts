@@ -28,6 +28,11 @@ export const catalogue = {
     title: 'Method not allowed',
     detail: 'This path does not know this method. The Allow header lists those it knows.',
   },
+  request_timeout: {
+    status: 408,
+    title: 'Request timeout',
+    detail: 'The request did not come whole in time: its headers have 10 s, all of it 30 s.',
+  },
   body_too_large: { status: 413, title: 'Body too large', detail: 'The body is larger than this endpoint takes.' },
   uri_too_long: { status: 414, title: 'URI too long', detail: 'Path and query may have 8,192 bytes together.' },
   unsupported_media_type: {

@@ -10,8 +10,10 @@ const badConfigExitCode = 78;
 
 async function run(): Promise<void> {
   const { config, secrets } = loadProcessConfig();
+  // Before anybody can know that it runs: a signal that comes during the start stops it as well.
+  const stopping = Promise.race([once(process, 'SIGTERM'), once(process, 'SIGINT')]);
   await using service = await startService(config, secrets);
-  const [signal] = await Promise.race([once(process, 'SIGTERM'), once(process, 'SIGINT')]);
+  const [signal] = await stopping;
   log.info('Stopping', { signal, url: service.url });
 }
 

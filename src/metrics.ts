@@ -4,6 +4,36 @@ import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom
 
 const seconds = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120];
 
+function documentMetrics(registers: Registry[]) {
+  return {
+    lookups: new Counter({
+      name: 'platen_document_lookups_total',
+      help: 'Public requests that asked for a stored document, by result: hit or miss.',
+      labelNames: ['result'],
+      registers,
+    }),
+    documentMemory: new Counter({
+      name: 'platen_document_memory_total',
+      help: 'Stored documents found, by whether DOCUMENT_CACHE_MB saved reading them: hit or miss.',
+      labelNames: ['result'],
+      registers,
+    }),
+    storagePaused: new Gauge({
+      name: 'platen_storage_paused',
+      help: '1 from when the storage has failed three times in a row until it works again, by operation: reading, writing.',
+      labelNames: ['operation'],
+      registers,
+    }),
+    storage: new Histogram({
+      name: 'platen_storage_seconds',
+      help: 'Time of storage operations (open, put, remove, list), by outcome: ok or error.',
+      labelNames: ['operation', 'outcome'],
+      buckets: seconds,
+      registers,
+    }),
+  };
+}
+
 /** A registry of its own per service, so that two services in one process (tests) don't share figures. */
 export function createMetrics() {
   const registry = new Registry();
@@ -54,19 +84,7 @@ export function createMetrics() {
       help: 'Connections that a page tried to an origin that is not allowed.',
       registers,
     }),
-    lookups: new Counter({
-      name: 'platen_document_lookups_total',
-      help: 'Public requests that asked for a stored document, by result: hit or miss.',
-      labelNames: ['result'],
-      registers,
-    }),
-    storage: new Histogram({
-      name: 'platen_storage_seconds',
-      help: 'Time of storage operations (open, put, remove, list), by outcome: ok or error.',
-      labelNames: ['operation', 'outcome'],
-      buckets: seconds,
-      registers,
-    }),
+    ...documentMetrics(registers),
     http: new Histogram({
       name: 'platen_http_request_seconds',
       help: 'Time until a request was answered in full, by method, route and status.',

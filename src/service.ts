@@ -2,13 +2,13 @@
 
 import { readFileSync } from 'node:fs';
 import type { Config, Secrets } from './config.ts';
-import { createDocuments } from './documents/documents.ts';
+import { createDocuments, type StorageLimits } from './documents/documents.ts';
 import { openFolderStore } from './documents/folder-store.ts';
 import { createS3Store } from './documents/s3-store.ts';
 import { createApp } from './http/app.ts';
 import { documentationPages } from './http/documentation.ts';
 import { createOpenApiDocument } from './http/openapi.ts';
-import { startHttpServer } from './http/server.ts';
+import { type HttpLimits, startHttpServer } from './http/server.ts';
 import { serviceEndpoints } from './http/service-endpoints.ts';
 import { createIdentity } from './identity/identity.ts';
 import { configureLog, createLog } from './log.ts';
@@ -18,6 +18,9 @@ import { createReports } from './reports/reports.ts';
 import { reportEndpoints } from './reports/routes.ts';
 
 const log = createLog('service');
+
+/** Of time; tests give shorter ones than those that are usual. */
+export type Limits = Partial<HttpLimits & StorageLimits>;
 
 export interface Service extends AsyncDisposable {
   /** Address under which it listens. */
@@ -48,12 +51,14 @@ function secretValues(secrets: Secrets): string[] {
 }
 
 /** Starts everything; returns when it listens. Dispose it to finish the running work and stop. */
-export async function startService(config: Config, secrets: Secrets): Promise<Service> {
+export async function startService(config: Config, secrets: Secrets, limits?: Limits): Promise<Service> {
   configureLog({ level: config.logLevel, secrets: secretValues(secrets) });
   await using parts = new AsyncDisposableStack();
   const metrics = createMetrics();
   const origins = config.tenants.map(({ origin }) => origin);
-  const documents = parts.use(createDocuments({ store: await openStore(config, secrets), metrics }));
+  const documents = parts.use(
+    createDocuments({ store: await openStore(config, secrets), metrics, limits, ...config.documents }),
+  );
   const rendering = parts.use(await startRendering({ config: config.rendering, origins, metrics }));
   const identity = createTokens(config, secrets);
   const reports = createReports({ rendering, documents, identity, metrics, config });
@@ -74,7 +79,7 @@ export async function startService(config: Config, secrets: Secrets): Promise<Se
     pages: documentationPages(createOpenApiDocument(endpoints, version)),
     config: { ...config.http, allowedOrigins: origins },
   });
-  const { url } = parts.use(await startHttpServer(app, { ...config.http, settle: () => reports.settle() }));
+  const { url } = parts.use(await startHttpServer(app, { ...config.http, limits, settle: () => reports.settle() }));
   if (config.isRunAsRoot) log.warn('Running as root: the browser has NO SANDBOX. Do this in development only.');
   log.info('Platen listens', { url, version, environment: config.environment });
   const running = parts.move();

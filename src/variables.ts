@@ -177,6 +177,7 @@ export const variables = {
   REQUIRE_PDF_SUBJECT: flag(false, 'Student and teacher pages must say whom they show.'),
   PAGE_ERRORS: oneOf(['report', 'fail'], 'Whether an uncaught error on the page is reported or fails the render.'),
   ASSET_GRACE_MS: integer(2000, [0, 60_000], 'Milliseconds that fonts and images still loading get after ready.'),
+  DOCUMENT_CACHE_MB: integer(64, [0, 4096], 'Memory in MB for stored documents of up to 1 MiB; 0 keeps none.'),
   RATE_LIMIT_PER_15_MIN: integer(1000, [1, 10_000_000], 'Public requests per caller in 15 minutes.'),
   BROWSER_SANDBOX: flag(true, 'Whether the browser runs in its sandbox.'),
   ALLOW_ROOT: flag(false, 'Whether production may run as root.'),

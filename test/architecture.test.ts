@@ -36,6 +36,8 @@ const doors: [RegExp, RegExp][] = [
   [/^(@sparticuz\/chromium|tar-fs)$/, /^browser\/executable\.ts$/],
   [/^p-queue$/, /^rendering\/rendering\.ts$/],
   [/^@aws-sdk\//, /^documents\/s3-store\.ts$/],
+  [/^lru-cache$/, /^documents\/memory\.ts$/],
+  [/^cockatiel$/, /^documents\/outage\.ts$/],
   [/^node:sqlite$/, /^documents\/folder-store\.ts$/],
   [/^(jsonwebtoken|jose)$/, /^identity\//],
   [/^winston$/, /^log\.ts$/],

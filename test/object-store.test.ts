@@ -5,6 +5,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
+import { setTimeout } from 'node:timers/promises';
 import { CreateBucketCommand, S3Client } from '@aws-sdk/client-s3';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { openFolderStore } from '../src/documents/folder-store.ts';
@@ -48,7 +49,7 @@ function storeContract(open: () => Promise<Opened>): void {
   const freshKey = () => `reports/${randomUUID()}/Test_1/overall.pdf`;
   const read = async (key: string) => {
     const object = await store.open(key);
-    if (object?.body === undefined) return undefined;
+    if (object === undefined || object === 'unchanged') return undefined;
     const { body, ...rest } = object;
     return { ...rest, content: await buffer(body) };
   };
@@ -64,16 +65,62 @@ function storeContract(open: () => Promise<Opened>): void {
 
   test('has nothing where nothing was put', async () => {
     expect(await store.open(freshKey())).toBeUndefined();
-    expect(await store.open(freshKey(), { head: true })).toBeUndefined();
+    expect(await store.head(freshKey())).toBeUndefined();
   });
 
   test('gives the head without the body', async () => {
     const key = freshKey();
     await create(key, bytes, { pages: '3' });
-    expect(await store.open(key, { head: true })).toMatchObject({
-      bytes: bytes.length,
-      metadata: { pages: '3' },
-      body: undefined,
+    const head = await store.head(key);
+    expect(head).toMatchObject({ bytes: bytes.length, metadata: { pages: '3' } });
+    expect(head).not.toHaveProperty('body');
+  });
+
+  describe('asked for what its caller has in memory', () => {
+    /** Opened once the store can tell any change: the folder waits until the files are 2 s old. */
+    async function createKnown(content = bytes) {
+      const key = freshKey();
+      await create(key, content);
+      await setTimeout(2100);
+      const known = (await read(key))?.fingerprint;
+      expect(known).toEqual(expect.any(String));
+      return { key, known };
+    }
+    const change = async (key: string, content: Buffer) => {
+      const replaces = (await store.head(key))?.version;
+      expect(await store.put(key, content, { metadata: { number: '2' }, replaces })).toBe(true);
+    };
+
+    test('says that it is unchanged, again and again', async () => {
+      const { key, known } = await createKnown();
+      expect(await store.open(key, { known })).toBe('unchanged');
+      expect(await store.open(key, { known })).toBe('unchanged');
+    });
+
+    test('gives what has replaced it, however alike', async () => {
+      const { key, known } = await createKnown();
+      const other = Buffer.from(bytes).fill('x', 10);
+      await change(key, other);
+      const object = await store.open(key, { known });
+      if (object === undefined || object === 'unchanged') throw new Error('it was replaced');
+      expect(await buffer(object.body)).toEqual(other);
+      expect(object.metadata).toEqual({ number: '2' });
+      expect(object.fingerprint).not.toBe(known);
+    });
+
+    test('has nothing when it was removed', async () => {
+      const { key, known } = await createKnown();
+      await store.remove(key);
+      expect(await store.open(key, { known })).toBeUndefined();
+    });
+
+    test('gives the object to whom knows another one', async () => {
+      const { key } = await createKnown();
+      const { known } = await createKnown(Buffer.from('another'));
+      const object = await store.open(key, { known });
+      if (object === undefined || object === 'unchanged') throw new Error('it is another one');
+      expect(await buffer(object.body)).toEqual(bytes);
+      expect(await store.open(freshKey(), { known })).toBeUndefined();
     });
   });
 
@@ -114,7 +161,7 @@ function storeContract(open: () => Promise<Opened>): void {
     await create(key, Buffer.from('0'.repeat(1000)), { number: '0' });
     const write = async () => {
       for (let number = 1; number < 10; number++) {
-        const version = (await store.open(key, { head: true }))?.version;
+        const version = (await store.head(key))?.version;
         await store.put(key, Buffer.from(String(number).repeat(1000)), {
           metadata: { number: String(number) },
           replaces: version,

@@ -1,12 +1,16 @@
 // Finished PDFs: found by key, checked before they are given out, never replaced by an older render.
 
 import { createHash } from 'node:crypto';
-import { type Readable, Transform } from 'node:stream';
+import { addAbortSignal, type Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { createLog } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
+import { checkWhileStreaming } from './checked-stream.ts';
 import { type DocumentMetadata, fromObjectMetadata, toObjectMetadata } from './contract.ts';
+import { DocumentMemory } from './memory.ts';
 import type { ObjectStore, StoredObject } from './object-store.ts';
+import { OutageWatch, StoragePaused } from './outage.ts';
+import { StorageHealth, type StorageStatus } from './storage-health.ts';
 
 const log = createLog('documents');
 
@@ -17,69 +21,99 @@ export interface StoredDocument {
   content: Buffer | Readable;
 }
 
+export interface NewDocument {
+  content: Buffer;
+  metadata: DocumentMetadata;
+  /** Whether a storage that failed a moment ago is asked all the same. */
+  isInsistent: boolean;
+}
+
+export type KeepOutcome = 'stored' | 'superseded' | 'paused';
+type Accepts = (metadata: DocumentMetadata) => boolean;
+
 export interface Documents extends AsyncDisposable {
   /**
-   * The document under `key`, or undefined when there is none, when `accepts` refuses it, or when it was altered.
+   * The document under `key`, or undefined when there is none, when `accepts` refuses it, when it was altered, or when the storage is
+   * not asked because it failed a moment ago. Takes 3 s at most.
    * @throws when the storage does not answer.
    */
-  find(key: string, accepts?: (metadata: DocumentMetadata) => boolean): Promise<StoredDocument | undefined>;
+  find(key: string, accepts?: Accepts): Promise<StoredDocument | undefined>;
   /**
-   * Stores a document unless a later render of the same key is there already.
-   * @throws when the storage does not take it.
+   * Stores a document unless a later render of the same key is there already, or the storage is not asked because it failed a moment ago.
+   * @throws when the storage does not take it within 15 s.
    */
-  keep(key: string, content: Buffer, metadata: DocumentMetadata): Promise<'stored' | 'superseded'>;
+  keep(key: string, document: NewDocument): Promise<KeepOutcome>;
   /** Removes the documents below `prefix` whose key `matches`; gives their number. */
   remove(prefix: string, matches: (key: string) => boolean): Promise<number>;
   /** Whether the storage answers, with the reason if not. Asked at most every few seconds. */
-  status(): Promise<{ state: 'up' | 'down'; reason?: string }>;
+  status(): Promise<StorageStatus>;
 }
 
 const largestChecked = 4 * 1024 * 1024;
 const mostKeepAttempts = 10;
-/** For a small document; and for each piece of a larger one, its reader's time included. */
-const readTimeoutMs = 10_000;
-const pieceTimeoutMs = 60_000;
-const statusCacheMs = 3000;
-const statusTimeoutMs = 3000;
+
+/** How long the storage is waited for. */
+export interface StorageLimits {
+  lookMs: number;
+  keepMs: number;
+  /** It is left alone for so long when it fails. */
+  pauseMs: number;
+  /** An answer of `status` is good for so long. */
+  statusMs: number;
+}
+
+const usualLimits: StorageLimits = { lookMs: 3000, keepMs: 15_000, pauseMs: 5000, statusMs: 3000 };
 
 interface Dependencies {
   store: ObjectStore & Disposable;
   metrics: Metrics;
+  /** Bytes that documents may take in memory. */
+  memoryBytes: number;
+  /** Tests give shorter ones. */
+  limits?: Partial<StorageLimits> | undefined;
 }
 
 class StoreDocuments implements Documents {
   readonly #store: ObjectStore & Disposable;
   readonly #metrics: Metrics;
-  #status: { at: number; answer: ReturnType<Documents['status']> } | undefined;
+  readonly #memory: DocumentMemory;
+  readonly #reading: OutageWatch;
+  readonly #writing: OutageWatch;
+  readonly #health: StorageHealth;
 
-  constructor({ store, metrics }: Dependencies) {
+  constructor({ store, metrics, memoryBytes, limits }: Dependencies) {
+    const { lookMs, keepMs, pauseMs, statusMs } = { ...usualLimits, ...limits };
     this.#store = store;
     this.#metrics = metrics;
+    this.#memory = new DocumentMemory(memoryBytes);
+    const watch = (name: 'reading' | 'writing', timeoutMs: number) => {
+      const gauge = metrics.storagePaused.labels(name);
+      gauge.set(0);
+      return new OutageWatch({ name, timeoutMs, pauseMs, onChange: (isPaused) => gauge.set(Number(isPaused)) });
+    };
+    this.#reading = watch('reading', lookMs);
+    this.#writing = watch('writing', keepMs);
+    this.#health = new StorageHealth({ store, reading: this.#reading, writing: this.#writing, statusMs });
   }
 
-  async find(
-    key: string,
-    accepts: (metadata: DocumentMetadata) => boolean = () => true,
-  ): Promise<StoredDocument | undefined> {
-    const object = await this.#timed('open', () => this.#store.open(key));
-    if (object?.body === undefined) return undefined;
-    const metadata = fromObjectMetadata(object.metadata);
-    if (metadata === undefined || !accepts(metadata)) {
-      object.body.destroy();
-      return undefined;
+  async find(key: string, accepts: Accepts = () => true): Promise<StoredDocument | undefined> {
+    try {
+      return await this.#reading.run((signal) => this.#timed('open', () => this.#look(key, accepts, signal)));
+    } catch (error) {
+      if (error instanceof StoragePaused) return undefined;
+      throw error;
     }
-    return this.#check(key, object, { metadata, body: object.body });
   }
 
-  async keep(key: string, content: Buffer, metadata: DocumentMetadata): Promise<'stored' | 'superseded'> {
-    for (let attempt = 0; attempt < mostKeepAttempts; attempt++) {
-      const present = await this.#timed('open', () => this.#store.open(key, { head: true }));
-      const known = present === undefined ? undefined : fromObjectMetadata(present.metadata);
-      if (known !== undefined && known.revision > metadata.revision) return 'superseded';
-      const options = { metadata: toObjectMetadata(metadata), replaces: present?.version };
-      if (await this.#timed('put', () => this.#store.put(key, content, options))) return 'stored';
-    }
-    throw new Error('other writers of the same key were always faster');
+  async keep(key: string, document: NewDocument): Promise<KeepOutcome> {
+    const work = (signal: AbortSignal) => this.#write(key, document, signal);
+    if (document.isInsistent) return this.#writing.insist(work);
+    // What can't be read is hardly written, and finding out takes a person's time.
+    if (this.#reading.isDown) return 'paused';
+    return this.#writing.run(work).catch((error) => {
+      if (error instanceof StoragePaused) return 'paused';
+      throw error;
+    });
   }
 
   async remove(prefix: string, matches: (key: string) => boolean): Promise<number> {
@@ -88,86 +122,82 @@ class StoreDocuments implements Documents {
       for await (const key of this.#store.list(prefix)) if (matches(key)) all.push(key);
       return all;
     });
-    for (const key of keys) await this.#timed('remove', () => this.#store.remove(key));
+    for (const key of keys) await this.#timed('remove', () => this.#remove(key));
     return keys.length;
   }
 
-  status(): ReturnType<Documents['status']> {
-    const now = performance.now();
-    if (this.#status === undefined || now - this.#status.at > statusCacheMs) {
-      this.#status = { at: now, answer: this.#probe() };
-    }
-    return this.#status.answer;
+  status(): Promise<StorageStatus> {
+    return this.#health.status();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#store[Symbol.dispose]();
   }
 
+  async #look(key: string, accepts: Accepts, signal: AbortSignal): Promise<StoredDocument | undefined> {
+    const remembered = this.#memory.get(key);
+    const object = await this.#store.open(key, { known: remembered?.fingerprint, signal });
+    if (object === 'unchanged' && remembered !== undefined) {
+      const { content, metadata } = remembered;
+      if (accepts(metadata)) {
+        this.#metrics.documentMemory.inc({ result: 'hit' });
+        return { bytes: content.length, metadata, content };
+      }
+      // Bytes may stay the same under another metadata: only what the storage says refuses a document.
+      this.#memory.forget(key);
+      return this.#look(key, accepts, signal);
+    }
+    if (object === undefined || object === 'unchanged') {
+      this.#memory.forget(key);
+      return undefined;
+    }
+    if (signal.aborted) object.body.destroy();
+    signal.throwIfAborted();
+    const metadata = fromObjectMetadata(object.metadata);
+    if (metadata === undefined || !accepts(metadata)) {
+      object.body.destroy();
+      return undefined;
+    }
+    this.#metrics.documentMemory.inc({ result: 'miss' });
+    return this.#check(key, { ...object, metadata }, signal);
+  }
+
   async #check(
     key: string,
-    { bytes }: StoredObject,
-    { metadata, body }: { metadata: DocumentMetadata; body: Readable },
+    { bytes, metadata, body, fingerprint }: Omit<StoredObject, 'metadata'> & { metadata: DocumentMetadata },
+    signal: AbortSignal,
   ): Promise<StoredDocument | undefined> {
-    if (bytes > largestChecked) return { bytes, metadata, content: this.#checkWhileStreaming(key, metadata, body) };
-    const stuck = setTimeout(() => body.destroy(new Error('the storage stopped in the middle')), readTimeoutMs);
-    const content = await this.#timed('open', () => buffer(body)).finally(() => clearTimeout(stuck));
-    if (content.length === bytes && createHash('sha256').update(content).digest('hex') === metadata.sha256) {
-      return { bytes, metadata, content };
-    }
-    log.error('A stored document was altered and is rendered anew', { key });
-    return undefined;
-  }
-
-  /** The last chunk is held back until the digest is known, so an altered document never arrives whole. */
-  #checkWhileStreaming(key: string, { sha256 }: DocumentMetadata, body: Readable): Readable {
-    const hash = createHash('sha256');
-    let held: Buffer | undefined;
-    const removeAltered = async () => {
-      log.error('A stored document was altered and is removed', { key });
-      await this.#store.remove(key);
-    };
-    const stuck = setTimeout(() => body.destroy(new Error('the storage or the reader stopped')), pieceTimeoutMs);
-    const check = new Transform({
-      transform(chunk: Buffer, _encoding, done) {
-        stuck.refresh();
-        hash.update(chunk);
-        const previous = held;
-        held = chunk;
-        done(null, previous);
-      },
-      flush(done) {
-        if (hash.digest('hex') === sha256) done(null, held);
-        else removeAltered().then(() => done(new Error('altered document')), done);
-      },
-    });
-    body.once('error', (error) => check.destroy(error));
-    check.once('close', () => {
-      clearTimeout(stuck);
-      body.destroy();
-    });
-    // It may fail before its reader has begun; the reader learns it all the same.
-    check.on('error', () => undefined);
-    return body.pipe(check);
-  }
-
-  async #probe(): ReturnType<Documents['status']> {
-    const look = this.#store.list('platen-readiness/')[Symbol.asyncIterator]().next();
-    const tooLong = new Promise<never>((_, reject) =>
-      setTimeout(
-        () => reject(new DOMException('the storage does not answer', 'TimeoutError')),
-        statusTimeoutMs,
-      ).unref(),
-    );
-    try {
-      await Promise.race([look, tooLong]);
-      return { state: 'up' };
-    } catch (error) {
-      return {
-        state: 'down',
-        reason: (error as Error).name === 'Error' ? (error as Error).message : (error as Error).name,
+    const { sha256 } = metadata;
+    if (bytes > largestChecked) {
+      const onAltered = async () => {
+        log.error('A stored document was altered and is removed', { key });
+        await this.#remove(key);
       };
+      return { bytes, metadata, content: checkWhileStreaming(body, { sha256, onAltered }) };
     }
+    const content = await buffer(addAbortSignal(signal, body));
+    if (content.length !== bytes || createHash('sha256').update(content).digest('hex') !== sha256) {
+      log.error('A stored document was altered and is rendered anew', { key });
+      return undefined;
+    }
+    if (fingerprint !== undefined) this.#memory.set(key, { fingerprint, metadata, content });
+    return { bytes, metadata, content };
+  }
+
+  async #write(key: string, { content, metadata }: NewDocument, signal: AbortSignal): Promise<'stored' | 'superseded'> {
+    for (let attempt = 0; attempt < mostKeepAttempts; attempt++) {
+      const present = await this.#timed('open', () => this.#store.head(key, { signal }));
+      const known = present === undefined ? undefined : fromObjectMetadata(present.metadata);
+      if (known !== undefined && known.revision > metadata.revision) return 'superseded';
+      const options = { metadata: toObjectMetadata(metadata), replaces: present?.version, signal };
+      if (await this.#timed('put', () => this.#store.put(key, content, options))) return 'stored';
+    }
+    throw new Error('other writers of the same key were always faster');
+  }
+
+  async #remove(key: string): Promise<void> {
+    this.#memory.forget(key);
+    await this.#store.remove(key);
   }
 
   async #timed<T>(operation: string, work: () => Promise<T>): Promise<T> {

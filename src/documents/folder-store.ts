@@ -2,11 +2,12 @@
 
 import { randomUUID } from 'node:crypto';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { type FileHandle, mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
+import { type FileHandle, mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { createLog } from '../log.ts';
-import type { ObjectMetadata, ObjectStore, PutCondition, StoredObject } from './object-store.ts';
+import type { ObjectHead, ObjectMetadata, ObjectStore, OpenOptions, PutOptions, StoredObject } from './object-store.ts';
+import { Turns } from './turns.ts';
 
 const log = createLog('documents');
 
@@ -18,6 +19,8 @@ interface Sidecar {
 }
 
 const sidecarSuffix = '.json';
+/** Some file systems tell time by the second: a second change within it would not show. */
+const youngMs = 2000;
 const isMissing = (error: unknown) => ['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '');
 
 // Locks are kept here so that garbage collection, which would close them, doesn't free a folder that is in use.
@@ -49,8 +52,8 @@ class LockedFolderStore implements FolderStore {
   readonly #root: string;
   readonly #unfinished: string;
   readonly #lock: Disposable;
-  /** The last piece of work for each key: reads and writes of one key take turns, so that a file and its metadata belong together. */
-  readonly #turns = new Map<string, Promise<unknown>>();
+  /** Nobody reads a key while it is written, so that a file and its metadata belong together. */
+  readonly #turns = new Turns();
 
   constructor(root: string, unfinished: string, lock: Disposable) {
     this.#root = root;
@@ -58,35 +61,35 @@ class LockedFolderStore implements FolderStore {
     this.#lock = lock;
   }
 
-  open(key: string, { head = false } = {}): Promise<StoredObject | undefined> {
-    return this.#inTurn(key, async () => {
+  async open(key: string, { known }: OpenOptions = {}): Promise<StoredObject | 'unchanged' | undefined> {
+    if (known !== undefined && (await this.#fingerprint(key)) === known) return 'unchanged';
+    return this.#turns.read(key, async () => {
+      // Before anything is read: what is changed from now on has another one.
+      const fingerprint = await this.#fingerprint(key);
       const sidecar = await this.#readSidecar(key);
       if (sidecar === undefined) return undefined;
-      if (head) return { ...sidecar, body: undefined };
       // Once it is open a later rename does not touch it.
       const file = await open(this.#path(key)).catch(ignoreMissing);
-      return file === undefined ? undefined : { ...sidecar, body: file.createReadStream() };
+      return file === undefined ? undefined : { ...sidecar, fingerprint, body: file.createReadStream() };
     });
   }
 
-  put(
-    key: string,
-    bytes: Buffer,
-    { metadata, replaces }: PutCondition & { metadata: ObjectMetadata },
-  ): Promise<boolean> {
-    return this.#inTurn(key, async () => {
+  head(key: string): Promise<ObjectHead | undefined> {
+    return this.#turns.read(key, () => this.#readSidecar(key));
+  }
+
+  put(key: string, bytes: Buffer, { metadata, replaces }: PutOptions): Promise<boolean> {
+    return this.#turns.write(key, async () => {
       if ((await this.#readSidecar(key))?.version !== replaces) return false;
       const sidecar: Sidecar = { version: randomUUID(), bytes: bytes.length, metadata };
       await mkdir(dirname(this.#path(key)), { recursive: true });
-      // A crash between the two leaves new bytes beside an old digest: seen as altered, and rendered anew.
-      await this.#write(this.#path(key), bytes);
-      await this.#write(this.#path(key) + sidecarSuffix, Buffer.from(JSON.stringify(sidecar)));
+      await this.#write(this.#path(key), bytes, Buffer.from(JSON.stringify(sidecar)));
       return true;
     });
   }
 
   remove(key: string): Promise<void> {
-    return this.#inTurn(key, async () => {
+    return this.#turns.write(key, async () => {
       await rm(this.#path(key) + sidecarSuffix, { force: true });
       await rm(this.#path(key), { force: true });
     });
@@ -113,6 +116,17 @@ class LockedFolderStore implements FolderStore {
     return join(this.#root, key);
   }
 
+  /** What the file system says of both files: no change by anybody leaves all of it as it was. */
+  async #fingerprint(key: string): Promise<string | undefined> {
+    const path = this.#path(key);
+    const files = await Promise.all([path, path + sidecarSuffix].map((each) => stat(each, { bigint: true }))).catch(
+      ignoreMissing,
+    );
+    const youngest = Date.now() - youngMs;
+    if (files === undefined || files.some(({ ctimeMs }) => ctimeMs > youngest)) return undefined;
+    return files.map(({ ino, size, mtimeNs, ctimeNs }) => [ino, size, mtimeNs, ctimeNs].join(' ')).join(' ');
+  }
+
   async #readSidecar(key: string): Promise<Sidecar | undefined> {
     const text = await readFile(this.#path(key) + sidecarSuffix, 'utf8').catch(ignoreMissing);
     const sidecar = text === undefined ? undefined : parseSidecar(text);
@@ -120,30 +134,28 @@ class LockedFolderStore implements FolderStore {
     return sidecar;
   }
 
-  async #write(path: string, bytes: Buffer): Promise<void> {
+  /** Both files are on the disk before either takes its place: a full disk changes nothing. */
+  async #write(path: string, bytes: Buffer, sidecar: Buffer): Promise<void> {
     const unfinished = join(this.#unfinished, randomUUID());
     try {
-      await using file = await open(unfinished, 'wx');
-      await file.writeFile(bytes);
-      await file.sync();
+      await writeDurably(unfinished, bytes);
+      await writeDurably(unfinished + sidecarSuffix, sidecar);
+      // A crash between the two leaves new bytes beside an old digest: seen as altered, and rendered anew.
       await rename(unfinished, path);
+      await rename(unfinished + sidecarSuffix, path + sidecarSuffix);
       await syncFolder(dirname(path));
     } catch (error) {
       await rm(unfinished, { force: true });
+      await rm(unfinished + sidecarSuffix, { force: true });
       throw error;
     }
   }
+}
 
-  #inTurn<T>(key: string, work: () => Promise<T>): Promise<T> {
-    const before = this.#turns.get(key) ?? Promise.resolve();
-    const turn = before.then(work, work);
-    this.#turns.set(key, turn);
-    const forget = () => {
-      if (this.#turns.get(key) === turn) this.#turns.delete(key);
-    };
-    turn.then(forget, forget);
-    return turn;
-  }
+async function writeDurably(path: string, bytes: Buffer): Promise<void> {
+  await using file = await open(path, 'wx');
+  await file.writeFile(bytes);
+  await file.sync();
 }
 
 /** Undefined for what was not written by us: its document counts as absent, and is replaced by the next one. */

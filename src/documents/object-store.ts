@@ -5,25 +5,41 @@ import type { Readable } from 'node:stream';
 /** Small texts beside an object: lower-case names with dashes, any Unicode text as value. */
 export type ObjectMetadata = Readonly<Record<string, string>>;
 
-export interface StoredObject {
+export interface ObjectHead {
   bytes: number;
   metadata: ObjectMetadata;
   /** Changes whenever the object is written; for conditional writes. */
   version: string;
-  /** Undefined when only the head was asked for; otherwise to be read or destroyed. */
-  body: Readable | undefined;
 }
 
-export interface PutCondition {
+export interface StoredObject extends ObjectHead {
+  /** Changes whenever its bytes are changed, by whomever; undefined while it is too young for a change to show. */
+  fingerprint: string | undefined;
+  /** To be read or destroyed. */
+  body: Readable;
+}
+
+export interface OpenOptions {
+  /** Fingerprint of what the caller has in memory. */
+  known?: string | undefined;
+  /** Ends the waiting for the answer, where the store can. */
+  signal?: AbortSignal;
+}
+
+export interface PutOptions {
+  metadata: ObjectMetadata;
   /** Version that is replaced; undefined when there must be none yet. */
   replaces: string | undefined;
+  signal?: AbortSignal;
 }
 
 export interface ObjectStore {
-  /** The object as it was at one moment, or undefined. With `head`, without its body. */
-  open(key: string, options?: { head?: boolean }): Promise<StoredObject | undefined>;
+  /** The object as it was at one moment, or undefined; `unchanged`, without reading it, where what is known is still what is stored. */
+  open(key: string, options?: OpenOptions): Promise<StoredObject | 'unchanged' | undefined>;
+  /** The object without its body, or undefined. */
+  head(key: string, options?: { signal?: AbortSignal }): Promise<ObjectHead | undefined>;
   /** Writes whole or not at all. False, and nothing written, when the condition does not hold. */
-  put(key: string, bytes: Buffer, options: PutCondition & { metadata: ObjectMetadata }): Promise<boolean>;
+  put(key: string, bytes: Buffer, options: PutOptions): Promise<boolean>;
   /** Removes the object if it is there. */
   remove(key: string): Promise<void>;
   /** Keys that begin with `prefix`, which ends with a slash. */

@@ -10,7 +10,7 @@ import {
   S3Client,
   S3ServiceException,
 } from '@aws-sdk/client-s3';
-import type { ObjectMetadata, ObjectStore, PutCondition, StoredObject } from './object-store.ts';
+import type { ObjectHead, ObjectMetadata, ObjectStore, OpenOptions, PutOptions, StoredObject } from './object-store.ts';
 
 export interface S3Config {
   bucket: string;
@@ -29,6 +29,8 @@ export interface S3Credentials {
 const connectionTimeoutMs = 2000;
 const requestTimeoutMs = 10_000;
 const attempts = 2;
+/** Slow readers of large documents hold one each; look-ups must not wait for them. */
+const mostConnections = 1000;
 
 const encodeMetadata = (metadata: ObjectMetadata) =>
   Object.fromEntries(Object.entries(metadata).map(([name, value]) => [name, encodeURIComponent(value)]));
@@ -46,9 +48,13 @@ function decodeValue(value: string): string {
   }
 }
 
+const endsWith = (signal: AbortSignal | undefined) => (signal === undefined ? {} : { abortSignal: signal });
+
 function isMissing(error: unknown): boolean {
   return error instanceof S3ServiceException && ['NoSuchKey', 'NotFound'].includes(error.name);
 }
+
+const isUnchanged = (error: unknown) => error instanceof S3ServiceException && error.$metadata.httpStatusCode === 304;
 
 function isConflict(error: unknown): boolean {
   // 409: two conditional writes at once; 404: the version that was to be replaced is gone.
@@ -57,6 +63,18 @@ function isConflict(error: unknown): boolean {
     [404, 409, 412].includes(error.$metadata.httpStatusCode ?? 0) &&
     error.name !== 'NoSuchBucket'
   );
+}
+
+function toHead(answer: {
+  ContentLength?: number | undefined;
+  Metadata?: Record<string, string> | undefined;
+  ETag?: string | undefined;
+}): ObjectHead {
+  return {
+    bytes: answer.ContentLength ?? 0,
+    metadata: decodeMetadata(answer.Metadata),
+    version: answer.ETag ?? '',
+  };
 }
 
 export interface S3Store extends ObjectStore, Disposable {}
@@ -70,33 +88,31 @@ class BucketStore implements S3Store {
     this.#bucket = bucket;
   }
 
-  async open(key: string, { head = false } = {}): Promise<StoredObject | undefined> {
-    const target = { Bucket: this.#bucket, Key: key };
+  async open(key: string, { known, signal }: OpenOptions = {}): Promise<StoredObject | 'unchanged' | undefined> {
+    const command = new GetObjectCommand({ ...this.#target(key), IfNoneMatch: known });
     try {
-      const answer = head
-        ? { Body: undefined, ...(await this.#client.send(new HeadObjectCommand(target))) }
-        : await this.#client.send(new GetObjectCommand(target));
-      return {
-        bytes: answer.ContentLength ?? 0,
-        metadata: decodeMetadata(answer.Metadata),
-        version: answer.ETag ?? '',
-        body: answer.Body as Readable | undefined,
-      };
+      const answer = await this.#client.send(command, endsWith(signal));
+      return { ...toHead(answer), fingerprint: answer.ETag, body: answer.Body as Readable };
+    } catch (error) {
+      if (known !== undefined && isUnchanged(error)) return 'unchanged';
+      if (isMissing(error)) return undefined;
+      throw error;
+    }
+  }
+
+  async head(key: string, { signal }: { signal?: AbortSignal } = {}): Promise<ObjectHead | undefined> {
+    try {
+      return toHead(await this.#client.send(new HeadObjectCommand(this.#target(key)), endsWith(signal)));
     } catch (error) {
       if (isMissing(error)) return undefined;
       throw error;
     }
   }
 
-  async put(
-    key: string,
-    bytes: Buffer,
-    { metadata, replaces }: PutCondition & { metadata: ObjectMetadata },
-  ): Promise<boolean> {
+  async put(key: string, bytes: Buffer, { metadata, replaces, signal }: PutOptions): Promise<boolean> {
     const condition = replaces === undefined ? { IfNoneMatch: '*' } : { IfMatch: replaces };
     const command = new PutObjectCommand({
-      Bucket: this.#bucket,
-      Key: key,
+      ...this.#target(key),
       Body: bytes,
       ContentLength: bytes.length,
       ContentType: 'application/pdf',
@@ -104,7 +120,7 @@ class BucketStore implements S3Store {
       ...condition,
     });
     try {
-      await this.#client.send(command);
+      await this.#client.send(command, endsWith(signal));
       return true;
     } catch (error) {
       if (isConflict(error)) return false;
@@ -113,7 +129,7 @@ class BucketStore implements S3Store {
   }
 
   async remove(key: string): Promise<void> {
-    await this.#client.send(new DeleteObjectCommand({ Bucket: this.#bucket, Key: key }));
+    await this.#client.send(new DeleteObjectCommand(this.#target(key)));
   }
 
   async *list(prefix: string): AsyncIterable<string> {
@@ -125,6 +141,10 @@ class BucketStore implements S3Store {
       for (const { Key } of page.Contents ?? []) if (Key !== undefined) yield Key;
       token = page.NextContinuationToken;
     } while (token !== undefined);
+  }
+
+  #target(key: string) {
+    return { Bucket: this.#bucket, Key: key };
   }
 
   [Symbol.dispose](): void {
@@ -141,10 +161,14 @@ export function createS3Store(config: S3Config, { accessKey, secretKey }: S3Cred
     requestChecksumCalculation: checksums,
     responseChecksumValidation: checksums,
     maxAttempts: attempts,
+    // Nothing is added to a client's steps later on.
+    cacheMiddleware: true,
     requestHandler: {
       connectionTimeout: connectionTimeoutMs,
       requestTimeout: requestTimeoutMs,
       throwOnRequestTimeout: true,
+      httpAgent: { maxSockets: mostConnections },
+      httpsAgent: { maxSockets: mostConnections },
     },
     ...(config.endpoint === undefined ? {} : { endpoint: config.endpoint }),
     ...(accessKey === undefined || secretKey === undefined

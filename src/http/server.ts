@@ -2,17 +2,29 @@
 
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
-import { createServer, type RequestListener, type Server } from 'node:http';
+import { createServer, type RequestListener, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import { abortable } from '../abortable.ts';
 import { catalogue, type ErrorCode } from '../errors.ts';
+import { createLog } from '../log.ts';
+
+const log = createLog('http');
 
 export interface HttpServer extends AsyncDisposable {
   url: string;
 }
 
-const headersTimeoutMs = 10_000;
-const requestTimeoutMs = 30_000;
+/** How long a client may keep a connection busy. */
+export interface HttpLimits {
+  headersMs: number;
+  requestMs: number;
+  /** An answer of which nothing could be sent for so long is given up. */
+  stalledAnswerMs: number;
+}
+
+const usualLimits: HttpLimits = { headersMs: 10_000, requestMs: 30_000, stalledAnswerMs: 60_000 };
+/** By its own default Node looks every 30 s only for requests that take too long. */
+const checkIntervalMs = 1000;
 /** Longer than a proxy's, so that the proxy closes first and no request meets a closing connection. */
 const keepAliveTimeoutMs = 75_000;
 const drainTimeoutMs = 25_000;
@@ -20,11 +32,15 @@ const idleSweepMs = 50;
 /** Well above what the application takes, so that it is the one who refuses. */
 const maxHeaderBytes = 65_536;
 
-const codesOfParser: Record<string, ErrorCode> = { HPE_HEADER_OVERFLOW: 'headers_too_large' };
+const codesOfParser: Record<string, ErrorCode> = {
+  HPE_HEADER_OVERFLOW: 'headers_too_large',
+  ERR_HTTP_REQUEST_TIMEOUT: 'request_timeout',
+};
 
-/** What Node could not read never reaches the application: it gets a problem all the same. */
-function refuseBroken(error: NodeJS.ErrnoException, socket: Socket): void {
-  if (!socket.writable || error.code === 'ECONNRESET') {
+/** What Node could not read never reaches the application: it gets a problem all the same, unless it would fall into another answer. */
+function refuseBroken(error: NodeJS.ErrnoException, socket: Socket, answer: ServerResponse | undefined): void {
+  const isAnswering = answer?.headersSent === true && !answer.writableFinished;
+  if (!socket.writable || error.code === 'ECONNRESET' || isAnswering) {
     socket.destroy();
     return;
   }
@@ -66,9 +82,25 @@ async function drain(server: Server, unused: Set<Socket>, settle: () => Promise<
   clearInterval(sweep);
 }
 
+/**
+ * Ends answers whose readers take nothing any more; the timer also runs while nothing is to be sent yet, and then means nothing.
+ * Node starts it again whenever bytes move, also inside one large write.
+ */
+function endStalled(res: ServerResponse, stalledAnswerMs: number): void {
+  res.setTimeout(stalledAnswerMs, () => {
+    if (res.writableLength === 0) {
+      res.socket?.setTimeout(stalledAnswerMs);
+      return;
+    }
+    log.info('An answer is given up: its reader has stopped', { path: res.req.url?.split('?')[0] });
+    res.destroy();
+  });
+}
+
 interface ServerOptions {
   host: string;
   port: number;
+  limits?: Partial<HttpLimits> | undefined;
   /** Kept when no work is under way behind the requests. */
   settle: () => Promise<void>;
 }
@@ -76,19 +108,26 @@ interface ServerOptions {
 /** Listens; dispose it to finish what is under way and stop. */
 export async function startHttpServer(
   app: RequestListener,
-  { host, port, settle }: ServerOptions,
+  { host, port, settle, limits }: ServerOptions,
 ): Promise<HttpServer> {
+  const { headersMs, requestMs, stalledAnswerMs } = { ...usualLimits, ...limits };
+  const answers = new WeakMap<Socket, ServerResponse>();
   const server = createServer(
     {
-      headersTimeout: headersTimeoutMs,
-      requestTimeout: requestTimeoutMs,
+      headersTimeout: headersMs,
+      requestTimeout: requestMs,
+      connectionsCheckingInterval: checkIntervalMs,
       keepAliveTimeout: keepAliveTimeoutMs,
       maxHeaderSize: maxHeaderBytes,
     },
-    app,
+    (req, res) => {
+      answers.set(req.socket, res);
+      endStalled(res, stalledAnswerMs);
+      app(req, res);
+    },
   );
   const unused = trackUnused(server);
-  server.on('clientError', (error, socket) => refuseBroken(error, socket as Socket));
+  server.on('clientError', (error, socket) => refuseBroken(error, socket as Socket, answers.get(socket as Socket)));
   server.listen(port, host);
   await once(server, 'listening');
   const { address, family, port: actualPort } = server.address() as AddressInfo;

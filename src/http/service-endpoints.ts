@@ -34,8 +34,8 @@ const readinessAnswer = z.object({
 
 /** Ready while it can give either stored or fresh PDFs. */
 function summarise(browser: PartStatus, storage: PartStatus): 'ready' | 'degraded' | 'unavailable' {
-  const up = [browser, storage].filter(({ state }) => state === 'up').length;
-  return up === 2 ? 'ready' : up === 1 ? 'degraded' : 'unavailable';
+  if (browser.state === 'up' && storage.state === 'up') return 'ready';
+  return browser.state === 'up' || ['up', 'read-only'].includes(storage.state) ? 'degraded' : 'unavailable';
 }
 
 export function serviceEndpoints({

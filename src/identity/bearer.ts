@@ -1,6 +1,6 @@
 // Verifies bearer tokens: one fixed algorithm list each, issuer, audience, and an expiry that must be there.
 
-import { KeyObject } from 'node:crypto';
+import { createPublicKey, createSecretKey, KeyObject } from 'node:crypto';
 import { createRemoteJWKSet, decodeProtectedHeader, errors } from 'jose';
 import jwt, { type Algorithm } from 'jsonwebtoken';
 import { fail } from '../errors.ts';
@@ -27,7 +27,21 @@ const longestToken = 8192;
 const keySetTimeoutMs = 5000;
 const keySetAlgorithms: Algorithm[] = ['RS256', 'ES256'];
 
-type FindKey = (token: string) => Promise<{ key: string | KeyObject; algorithms: Algorithm[] }>;
+type FindKey = (token: string) => Promise<{ key: KeyObject; algorithms: Algorithm[] }>;
+
+/** What the library would find out for every token: a secret that is a public key must not verify anything by HS256. */
+function readSecret(secret: string): KeyObject {
+  try {
+    return createPublicKey(secret);
+  } catch {
+    return createSecretKey(secret, 'utf8');
+  }
+}
+
+function useSecret(secret: string): FindKey {
+  const key = readSecret(secret);
+  return async () => ({ key, algorithms: ['HS256'] });
+}
 
 function findKeyInSet(jwksUrl: string): FindKey {
   const keys = createRemoteJWKSet(new URL(jwksUrl), { timeoutDuration: keySetTimeoutMs });
@@ -50,8 +64,7 @@ function findKeyInSet(jwksUrl: string): FindKey {
 export function createBearerVerifier(rules: BearerRules): BearerVerifier | undefined {
   const { secret, jwksUrl, issuers, audience } = rules;
   if (secret === undefined && jwksUrl === undefined) return undefined;
-  const findKey: FindKey =
-    jwksUrl === undefined ? async () => ({ key: secret ?? '', algorithms: ['HS256'] }) : findKeyInSet(jwksUrl);
+  const findKey = jwksUrl === undefined ? useSecret(secret ?? '') : findKeyInSet(jwksUrl);
   const [firstIssuer, ...otherIssuers] = issuers;
   const expected = {
     clockTolerance: skewSeconds,

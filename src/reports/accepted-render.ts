@@ -2,7 +2,7 @@
 
 import { createHash } from 'node:crypto';
 import type { View } from '../documents/contract.ts';
-import type { Documents } from '../documents/documents.ts';
+import type { KeepOutcome as DocumentOutcome, Documents } from '../documents/documents.ts';
 import { createLog } from '../log.ts';
 import type { Priority, RenderedPdf } from '../rendering/contract.ts';
 import type { Rendering } from '../rendering/rendering.ts';
@@ -52,7 +52,7 @@ export const describeReport = (report: Report) => ({
   subject: subjectOf(report),
 });
 
-export type KeepOutcome = 'stored' | 'superseded' | 'invalidated';
+export type KeepOutcome = DocumentOutcome | 'invalidated';
 
 export class AcceptedRender implements Disposable {
   readonly #acceptance: Acceptance;
@@ -91,31 +91,35 @@ export class AcceptedRender implements Disposable {
   }
 
   /**
-   * Stores the PDF, unless a newer one is there or it was invalidated meanwhile.
+   * Stores the PDF, unless a newer one is there or it was invalidated meanwhile. Insistent, it asks even a storage that failed a moment ago.
    * @throws when the storage does not take it.
    */
-  keep(pdf: PrintedReport): Promise<KeepOutcome> {
-    this.#keeping = this.#keep(pdf);
+  keep(pdf: PrintedReport, { isInsistent = false } = {}): Promise<KeepOutcome> {
+    this.#keeping = this.#keep(pdf, isInsistent);
     return this.#keeping;
   }
 
-  async #keep(pdf: PrintedReport): Promise<KeepOutcome> {
+  async #keep(pdf: PrintedReport, isInsistent: boolean): Promise<KeepOutcome> {
     const { report, key, view, dataVersion } = this.#acceptance;
     if (key === undefined || report.classId === undefined) throw new Error('a report without a class has no key');
     const { documents } = this.#dependencies;
     let outcome: KeepOutcome = this.#isInvalidated
       ? 'invalidated'
-      : await documents.keep(key, pdf.bytes, {
-          classId: report.classId,
-          test: report.test.segment,
-          type: report.type,
-          subject: subjectOf(report) ?? '',
-          view,
-          dataVersion,
-          revision: this.#revision,
-          sha256: pdf.sha256,
-          pages: pdf.pages,
-          generatedAt: pdf.generatedAt,
+      : await documents.keep(key, {
+          content: pdf.bytes,
+          isInsistent,
+          metadata: {
+            classId: report.classId,
+            test: report.test.segment,
+            type: report.type,
+            subject: subjectOf(report) ?? '',
+            view,
+            dataVersion,
+            revision: this.#revision,
+            sha256: pdf.sha256,
+            pages: pdf.pages,
+            generatedAt: pdf.generatedAt,
+          },
         });
     if (this.#isInvalidated && outcome === 'stored') {
       // The invalidation came while it was written, and may have looked before it was there.

@@ -80,7 +80,7 @@ export class Generations {
     for (;;) {
       using render = this.#dependencies.renders.accept({ report, key, view: 'canonical', dataVersion });
       const pdf = await render.print(page);
-      const kept = render.keep(pdf).catch((cause) => {
+      const kept = render.keep(pdf, { isInsistent: true }).catch((cause) => {
         throw fail('storage_unavailable', {}, { cause });
       });
       const outcome = await abortable(kept, deadline.signal);

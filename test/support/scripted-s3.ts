@@ -1,4 +1,4 @@
-// An S3 server in memory whose answers a test scripts: slow, stopping or torn in the middle. Path style, one bucket.
+// An S3 server in memory whose answers a test scripts: refusing, silent, slow, stopping or torn in the middle. Path style, one bucket.
 
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
@@ -12,18 +12,32 @@ export interface ScriptedObject {
   metadata: Record<string, string>;
 }
 
-/** How a GET ends that does not send the whole object: half of it comes, then nothing more, or a reset. */
-export type Fault = 'stop' | 'reset';
+/** How a GET ends that does not send the object as it is; other requests are not touched by these. */
+const bodyFaults = ['stop', 'reset', 'trickle', 'truncated', 'altered'] as const;
+/** How any request fails before its answer begins. */
+const refusals = {
+  error: [500, 'InternalError'],
+  throttled: [503, 'SlowDown'],
+  full: [507, 'XMinioStorageFull'],
+  denied: [403, 'AccessDenied'],
+  'no-bucket': [404, 'NoSuchBucket'],
+} as const;
+type Outage = keyof typeof refusals | 'silent' | 'hang-up';
+export type Fault = (typeof bodyFaults)[number] | Outage;
+const isOutage = (fault: Fault | undefined): fault is Outage =>
+  fault !== undefined && !bodyFaults.some((each) => each === fault);
 
 export interface ScriptedS3 extends AsyncDisposable {
   /** The settings by which a service uses it. */
   env: Record<string, string>;
   /** What is stored, by key; a test may put in, take out and alter. */
   objects: Map<string, ScriptedObject>;
-  /** Keys of the GETs that were answered so far, well or badly. */
+  /** Keys of the GETs whose answers had a body so far, well or badly. */
   read: string[];
-  /** Decides how a GET fails; none does unless the test says otherwise. */
-  faultFor: (key: string) => Fault | undefined;
+  /** Every request so far, as `GET key`, without those that list. */
+  requests: string[];
+  /** Decides how a request fails; none does unless the test says otherwise. A listing has an empty key. */
+  faultFor: (key: string, method: string) => Fault | undefined;
   /** A PUT that came whole is carried out when this is fulfilled; at once unless the test says otherwise. */
   beforePut: (key: string) => Promise<void> | void;
   /** Connections on which a request waits for the end of its answer; those kept alive for the next one don't count. */
@@ -32,11 +46,36 @@ export interface ScriptedS3 extends AsyncDisposable {
 
 const bucket = 'scripted';
 const metadataPrefix = 'x-amz-meta-';
+const tricklePauseMs = 100;
 const etagOf = ({ body, metadata }: ScriptedObject) =>
   `"${createHash('md5').update(body).update(JSON.stringify(metadata)).digest('hex')}"`;
 
 function refuse(res: ServerResponse, status: number, code: string): void {
   res.writeHead(status, { 'content-type': 'application/xml' }).end(`<Error><Code>${code}</Code></Error>`);
+}
+
+function failAtOnce(outage: Outage, res: ServerResponse): void {
+  if (outage === 'silent') return;
+  if (outage === 'hang-up') {
+    res.socket?.resetAndDestroy();
+    return;
+  }
+  const [status, code] = refusals[outage];
+  refuse(res, status, code);
+}
+
+function trickle(body: Buffer, res: ServerResponse): void {
+  let at = 0;
+  const timer = setInterval(() => res.write(body.subarray(at, ++at)), tricklePauseMs);
+  res.once('close', () => clearInterval(timer));
+}
+
+function sendBadly(fault: Fault, body: Buffer, res: ServerResponse): void {
+  const middle = body.length >> 1;
+  if (fault === 'trickle') trickle(body, res);
+  else if (fault === 'altered') res.end(Buffer.from(body).fill(~(body[middle] ?? 0), middle, middle + 1));
+  else if (fault === 'truncated') res.end(body.subarray(0, middle));
+  else res.write(body.subarray(0, middle), () => fault === 'reset' && res.socket?.resetAndDestroy());
 }
 
 function metadataOf({ headers }: IncomingMessage): Record<string, string> {
@@ -51,99 +90,100 @@ function holds({ headers }: IncomingMessage, present: ScriptedObject | undefined
   return wanted === undefined || (present !== undefined && etagOf(present) === wanted);
 }
 
-/** Serves one empty bucket on a free port of loopback. */
-export async function startScriptedS3(): Promise<ScriptedS3> {
-  const objects: ScriptedS3['objects'] = new Map();
-  const read: string[] = [];
-  const script: Pick<ScriptedS3, 'faultFor' | 'beforePut'> = { faultFor: () => undefined, beforePut: () => undefined };
-  let open = 0;
+class Bucket {
+  readonly objects: ScriptedS3['objects'] = new Map();
+  readonly read: string[] = [];
+  readonly requests: string[] = [];
+  faultFor: ScriptedS3['faultFor'] = () => undefined;
+  beforePut: ScriptedS3['beforePut'] = () => undefined;
 
-  function list(prefix: string, res: ServerResponse): void {
-    const keys = [...objects.keys()].filter((key) => key.startsWith(prefix)).sort();
+  async answer(req: IncomingMessage, res: ServerResponse): Promise<void> {
+    const { pathname, searchParams } = new URL(req.url ?? '', 'http://localhost');
+    const [, name, ...segments] = pathname.split('/').map(decodeURIComponent);
+    const key = segments.join('/');
+    const method = req.method ?? '';
+    if (key !== '') this.requests.push(`${method} ${key}`);
+    const fault = this.faultFor(key, method);
+    if (isOutage(fault)) failAtOnce(fault, res);
+    else if (name !== bucket) refuse(res, 404, 'NoSuchBucket');
+    else if (searchParams.get('list-type') === '2') this.#list(searchParams.get('prefix') ?? '', res);
+    else if (method === 'GET' || method === 'HEAD') this.#give({ key, fault }, req, res);
+    else if (method === 'PUT') await this.#put(key, req, res);
+    else if (method === 'DELETE') {
+      this.objects.delete(key);
+      res.writeHead(204).end();
+    } else refuse(res, 405, 'MethodNotAllowed');
+  }
+
+  #list(prefix: string, res: ServerResponse): void {
+    const keys = [...this.objects.keys()].filter((key) => key.startsWith(prefix)).sort();
     const contents = keys.map((key) => `<Contents><Key>${key}</Key></Contents>`).join('');
     const xml = `<?xml version="1.0"?><ListBucketResult><IsTruncated>false</IsTruncated>${contents}</ListBucketResult>`;
     res.writeHead(200, { 'content-type': 'application/xml' }).end(xml);
   }
 
-  function give(key: string, { method }: IncomingMessage, res: ServerResponse): void {
-    const object = objects.get(key);
+  #give({ key, fault }: { key: string; fault: Fault | undefined }, req: IncomingMessage, res: ServerResponse): void {
+    const object = this.objects.get(key);
     if (object === undefined) {
       refuse(res, 404, 'NoSuchKey');
       return;
     }
     const { body, metadata } = object;
+    const etag = etagOf(object);
+    if (req.headers['if-none-match'] === etag) {
+      res.writeHead(304, { etag }).end();
+      return;
+    }
+    const length = fault === 'truncated' ? Math.floor(body.length / 2) : body.length;
     res.setHeaders(new Map(Object.entries(metadata).map(([name, value]) => [metadataPrefix + name, value])));
-    res.writeHead(200, { 'content-type': 'application/pdf', 'content-length': body.length, etag: etagOf(object) });
-    if (method === 'HEAD') {
+    res.writeHead(200, { 'content-type': 'application/pdf', 'content-length': length, etag });
+    if (req.method === 'HEAD') {
       res.end();
       return;
     }
-    read.push(key);
-    const fault = script.faultFor(key);
+    this.read.push(key);
     if (fault === undefined) res.end(body);
-    else res.write(body.subarray(0, body.length / 2), () => fault === 'reset' && res.socket?.resetAndDestroy());
+    else sendBadly(fault, body, res);
   }
 
-  async function put(key: string, req: IncomingMessage, res: ServerResponse): Promise<void> {
+  async #put(key: string, req: IncomingMessage, res: ServerResponse): Promise<void> {
     const object = { body: await buffer(req), metadata: metadataOf(req) };
-    await script.beforePut(key);
-    const present = objects.get(key);
+    await this.beforePut(key);
+    const present = this.objects.get(key);
     if (!holds(req, present)) {
       const isGone = present === undefined;
       refuse(res, isGone ? 404 : 412, isGone ? 'NoSuchKey' : 'PreconditionFailed');
       return;
     }
-    objects.set(key, object);
+    this.objects.set(key, object);
     res.writeHead(200, { etag: etagOf(object) }).end();
   }
+}
 
-  async function answer(req: IncomingMessage, res: ServerResponse): Promise<void> {
-    const { pathname, searchParams } = new URL(req.url ?? '', 'http://localhost');
-    const [, name, ...segments] = pathname.split('/').map(decodeURIComponent);
-    const key = segments.join('/');
-    if (name !== bucket) refuse(res, 404, 'NoSuchBucket');
-    else if (searchParams.get('list-type') === '2') list(searchParams.get('prefix') ?? '', res);
-    else if (req.method === 'GET' || req.method === 'HEAD') give(key, req, res);
-    else if (req.method === 'PUT') await put(key, req, res);
-    else if (req.method === 'DELETE') {
-      objects.delete(key);
-      res.writeHead(204).end();
-    } else refuse(res, 405, 'MethodNotAllowed');
-  }
-
+/** Serves one empty bucket on a free port of loopback. */
+export async function startScriptedS3(): Promise<ScriptedS3> {
+  const served = new Bucket();
+  let open = 0;
   const server = createServer((req, res) => {
     open++;
     res.once('close', () => open--);
-    answer(req, res).catch((error) => res.destroy(error));
+    served.answer(req, res).catch((error) => res.destroy(error));
   });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
-  return {
-    env: {
-      AWS_STORAGE_BUCKET_NAME: bucket,
-      AWS_S3_ENDPOINT: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
-      AWS_S3_FORCE_PATH_STYLE: 'true',
-      AWS_ACCESS_KEY_ID: 'scripted-key',
-      AWS_SECRET_ACCESS_KEY: 'scripted-secret',
-    },
-    objects,
-    read,
-    get faultFor() {
-      return script.faultFor;
-    },
-    set faultFor(next) {
-      script.faultFor = next;
-    },
-    get beforePut() {
-      return script.beforePut;
-    },
-    set beforePut(next) {
-      script.beforePut = next;
-    },
+  const env = {
+    AWS_STORAGE_BUCKET_NAME: bucket,
+    AWS_S3_ENDPOINT: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    AWS_S3_FORCE_PATH_STYLE: 'true',
+    AWS_ACCESS_KEY_ID: 'scripted-key',
+    AWS_SECRET_ACCESS_KEY: 'scripted-secret',
+  };
+  return Object.assign(served, {
+    env,
     openConnections: () => open,
     async [Symbol.asyncDispose]() {
       server.close();
       server.closeAllConnections();
     },
-  };
+  });
 }

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type School, startSchool } from '../../examples/school/school.ts';
 import { loadConfig } from '../../src/config.ts';
-import { startService } from '../../src/service.ts';
+import { type Limits, startService } from '../../src/service.ts';
 import { reportTokenSecret, serviceToken, userTokenSecret } from './tokens.ts';
 
 export interface TestServiceOptions {
@@ -13,6 +13,8 @@ export interface TestServiceOptions {
   env?: Record<string, string | undefined>;
   /** Origin of the frontend; without it the example school is started. */
   origin?: string;
+  /** Shorter than those of the real service, for tests that wait for them. */
+  limits?: Limits;
 }
 
 export interface TestService extends AsyncDisposable {
@@ -40,7 +42,7 @@ async function listKeys(folder: string): Promise<string[]> {
 }
 
 /** Starts it on free ports with a data folder of its own; disposing takes everything away again. */
-export async function startTestService({ env = {}, origin }: TestServiceOptions = {}): Promise<TestService> {
+export async function startTestService({ env = {}, origin, limits }: TestServiceOptions = {}): Promise<TestService> {
   await using parts = new AsyncDisposableStack();
   const dataDir = await mkdtemp(join(tmpdir(), 'platen-test-'));
   parts.defer(() => rm(dataDir, { recursive: true, force: true }));
@@ -59,7 +61,7 @@ export async function startTestService({ env = {}, origin }: TestServiceOptions 
     ...env,
   };
   const { config, secrets } = loadConfig(settings, isRoot);
-  const service = parts.use(await startService(config, secrets));
+  const service = parts.use(await startService(config, secrets, limits));
   const call = (path: string, init: RequestInit) => fetch(service.url + path, init);
   const internal: TestService['internal'] = (path, body, headers = {}) =>
     call(path, {

@@ -1,0 +1,48 @@
+// A large document on its way: its last piece is held back until the digest is known, so that an altered one never arrives whole.
+
+import { createHash } from 'node:crypto';
+import { Readable } from 'node:stream';
+
+/** For each piece, without its reader's time. */
+const pieceTimeoutMs = 10_000;
+
+interface Options {
+  sha256: string;
+  /** Called before the stream fails because the digest is another. */
+  onAltered: () => Promise<void>;
+}
+
+async function* inTime(body: Readable): AsyncGenerator<Buffer> {
+  const pieces = body[Symbol.asyncIterator]();
+  for (;;) {
+    const stuck = setTimeout(() => body.destroy(new Error('the storage stopped in the middle')), pieceTimeoutMs);
+    const { done, value } = await pieces.next().finally(() => clearTimeout(stuck));
+    if (done === true) return;
+    yield value;
+  }
+}
+
+async function* checked(body: Readable, { sha256, onAltered }: Options): AsyncGenerator<Buffer> {
+  const hash = createHash('sha256');
+  let held: Buffer | undefined;
+  for await (const piece of inTime(body)) {
+    hash.update(piece);
+    if (held !== undefined) yield held;
+    held = piece;
+  }
+  if (hash.digest('hex') !== sha256) {
+    await onAltered();
+    throw new Error('altered document');
+  }
+  if (held !== undefined) yield held;
+}
+
+/** The body as a stream that fails at its end when it was altered. Destroying it closes the body, read or unread. */
+export function checkWhileStreaming(body: Readable, options: Options): Readable {
+  const stream = Readable.from(checked(body, options), { objectMode: false });
+  // It may fail before its reader has begun; the reader learns it all the same.
+  body.once('error', (error) => stream.destroy(error));
+  stream.on('error', () => undefined);
+  stream.once('close', () => body.destroy());
+  return stream;
+}
