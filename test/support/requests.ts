@@ -25,7 +25,7 @@ interface Ask {
 
 function codeOf(headers: IncomingHttpHeaders, body: Buffer): string | undefined {
   const isProblem = headers['content-type']?.startsWith('application/problem+json') === true;
-  return isProblem ? (JSON.parse(body.toString()) as { code: string }).code : undefined;
+  return isProblem && body.length > 0 ? (JSON.parse(body.toString()) as { code: string }).code : undefined;
 }
 
 /** @throws {Unanswered | BrokenOff} */
