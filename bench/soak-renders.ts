@@ -27,8 +27,10 @@ const megabyte = 1024 * 1024;
 /** What is sampled, and how much of it may be gained: per 100 renders, and from the warm-up to the end of a short run. */
 const limits = {
   'service heap MB': { per100: 1, inAll: 60 },
+  'service external MB': { per100: 1, inAll: 60 },
   'service resident MB': { per100: 3, inAll: 150 },
-  'browser resident MB': { per100: 10, inAll: 500 },
+  // Browsers come and go, and with them some hundred MB.
+  'browser resident MB': { per100: 20, inAll: 500 },
   'service open files': { per100: 0.5, inAll: 15 },
   processes: { per100: 0.3, inAll: 8 },
   'temporary folders': { per100: 0.1, inAll: 2 },
@@ -139,11 +141,13 @@ async function takeSample(renders: number, { pid, url }: MeasuredProcess, tempor
     return Number(new RegExp(`^${name} (\\S+)$`, 'm').exec(body.toString())?.[1] ?? 0);
   };
   await until(async () => (await metric('platen_renders_active')) === 0, 60_000);
+  process.kill(pid, 'SIGUSR2');
   const family = familyOf(pid);
   const browser = family.filter((each) => each.pid !== pid).reduce((sum, each) => sum + residentMb(each.pid), 0);
   return {
     renders,
     'service heap MB': (await metric('nodejs_heap_size_used_bytes')) / megabyte,
+    'service external MB': (await metric('nodejs_external_memory_bytes')) / megabyte,
     'service resident MB': residentMb(pid),
     'browser resident MB': browser,
     'service open files': readdirSync(`/proc/${pid}/fd`).length,
@@ -206,6 +210,7 @@ export async function soakRenders(renders: number, chance: Chance): Promise<Rend
   const pages = cleaning.use(await startReports());
   const done = new Map<string, number>();
   const samples: Sample[] = [];
+  process.env.BENCH_NODE_ARGS = '--expose-gc --import=./bench/collect-on-signal.ts';
   {
     await using platen = await startPlaten({
       FRONTEND_ORIGINS: pages.origin,
@@ -219,9 +224,8 @@ export async function soakRenders(renders: number, chance: Chance): Promise<Rend
       await runSome({ url: platen.url, chance }, done);
       pages.requests.length = 0;
       samples.push(await takeSample(count, platen, temporary));
-      process.stdout.write(`\r${count} renders`);
+      process.stdout.write(`${count} renders\n`);
     }
-    process.stdout.write('\n');
   }
   const { faults, ...table } = judge(samples, renders);
   return { ...table, done, faults: [...faults, ...leftIn(folder)] };

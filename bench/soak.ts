@@ -117,7 +117,7 @@ What \`npm run soak\` found: everything at its full count, one after the other.
 
 - ${new Date().toISOString().slice(0, 10)}, \`SOAK_SEED=${seed}\`, ${Math.round(secondsSince(startedAt) / 60)} minutes
 - ${machine}
-- Renders: ${[...done].map(([kind, count]) => `${count} with ${kind}`).join(', ')}; sampled every 20 while nothing was under way
+- Renders: ${[...done].map(([kind, count]) => `${count} with ${kind}`).join(', ')}; sampled every 20 while nothing was under way, after a collection of garbage
 
 ${toTable(columns, rows)}
 
