@@ -54,6 +54,7 @@ test(`${renders} renders of ${principals.length} callers, ${atOnce} at once: non
       DEFAULT_FRONTEND_ORIGIN: first.origin,
       RENDER_ALLOWED_ORIGINS: api.origin,
       RENDER_CONCURRENCY: String(atOnce),
+      PDF_TIMEOUT: '60000',
     },
   });
   const order = drawOrder();
@@ -68,11 +69,7 @@ test(`${renders} renders of ${principals.length} callers, ${atOnce} at once: non
     }
   };
   await Promise.all(Array.from({ length: atOnce }, work));
-  expect(failed).toEqual([]);
-
   const looks = frontends.flatMap((each) => each.looks).sort((a, b) => a.serial - b.serial);
-  // Each page came from its server, and has looked.
-  expect(new Set(looks.map(({ serial }) => serial)).size).toBe(renders);
   const seen = new Set<string>();
   const leftovers = looks.flatMap((look) => {
     const hasBeenBefore = seen.has(look.principal);
@@ -80,6 +77,9 @@ test(`${renders} renders of ${principals.length} callers, ${atOnce} at once: non
     return leftoversIn(look, hasBeenBefore).map((each) => `${look.principal} found ${each}`);
   });
   expect(leftovers).toEqual([]);
+  expect(failed).toEqual([]);
+  // Each page came from its server, and has looked.
+  expect(new Set(looks.map(({ serial }) => serial)).size).toBe(renders);
   for (const { principal, found } of looks)
     expect(Object.fromEntries(found)['answer to /me']).toMatch(new RegExp(`^mark\\.${principal}\\.\\d+$`));
   expect(frontends.flatMap(({ mixed }) => mixed)).toEqual([]);
