@@ -220,7 +220,6 @@ const addresses: [name: string, host: string, listen?: string][] = [
   ['127.0.0.2', '127.0.0.2', '127.0.0.2'],
   ['127.255.255.254', '127.255.255.254', '127.255.255.254'],
   ['0.0.0.0', '0.0.0.0', '0.0.0.0'],
-  ['IPv6 loopback', '[::1]', '::1'],
   ['IPv4 in IPv6', '[::ffff:127.0.0.1]'],
   ['decimal', '2130706433'],
   ['hexadecimal', '0x7f000001'],
@@ -229,11 +228,11 @@ const addresses: [name: string, host: string, listen?: string][] = [
   ['full-width digits', '１２７.０.０.１'],
 ];
 
-/** The machine's own address in its network, where it has one. */
-const ownAddress = Object.values(networkInterfaces())
-  .flatMap((each) => each ?? [])
-  .find(({ family, internal }) => family === 'IPv4' && !internal)?.address;
+// What this machine has of its own: an address in its network, IPv6.
+const interfaces = Object.values(networkInterfaces()).flatMap((each) => each ?? []);
+const ownAddress = interfaces.find(({ family, internal }) => family === 'IPv4' && !internal)?.address;
 if (ownAddress !== undefined) addresses.push(['own address', ownAddress, ownAddress]);
+if (interfaces.some(({ address }) => address === '::1')) addresses.push(['IPv6 loopback', '[::1]', '::1']);
 
 const listed = (group: string, table: Table, more: Partial<WayOut> = {}): WayOut[] =>
   Object.entries(table).map(([name, code]) => ({ name, code, group, ...more }));
