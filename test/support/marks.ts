@@ -111,6 +111,21 @@ const windows: Record<string, Place> = {
   'form field': clean("document.querySelector('input').value", "document.querySelector('input').value = mark"),
 };
 
+const permissionNames = [
+  'notifications',
+  'geolocation',
+  'persistent-storage',
+  'background-sync',
+  'storage-access',
+  'midi',
+];
+const permissions: Record<string, Place> = {
+  permission: clean(
+    `Promise.all(${JSON.stringify(permissionNames)}.map((name) => navigator.permissions.query({ name }))).then((all) => all.some(({ state }) => state !== 'prompt') ? 'mark.anyone.0' : '')`,
+    'Promise.all([navigator.storage.persist(), Notification.requestPermission()])',
+  ),
+};
+
 const answers: Record<string, Place> = {
   'answer to /me': clean("text('/me', { headers: { authorization: 'Bearer ' + localStorage.token } })"),
   'cached fetch': clean("text('/cached/fetch')"),
@@ -139,15 +154,22 @@ const answers: Record<string, Place> = {
   ),
 };
 
-export const places: Readonly<Record<string, Place>> = { ...cookies, ...storages, ...running, ...windows, ...answers };
+export const places: Readonly<Record<string, Place>> = {
+  ...cookies,
+  ...storages,
+  ...running,
+  ...windows,
+  ...permissions,
+  ...answers,
+};
 
 const asFunction = (code: string | undefined) => {
   if (code === undefined) return 'async () => {}';
   return `async (mark) => { ${/^(const|let|if|try)\b|;/.test(code) && !/^(new Promise|ask|tag|text|Promise)\(/.test(code) ? code : `return ${code}`} }`;
 };
 
-/** Those that find something only in the very document in which it was left: a page that is kept without being loaded anew. */
-export const onlyInTheSameDocument = ['global variable', 'form field'];
+/** What is found only in the very document in which it was left; and permissions, of which the headless shell grants none. */
+export const unfindable = ['global variable', 'form field', 'permission'];
 
 /** Source of `look()` and `leave(mark)`: the first gives what is found as pairs of place and text. */
 export const marksSource = `
