@@ -42,7 +42,7 @@ const page = (serial: number, api: string) => `<!doctype html><html lang="en"><h
     const mark = 'mark.' + principal + '.${serial}';
     const found = await look();
     await fetch('/found', { method: 'POST', body: JSON.stringify({ principal, serial: ${serial}, found }) });
-    await fetch(window.api + '/preflight', { method: 'PUT', headers: { 'x-mark': 'x' } }).catch(() => 0);
+    await fetch(window.api + '/preflight', { method: 'PUT', headers: { 'x-mark': 'x' } });
     await leave(mark);
     setInterval(() => fetch('/tick?' + mark), 200);
     window.events = new EventSource('/events?' + mark);
