@@ -95,6 +95,9 @@ type Forwarding = { agent: http.Agent; isRepeated?: boolean };
 const hasBody = ({ headers }: http.IncomingMessage) =>
   headers['transfer-encoding'] !== undefined || (headers['content-length'] ?? '0') !== '0';
 
+/** Whether the request may be sent twice. */
+const isSafe = (request: http.IncomingMessage) => ['GET', 'HEAD'].includes(request.method ?? '') && !hasBody(request);
+
 function forward(
   request: http.IncomingMessage,
   response: http.ServerResponse,
@@ -115,10 +118,9 @@ function forward(
       pipeline(answer, response, () => answer.destroy());
     },
   );
-  const isSafe = ['GET', 'HEAD'].includes(request.method ?? '') && !hasBody(request);
   upstream.on('error', () => {
     // The origin closed a kept connection in the moment in which it was used again: a page's script would be missing.
-    if (isSafe && upstream.reusedSocket && !isRepeated && !response.headersSent && !response.destroyed) {
+    if (upstream.reusedSocket && !isRepeated && !response.headersSent && !response.destroyed) {
       forward(request, response, { agent, isRepeated: true });
     } else refuse(response, 502, 'unreachable');
   });
@@ -154,10 +156,12 @@ export async function startEgressProxy({ origins, onRefused }: EgressOptions): P
   const allowed = new Set(origins);
   const createConnection = (options: { host: string; port: number }) => dial(options.host, Number(options.port));
   const agent = Object.assign(new http.Agent({ keepAlive: true }), { createConnection });
+  // The origin may close a kept connection under a request: what can't be sent twice gets a connection of its own.
+  const oneConnection = Object.assign(new http.Agent({ keepAlive: false }), { createConnection });
   const server = http.createServer((request, response) => {
     const url = request.url ?? '';
     if (URL.canParse(url) && allowed.has(new URL(url).origin) && url.startsWith('http:'))
-      forward(request, response, { agent });
+      forward(request, response, { agent: isSafe(request) ? agent : oneConnection });
     else {
       onRefused(URL.canParse(url) ? new URL(url).host : 'unknown');
       refuse(response, 403, 'refused');
