@@ -45,10 +45,11 @@ test(
     const nextSerial = countSerials();
     await using api = await startApi();
     // Two ports of one host: for cookies they are the same.
-    await using first = await startMarkingPages(api.origin, nextSerial);
-    await using second = await startMarkingPages(api.origin, nextSerial);
+    await using first = await startMarkingPages({ api: api.origin, nextSerial, isDataCacheable: true });
+    // Only here are tabs kept.
+    await using second = await startMarkingPages({ api: api.origin, nextSerial, isDataCacheable: false });
     const frontends = [first, second];
-    const frontendOf = (principal: string) => (principals.indexOf(principal) % 3 === 0 ? second : first);
+    const frontendOf = (principal: string) => (principals.indexOf(principal) % 2 === 0 ? second : first);
     await using service = await startTestService({
       origin: first.origin,
       env: {
@@ -85,6 +86,7 @@ test(
     for (const { principal, found } of looks)
       expect(Object.fromEntries(found)['answer to /me']).toMatch(new RegExp(`^mark\\.${principal}\\.\\d+$`));
     expect(frontends.flatMap(({ mixed }) => mixed)).toEqual([]);
+    expect(await service.metric('platen_render_tabs_total{tab="kept"}')).toBeGreaterThan(0);
     // Whether a request may be made was asked anew for each caller.
     expect(api.done).toBeGreaterThanOrEqual(renders);
     expect(api.asked).toBeGreaterThanOrEqual(principals.length);
@@ -95,7 +97,7 @@ test(
 
 test('in one context of a bare browser the same pages find every kind of mark', async () => {
   await using api = await startApi();
-  await using pages = await startMarkingPages(api.origin, countSerials());
+  await using pages = await startMarkingPages({ api: api.origin, nextSerial: countSerials(), isDataCacheable: true });
   await using bare = await startBareBrowser({
     without: ['--proxy-server', '--proxy-bypass-list', '--host-resolver-rules'],
   });

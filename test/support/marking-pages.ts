@@ -69,14 +69,14 @@ const send = (res: ServerResponse, body: string, headers: Record<string, string>
   void res.writeHead(200, { 'content-type': 'text/plain', ...headers }).end(body);
 
 /** What a browser keeps although it is somebody's: each answer names who asked, and may be kept for ten minutes. */
-function cacheables(nextSerial: () => number): Pages['pages'] {
+function cacheables(nextSerial: () => number, data: Record<string, string>): Pages['pages'] {
   const mark = (req: IncomingMessage) => `mark.${ofCookie(req)}.${nextSerial()}`;
   const script = { ...javascript, ...long };
   return {
-    '/me': (req, res) => send(res, `mark.${ofHeader(req)}.${nextSerial()}`, long),
-    '/cached/fetch': (req, res) => send(res, mark(req), long),
-    '/cached/xhr': (req, res) => send(res, mark(req), long),
-    '/cached/redirect': (req, res) => void res.writeHead(301, { location: `/landed?${mark(req)}`, ...long }).end(),
+    '/me': (req, res) => send(res, `mark.${ofHeader(req)}.${nextSerial()}`, data),
+    '/cached/fetch': (req, res) => send(res, mark(req), data),
+    '/cached/xhr': (req, res) => send(res, mark(req), data),
+    '/cached/redirect': (req, res) => void res.writeHead(301, { location: `/landed?${mark(req)}`, ...data }).end(),
     '/cached/script.js': (req, res) => send(res, `window.fromScript = '${mark(req)}'`, script),
     '/cached/module.js': (req, res) => send(res, `export const mark = '${mark(req)}'`, script),
     '/cached/style.css': (req, res) =>
@@ -87,7 +87,7 @@ function cacheables(nextSerial: () => number): Pages['pages'] {
       send(res, `<svg xmlns="http://www.w3.org/2000/svg" ${size}/>`, { 'content-type': 'image/svg+xml', ...long });
     },
     '/cached/font': (_req, res) => send(res, 'x', { 'content-type': 'font/woff2', ...long }),
-    '/cached/frame.html': (req, res) => send(res, `<p>${mark(req)}</p>`, { 'content-type': 'text/html', ...long }),
+    '/cached/frame.html': (req, res) => send(res, `<p>${mark(req)}</p>`, { 'content-type': 'text/html', ...data }),
     '/validated': (req, res) =>
       send(res, String(req.headers['if-none-match'] ?? ''), { etag: `"${mark(req)}"`, 'cache-control': 'no-cache' }),
   };
@@ -150,19 +150,29 @@ export async function startApi(): Promise<MarkedApi> {
 export function leftoversIn({ principal, serial, found }: Look, hasBeenBefore: boolean): string[] {
   return found.flatMap(([place, text]) => {
     if (text.startsWith('failed')) return [`${place}: ${text}`];
-    const isAsset = places[place]?.own === 'asset';
+    const mayStay = places[place]?.own === 'maybe';
     return [...text.matchAll(/mark\.(\w+)\.(\d+)/g)]
       .filter(([, owner, at]) => {
         // A copy of nobody's: this principal's own, if it may be one.
-        if (owner === 'anyone') return !(isAsset && hasBeenBefore);
-        return owner !== principal || (!isAsset && Number(at) < serial);
+        if (owner === 'anyone') return !(mayStay && hasBeenBefore);
+        return owner !== principal || (!mayStay && Number(at) < serial);
       })
       .map(([mark]) => `${place}: ${mark}`);
   });
 }
 
-/** Serves the pages on a free port. `nextSerial` is shared by all frontends of a test. */
-export async function startMarkingPages(api: string, nextSerial: () => number): Promise<MarkingPages> {
+interface MarkingOptions {
+  /** Origin of the other API. */
+  api: string;
+  /** Shared by all frontends of a test. */
+  nextSerial: () => number;
+  /** Whether pages and figures may be kept for ten minutes, as images and scripts may everywhere; else they are never to be. */
+  isDataCacheable: boolean;
+}
+
+/** Serves the pages on a free port. */
+export async function startMarkingPages({ api, nextSerial, isDataCacheable }: MarkingOptions): Promise<MarkingPages> {
+  const data: Record<string, string> = isDataCacheable ? long : { 'cache-control': 'no-store' };
   const looks: Look[] = [];
   const blobs: string[] = [];
   const mixed: string[] = [];
@@ -170,13 +180,15 @@ export async function startMarkingPages(api: string, nextSerial: () => number): 
   const streams = new Map<string, ServerResponse>();
   const compare = async (req: IncomingMessage, res: ServerResponse) => {
     const mark = await text(req);
-    if (mark.split('.')[1] !== ofCookie(req)) mixed.push(`${req.url}: ${mark} with the cookie of ${ofCookie(req)}`);
+    // What is sent while a tab is emptied may find its own cookies gone, but never another's in their place.
+    if (![mark.split('.')[1], 'nobody'].includes(ofCookie(req)))
+      mixed.push(`${req.url}: ${mark} with the cookie of ${ofCookie(req)}`);
     res.end();
   };
   const report = (_req: IncomingMessage, res: ServerResponse) =>
-    send(res, page(nextSerial(), api), { 'content-type': 'text/html', ...long });
+    send(res, page(nextSerial(), api), { 'content-type': 'text/html', ...data });
   const pages = await startPages({
-    ...cacheables(nextSerial),
+    ...cacheables(nextSerial, data),
     ...credentials(),
     '/report': report,
     '/x': (_req, res) => send(res, ''),

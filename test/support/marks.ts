@@ -1,14 +1,13 @@
 // Places in which a page may leave a mark for the next one, as code that runs in pages: how to leave it, and how to look for it.
 
-/** How long what is left may be found by the same principal's next page. */
-type Kept = 'never' | 'asset';
+/** Whether the same principal's next page may find it: copies of static assets and the passwords that it used itself, but no data. */
+type Kept = 'never' | 'maybe';
 
 export interface Place {
   /** JavaScript with `mark`; may be asynchronous. What only its look leaves has none. */
   leave?: string;
   /** JavaScript that gives what it finds: a text or a list; nothing when there is nothing. */
   look: string;
-  /** Whether the same principal's next page may find it: copies of static assets, but no data. */
   own: Kept;
 }
 
@@ -17,7 +16,7 @@ const clean = (look: string, leave?: string): Place => ({
   own: 'never',
   ...(leave === undefined ? {} : { leave }),
 });
-const asset = (look: string): Place => ({ look, own: 'asset' });
+const asset = (look: string): Place => ({ look, own: 'maybe' });
 
 const cookies: Record<string, Place> = {
   cookie: clean('document.cookie', "document.cookie = 'left=' + mark + '; path=/; max-age=999'"),
@@ -148,10 +147,13 @@ const answers: Record<string, Place> = {
   'cached frame': clean(
     "tag('iframe', { src: '/cached/frame.html' }, document.body).then((frame) => frame.contentDocument.body.textContent)",
   ),
-  'name and password': clean(
-    "text('/basic/look')",
-    "new Promise((done) => { const x = new XMLHttpRequest(); x.onloadend = done; x.open('GET', '/basic/leave', true, mark, 'word'); x.send(); })",
-  ),
+  // The browser has no command to forget them but closing the tab.
+  'name and password': {
+    look: "text('/basic/look')",
+    leave:
+      "new Promise((done) => { const x = new XMLHttpRequest(); x.onloadend = done; x.open('GET', '/basic/leave', true, mark, 'word'); x.send(); })",
+    own: 'maybe',
+  },
 };
 
 export const places: Readonly<Record<string, Place>> = {
