@@ -170,8 +170,7 @@ async function startTrial({ without = [], contextOptions = asPlatenDoes, allowed
 const inGroups = (...groups: string[]) => staying.filter(({ group }) => groups.includes(group));
 const ofTcp = (ways: WayOut[]) => ways.filter(meetsProxy);
 const udpOfWebRtc = staying.filter(({ name, protocol }) => name.startsWith('webrtc-') && protocol === 'udp');
-const originsOf = (scheme: string) => (canaries: Canaries) =>
-  [...canaries.ports.values()].map((port) => `${scheme}://127.0.0.1:${port}`);
+const originsOfAll = (canaries: Canaries) => [...canaries.ports.values()].map((port) => `http://127.0.0.1:${port}`);
 const withoutProxy = () => ({});
 
 describe('without a single protection something arrives', () => {
@@ -193,16 +192,9 @@ describe('without a single protection something arrives', () => {
     ],
     ['the policy that UDP goes through the proxy', { without: ['--force-webrtc-ip-handling-policy'] }, udpOfWebRtc],
     [
-      "the proxy's list of origins, for plain requests",
-      { allowed: originsOf('http') },
-      ofTcp(inGroups('styles', 'hints')),
-    ],
-    [
-      "the proxy's list of origins, for tunnels",
-      { allowed: originsOf('https') },
-      staying.filter(({ name }) =>
-        /^(fetch-https|websocket|websocket-secure|webrtc-turn-tcp|worker-websocket)$/.test(name),
-      ),
+      "the proxy's list of origins",
+      { allowed: originsOfAll },
+      ofTcp(inGroups('requests', 'styles', 'hints', 'sockets')),
     ],
   ])(
     '%s',
