@@ -10,8 +10,8 @@ import { cpuMsOf, startPlaten, startServer, startWorker } from './processes.ts';
 import type { Section } from './report.ts';
 import { median, quantile, round } from './statistics.ts';
 
-const rounds = Number(process.env.BENCH_ROUNDS ?? 7);
-const perRound = Number(process.env.BENCH_PER_ROUND ?? 24);
+const rounds = Number(process.env.BENCH_ROUNDS ?? 5);
+const perRound = Number(process.env.BENCH_PER_ROUND ?? 12);
 const classId = 'CLASS_1224';
 
 /** Documents in a row, some at once: how long each took in ms. */
