@@ -35,7 +35,7 @@ export async function startServer(args: string[], env: Record<string, string | u
     env: { PATH, HOME, BROWSER_PATH, ...env },
     stdio: ['ignore', output, output],
   });
-  const readUrl = () => /http:\/\/(127\.0\.0\.1|localhost):\d+/.exec(readFileSync(logFile, 'utf8'))?.[0];
+  const readUrl = () => /(?:http|socks5):\/\/(?:127\.0\.0\.1|localhost):\d+/.exec(readFileSync(logFile, 'utf8'))?.[0];
   const url = await until(readUrl, startTimeoutMs);
   return {
     pid: child.pid ?? 0,
