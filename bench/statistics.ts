@@ -9,3 +9,11 @@ export function quantile(values: number[], share: number): number {
 export const median = (values: number[]): number => quantile(values, 0.5);
 
 export const round = (value: number, digits = 0): number => Number(value.toFixed(digits));
+
+/** By least squares: what y gains with each x. */
+export function slope(points: (readonly [number, number])[]): number {
+  const mean = (index: 0 | 1) => points.reduce((sum, point) => sum + point[index], 0) / points.length;
+  const [meanX, meanY] = [mean(0), mean(1)];
+  const along = points.reduce((sum, [x]) => sum + (x - meanX) ** 2, 0);
+  return along === 0 ? 0 : points.reduce((sum, [x, y]) => sum + (x - meanX) * (y - meanY), 0) / along;
+}

@@ -39,6 +39,11 @@ export interface Documents extends AsyncDisposable {
    */
   find(key: string, accepts?: Accepts): Promise<StoredDocument | undefined>;
   /**
+   * Revision of the document under `key`, or undefined when there is none, or when the storage is not asked because it failed a moment ago.
+   * @throws when the storage does not answer.
+   */
+  revisionOf(key: string): Promise<bigint | undefined>;
+  /**
    * Stores a document unless a later render of the same key is there already, or the storage is not asked because it failed a moment ago.
    * @throws when the storage does not take it within 15 s.
    */
@@ -96,13 +101,13 @@ class StoreDocuments implements Documents {
     this.#health = new StorageHealth({ store, reading: this.#reading, writing: this.#writing, statusMs });
   }
 
-  async find(key: string, accepts: Accepts = () => true): Promise<StoredDocument | undefined> {
-    try {
-      return await this.#reading.run((signal) => this.#timed('open', () => this.#look(key, accepts, signal)));
-    } catch (error) {
-      if (error instanceof StoragePaused) return undefined;
-      throw error;
-    }
+  find(key: string, accepts: Accepts = () => true): Promise<StoredDocument | undefined> {
+    return this.#read((signal) => this.#look(key, accepts, signal));
+  }
+
+  async revisionOf(key: string): Promise<bigint | undefined> {
+    const head = await this.#read((signal) => this.#store.head(key, { signal }));
+    return head === undefined ? undefined : fromObjectMetadata(head.metadata)?.revision;
   }
 
   async keep(key: string, document: NewDocument): Promise<KeepOutcome> {
@@ -132,6 +137,15 @@ class StoreDocuments implements Documents {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#store[Symbol.dispose]();
+  }
+
+  async #read<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T | undefined> {
+    try {
+      return await this.#reading.run((signal) => this.#timed('open', () => work(signal)));
+    } catch (error) {
+      if (error instanceof StoragePaused) return undefined;
+      throw error;
+    }
   }
 
   async #look(key: string, accepts: Accepts, signal: AbortSignal): Promise<StoredDocument | undefined> {

@@ -7,7 +7,7 @@ import { createLog } from '../log.ts';
 import type { Priority, RenderedPdf } from '../rendering/contract.ts';
 import type { Rendering } from '../rendering/rendering.ts';
 import { type Report, subjectOf } from './report.ts';
-import { nextRevision } from './revision.ts';
+import { nextRevision, noteRevision } from './revision.ts';
 
 const log = createLog('reports');
 
@@ -152,6 +152,13 @@ export class AcceptedRenders {
     const render = new AcceptedRender(acceptance, this.#dependencies, (over) => this.#underWay.delete(over));
     this.#underWay.add(render);
     return render;
+  }
+
+  /** Makes newer than what is stored under `key` whatever is accepted from now on, although the clock may have gone back since. */
+  async goBeyondStored(key: string): Promise<void> {
+    // A storage that fails now will be heard of when the PDF is kept.
+    const stored = await this.#dependencies.documents.revisionOf(key).catch(() => undefined);
+    if (stored !== undefined) noteRevision(stored);
   }
 
   /** Renders of these keys that are under way will not be kept. */

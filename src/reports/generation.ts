@@ -77,6 +77,7 @@ export class Generations {
       signal: deadline.signal,
       hurry: undefined,
     } as const;
+    await abortable(this.#dependencies.renders.goBeyondStored(key), deadline.signal);
     for (;;) {
       using render = this.#dependencies.renders.accept({ report, key, view: 'canonical', dataVersion });
       const pdf = await render.print(page);

@@ -16,6 +16,7 @@ import { type Access, decideAccess, namesExactly } from './access.ts';
 import { type GeneratedReport, type GenerateRequest, Generations } from './generation.ts';
 import { RenderLimit } from './render-limit.ts';
 import { classPrefix, type PagePatterns, pagePath, type Report, reportKey, selfPagePath } from './report.ts';
+import { noteRevision } from './revision.ts';
 import { SharedWork } from './shared-work.ts';
 import { Tenancy } from './tenancy.ts';
 
@@ -179,9 +180,14 @@ class PlatformReports implements Reports {
 
   /** The stored document, where it serves this request. A storage that fails is a miss: the caller gets a fresh PDF. */
   async #look(key: string, { caller, report, dataVersion }: ReportRequest): Promise<ObtainedReport | undefined> {
-    const accepts = (metadata: DocumentMetadata) =>
-      (dataVersion === undefined || metadata.dataVersion === dataVersion) &&
-      (metadata.view === 'canonical' || caller.type === 'student');
+    const accepts = (metadata: DocumentMetadata) => {
+      // If it does not serve, what is rendered in its place is newer.
+      noteRevision(metadata.revision);
+      return (
+        (dataVersion === undefined || metadata.dataVersion === dataVersion) &&
+        (metadata.view === 'canonical' || caller.type === 'student')
+      );
+    };
     const found = await this.#documents.find(key, accepts).catch((error) => {
       log.error('Storage failed while looking for a document', { error, s3Key: key });
       return undefined;

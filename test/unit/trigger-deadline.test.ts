@@ -28,8 +28,9 @@ test('a trigger that can not end in 140 s is given up with deadline_exceeded, an
     },
   } as Partial<Rendering> as Rendering;
   const identity = { mintReportToken: () => undefined } as Partial<Identity> as Identity;
+  const documents = { revisionOf: async () => undefined } as Partial<Documents> as Documents;
   const { config } = loadConfig({}, false);
-  const reports = createReports({ rendering, documents: {} as Documents, identity, metrics: createMetrics(), config });
+  const reports = createReports({ rendering, documents, identity, metrics: createMetrics(), config });
   const test = { segment: 'Test_1', page: 'Test 1', selfPage: '1' };
   const generated = reports.generate({
     report: { type: 'overall', test, classId: 'C1' },
