@@ -7,6 +7,8 @@ export interface BareOrder {
   mode: 'fresh' | 'kept';
   atOnce: number;
   pages: { url: string; token: string }[];
+  /** A proxy for all of them. */
+  proxyUrl?: string;
 }
 
 const [, , executablePath = ''] = process.argv;
@@ -19,8 +21,9 @@ const browser = await puppeteer.launch({
 
 const setToken = (token: string) => localStorage.setItem('token', token);
 
-async function openPage(token: string): Promise<{ context: BrowserContext; page: Page }> {
-  const context = await browser.createBrowserContext();
+async function openPage(token: string, proxyUrl?: string): Promise<{ context: BrowserContext; page: Page }> {
+  const proxy = proxyUrl === undefined ? {} : { proxyServer: proxyUrl, proxyBypassList: ['<-loopback>'] };
+  const context = await browser.createBrowserContext(proxy);
   const page = await context.newPage();
   await page.evaluateOnNewDocument(setToken, token);
   return { context, page };
@@ -52,21 +55,21 @@ async function printKept(slot: number, { url, token }: BareOrder['pages'][number
   return bytes;
 }
 
-async function printFresh({ url, token }: BareOrder['pages'][number]): Promise<number> {
-  const { context, page } = await openPage(token);
+async function printFresh({ url, token }: BareOrder['pages'][number], proxyUrl?: string): Promise<number> {
+  const { context, page } = await openPage(token, proxyUrl);
   const bytes = await print(page, url);
   await context.close();
   return bytes;
 }
 
 /** Milliseconds of each document. */
-async function obey({ mode, atOnce, pages }: BareOrder): Promise<number[]> {
+async function obey({ mode, atOnce, pages, proxyUrl }: BareOrder): Promise<number[]> {
   const waiting = [...pages];
   const times: number[] = [];
   const work = async (slot: number) => {
     for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
       const startedAt = performance.now();
-      const bytes = await (mode === 'kept' ? printKept(slot, next) : printFresh(next));
+      const bytes = await (mode === 'kept' ? printKept(slot, next) : printFresh(next, proxyUrl));
       if (bytes < 10_000) throw new Error('this is no report');
       times.push(performance.now() - startedAt);
     }

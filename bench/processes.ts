@@ -2,11 +2,10 @@
 
 import { type ChildProcess, fork, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { openSync, readFileSync } from 'node:fs';
+import { globSync, openSync, readFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { familyOf } from '../test/support/process.ts';
 import { serviceToken, userTokenSecret } from '../test/support/tokens.ts';
 import { until } from '../test/support/until.ts';
 
@@ -36,7 +35,7 @@ export async function startServer(args: string[], env: Record<string, string | u
     env: { PATH, HOME, BROWSER_PATH, ...env },
     stdio: ['ignore', output, output],
   });
-  const readUrl = () => /http:\/\/(127\.0\.0\.1|localhost):\d+/.exec(readFileSync(logFile, 'utf8'))?.[0];
+  const readUrl = () => /(?:http|socks5):\/\/(?:127\.0\.0\.1|localhost):\d+/.exec(readFileSync(logFile, 'utf8'))?.[0];
   const url = await until(readUrl, startTimeoutMs);
   return {
     pid: child.pid ?? 0,
@@ -78,21 +77,41 @@ export async function startWorker<Order, Answer>(file: string, args: string[]) {
   };
 }
 
-/** Processor time in ms that the process and all that descend from it, ended ones included, have used so far. */
-export function cpuMsOf(root: number): number {
-  let ticks = 0;
-  for (const { pid } of familyOf(root)) {
-    const stat = readStat(pid);
-    ticks += stat.slice(11, 15).reduce((sum, value) => sum + Number(value), 0);
-  }
-  return (ticks * 1000) / ticksPerSecond;
+interface Usage {
+  pid: number;
+  parent: number;
+  /** Of the process and of the children that it has buried. */
+  ticks: number;
 }
 
-/** Fields of /proc/PID/stat from the third on: the second, the name, may hold anything. */
-function readStat(pid: number): string[] {
+/** All processes of this machine; zombies too, whose time nobody else has yet. */
+function readUsages(): Usage[] {
+  return globSync('/proc/[0-9]*').flatMap((folder) => {
+    // From the third field on: the second, the name, may hold anything.
+    const fields = readStat(folder).split(') ').at(-1)?.split(' ') ?? [];
+    if (fields.length < 15) return [];
+    const ticks = fields.slice(11, 15).reduce((sum, value) => sum + Number(value), 0);
+    return [{ pid: Number(folder.slice(6)), parent: Number(fields[1]), ticks }];
+  });
+}
+
+function readStat(folder: string): string {
   try {
-    return readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ').at(-1)?.split(' ') ?? [];
+    return readFileSync(`${folder}/stat`, 'utf8');
   } catch {
-    return [];
+    return '';
   }
+}
+
+/** Processor time in ms that the process and all that descend from it, ended ones included, have used so far. */
+export function cpuMsOf(root: number): number {
+  const all = readUsages();
+  const family = new Set([root]);
+  // Parents may come after their children in the list.
+  for (let size = 0; size !== family.size; ) {
+    size = family.size;
+    for (const { pid, parent } of all) if (family.has(parent)) family.add(pid);
+  }
+  const ticks = all.reduce((sum, each) => sum + (family.has(each.pid) ? each.ticks : 0), 0);
+  return (ticks * 1000) / ticksPerSecond;
 }

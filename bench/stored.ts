@@ -1,8 +1,4 @@
-// Stored documents: Platen with all that it does for a request against the least that a server can do, in interleaved rounds.
-
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { openSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { Agent, get } from 'node:http';
 import { tmpdir } from 'node:os';
@@ -11,10 +7,11 @@ import { buffer } from 'node:stream/consumers';
 import { CreateBucketCommand, GetObjectCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
 import { s3FromEnvironment } from '../test/support/s3.ts';
 import { keyOf, makeStored, pathOf } from '../test/support/stored-reports.ts';
-import { serviceToken, teacherToken, userTokenSecret } from '../test/support/tokens.ts';
-import { until } from '../test/support/until.ts';
+import { teacherToken } from '../test/support/tokens.ts';
 import { putUnderLoad } from './load.ts';
+import { startPlaten, startServer } from './processes.ts';
 import type { Section } from './report.ts';
+import { median, round } from './statistics.ts';
 
 const size = 150_000;
 const rounds = 5;
@@ -22,43 +19,6 @@ const roundSeconds = 5;
 const connections = 50;
 const studentId = 'STU001';
 const stored = makeStored(studentId, { size });
-
-const median = (values: number[]) => values.toSorted((a, b) => a - b)[values.length >> 1] ?? Number.NaN;
-const round = (value: number, digits = 0) => Number(value.toFixed(digits));
-
-/** A process of ours that writes its log into a file, as services do; ended when disposed. */
-async function startProcess(args: string[], env: Record<string, string | undefined>) {
-  const folder = await mkdtemp(join(tmpdir(), 'platen-bench-'));
-  const logFile = join(folder, 'log');
-  const output = openSync(logFile, 'w');
-  const { PATH, HOME, BROWSER_PATH } = process.env;
-  const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', ...args], {
-    env: { PATH, HOME, BROWSER_PATH, ...env },
-    stdio: ['ignore', output, output],
-  });
-  const url = await until(() => /http:\/\/127\.0\.0\.1:\d+/.exec(readFileSync(logFile, 'utf8'))?.[0], 20_000);
-  return {
-    url,
-    pid: child.pid,
-    async [Symbol.asyncDispose]() {
-      const ended = once(child, 'exit');
-      child.kill('SIGTERM');
-      await ended;
-      await rm(folder, { recursive: true });
-    },
-  };
-}
-
-const startPlaten = (env: Record<string, string | undefined>) =>
-  startProcess([...(process.env.BENCH_NODE_ARGS?.split(' ') ?? []), 'src/main.ts'], {
-    PORT: '0',
-    NODE_ENV: 'test',
-    LOG_LEVEL: 'info',
-    RATE_LIMIT_PER_15_MIN: '10000000',
-    PDF_SERVICE_INTERNAL_TOKEN: serviceToken,
-    USER_TOKEN_SECRET: userTokenSecret,
-    ...env,
-  });
 
 const authorization = `Bearer ${teacherToken('T1', 'C1')}`;
 
@@ -99,7 +59,7 @@ async function measureFolder(): Promise<Section['tables'][number]> {
   await mkdir(dirname(file), { recursive: true });
   await writeFile(file, body);
   await writeFile(`${file}.json`, JSON.stringify({ version: 'v', bytes: body.length, metadata }));
-  await using bare = await startProcess(['bench/bare-server.ts', file], {});
+  await using bare = await startServer(['bench/bare-server.ts', file], {});
   await using platen = await startPlaten({ DATA_DIR: dataDir });
   const url = platen.url + pathOf(studentId);
   const measureBoth = async () => ({ least: await measure(bare.pid, bare.url), whole: await measure(platen.pid, url) });

@@ -4,7 +4,6 @@ import { readFileSync } from 'node:fs';
 import type { Config, Secrets } from './config.ts';
 import { createDocuments, type StorageLimits } from './documents/documents.ts';
 import { openFolderStore } from './documents/folder-store.ts';
-import { createS3Store } from './documents/s3-store.ts';
 import { createApp } from './http/app.ts';
 import { documentationPages } from './http/documentation.ts';
 import { createOpenApiDocument } from './http/openapi.ts';
@@ -30,8 +29,10 @@ export interface Service extends AsyncDisposable {
 const packageFile = new URL('../package.json', import.meta.url);
 const { version } = JSON.parse(readFileSync(packageFile, 'utf8')) as { version: string };
 
-function openStore({ documents }: Config, secrets: Secrets) {
+async function openStore({ documents }: Config, secrets: Secrets) {
   if (documents.s3 === undefined) return openFolderStore(documents.dataDir);
+  // Only where it is wanted: its SDK is the largest part of what a start has to load.
+  const { createS3Store } = await import('./documents/s3-store.ts');
   return createS3Store(documents.s3, { accessKey: secrets.s3AccessKey, secretKey: secrets.s3SecretKey });
 }
 

@@ -4,13 +4,12 @@ import { createHash } from 'node:crypto';
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import http, { createServer, type IncomingMessage } from 'node:http';
+import { createServer, type IncomingMessage } from 'node:http';
 import { createServer as createSecureServer } from 'node:https';
 import net, { type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { startEgressProxy } from '../src/rendering/egress.ts';
 import { type Pages, readyPage, startPages } from './support/pages.ts';
 import { readPdf } from './support/pdf.ts';
 import { startTestService, type TestService } from './support/service.ts';
@@ -362,78 +361,4 @@ test('https goes through unopened: a certificate that nobody vouches for is page
   // The browser itself spoke TLS with the server and turned away from its certificate.
   expect(hellos).toBeGreaterThan(0);
   expect(requests).toBe(0);
-});
-
-describe('the proxy', () => {
-  const refused: string[] = [];
-  let target: Pages;
-  let proxy: Awaited<ReturnType<typeof startEgressProxy>>;
-  beforeAll(async () => {
-    target = await startPages({ '/page': 'reached' });
-    proxy = await startEgressProxy({
-      origins: [
-        target.origin,
-        'http://169.254.169.254',
-        'https://169.254.169.254',
-        'http://[fe80::1]',
-        'http://[::ffff:169.254.1.1]',
-      ],
-      onRefused: (address) => refused.push(address),
-    });
-  });
-  afterAll(async () => {
-    await proxy[Symbol.asyncDispose]();
-    await target[Symbol.asyncDispose]();
-  });
-
-  /** Status of the proxy's answer to a request in absolute form, or what came instead. */
-  function through(path: string, method = 'GET'): Promise<number | 'reset' | 'silence'> {
-    const { hostname, port } = new URL(proxy.url);
-    return new Promise((resolve) => {
-      const request = http.request({ hostname, port, method, path, headers: { host: 'x' }, agent: false });
-      request.on('response', (response) => {
-        response.resume();
-        resolve(response.statusCode ?? 0);
-      });
-      request.on('connect', (response, socket) => {
-        socket.destroy();
-        resolve(response.statusCode ?? 0);
-      });
-      request.on('error', () => resolve('reset'));
-      request.setTimeout(3000, () => resolve('silence'));
-      request.end();
-    });
-  }
-
-  test('lets exactly its origins through', async () => {
-    expect(await through(`${target.origin}/page`)).toBe(200);
-    expect(await through(target.origin.replace('http://', ''), 'CONNECT')).toBe(200);
-    const { port } = new URL(target.origin);
-    for (const url of [
-      `http://localhost:${port}/page`,
-      `http://127.0.0.1:${Number(port) + 1}/page`,
-      `http://127.0.0.1:${port}.evil.example/page`,
-      `http://127.0.0.1:${port}@127.0.0.2/page`,
-      `http://127.0.0.2:${port}/page`,
-      `https://127.0.0.1:${port}/page`,
-      `ftp://127.0.0.1:${port}/page`,
-      `file:///etc/hostname`,
-      '/page',
-      '*',
-    ])
-      expect({ url, status: await through(url) }).toEqual({ url, status: 403 });
-    for (const authority of [`localhost:${port}`, `127.0.0.2:${port}`, `127.0.0.1:1`, `127.0.0.1:${port}@127.0.0.2:80`])
-      expect({ authority, status: await through(authority, 'CONNECT') }).toEqual({ authority, status: 403 });
-    expect(target.requests).toEqual(['/page']);
-  });
-
-  test('refuses link-local addresses that its settings allow, and lives on', async () => {
-    const startedAt = performance.now();
-    for (const url of ['http://169.254.169.254/latest', 'http://[fe80::1]/', 'http://[::ffff:169.254.1.1]/'])
-      expect({ url, status: await through(url) }).toEqual({ url, status: expect.any(Number) });
-    for (const authority of ['169.254.169.254:443', '[fe80::1]:80'])
-      expect({ authority, status: await through(authority, 'CONNECT') }).not.toMatchObject({ status: 200 });
-    expect(performance.now() - startedAt).toBeLessThan(2000);
-    expect(await through(`${target.origin}/page`)).toBe(200);
-  });
 });

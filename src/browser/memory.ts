@@ -1,11 +1,13 @@
 // Watches the resident memory of a browser's processes from outside: no flag of the browser's bounds it.
 
 import { readFile } from 'node:fs/promises';
-import type { CDPSession } from 'puppeteer-core';
+import type { CDPSession, Protocol } from 'puppeteer-core';
 import { createLog } from '../log.ts';
 
 const log = createLog('memory');
 const intervalMs = 250;
+/** Asking the browser for its processes costs it more than reading what each of them takes. */
+const ticksPerList = 4;
 const kilobytesPerMegabyte = 1024;
 
 async function residentMegabytes(pid: number): Promise<number> {
@@ -33,28 +35,36 @@ export interface MemoryWatch {
 }
 
 /**
- * Measures four times a second. Linux only; elsewhere it does nothing.
+ * Measures four times a second the processes that it learns of once a second. Linux only; elsewhere it does nothing.
  * @returns a function that stops watching.
  */
 export function watchMemory(session: Promise<CDPSession>, watch: MemoryWatch): () => void {
   if (process.platform !== 'linux') return () => undefined;
   const limitMb = watch.rendererLimitMb;
   let isLooking = false;
+  let tick = 0;
+  let processes: Protocol.SystemInfo.ProcessInfo[] = [];
+
+  async function list(): Promise<void> {
+    processes = (await (await session).send('SystemInfo.getProcessInfo')).processInfo;
+  }
+
+  async function endRenderer(pid: number, megabytes: number): Promise<void> {
+    // The number may be another's by now.
+    await list();
+    if (!processes.some(({ id, type }) => id === pid && type === 'renderer')) return;
+    watch.onKill();
+    const wasAlive = killRenderer(pid);
+    log.warn('Renderer killed for its memory', { pid, megabytes: Math.round(megabytes), limitMb, wasAlive });
+  }
 
   async function look(): Promise<void> {
-    const { processInfo } = await (await session).send('SystemInfo.getProcessInfo');
+    if (tick++ % ticksPerList === 0) await list();
     let sum = 0;
-    for (const { id, type } of processInfo) {
+    for (const { id, type } of processes) {
       const megabytes = await residentMegabytes(id);
       sum += megabytes;
-      if (type !== 'renderer' || megabytes <= limitMb) continue;
-      watch.onKill();
-      log.warn('Renderer killed for its memory', {
-        pid: id,
-        megabytes: Math.round(megabytes),
-        limitMb,
-        wasAlive: killRenderer(id),
-      });
+      if (type === 'renderer' && megabytes > limitMb) await endRenderer(id, megabytes);
     }
     watch.onMeasured(sum);
   }

@@ -1,9 +1,10 @@
-// One browser process: its arguments, its environment, its folder, its end.
+// One browser process: its environment, its folder, its end.
 
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import puppeteer, { type Browser } from 'puppeteer-core';
+import { browserArguments } from './arguments.ts';
 import { type Executable, findExecutable } from './executable.ts';
 import { writeFontConfig } from './fonts.ts';
 
@@ -18,42 +19,6 @@ export interface BrowserProcess {
 
 const startTimeoutMs = 20_000;
 const folderPrefix = 'platen-browser-';
-
-// The list is whole: nothing of a driver's or a package's own list is taken over. Egress: a dead proxy as the default, so that
-// only contexts with a proxy of their own reach anything; no bypass for loopback; no UDP around the proxy.
-const baseArguments = [
-  '--headless',
-  '--proxy-server=http://127.0.0.1:1',
-  '--proxy-bypass-list=<-loopback>',
-  '--webrtc-ip-handling-policy=disable_non_proxied_udp',
-  '--force-webrtc-ip-handling-policy=disable_non_proxied_udp',
-  '--disable-quic',
-  '--dns-prefetch-disable',
-  '--disable-background-networking',
-  '--disable-breakpad',
-  '--disable-component-update',
-  '--disable-default-apps',
-  '--disable-dev-shm-usage',
-  '--disable-domain-reliability',
-  '--disable-extensions',
-  '--disable-sync',
-  '--disable-features=Translate,OptimizationHints,MediaRouter,DialMediaRouteProvider,AutofillServerCommunication,RenderDocument',
-  '--disable-background-timer-throttling',
-  '--disable-backgrounding-occluded-windows',
-  '--disable-renderer-backgrounding',
-  '--font-render-hinting=none',
-  '--force-color-profile=srgb',
-  '--generate-pdf-document-outline',
-  '--hide-scrollbars',
-  '--metrics-recording-only',
-  '--mute-audio',
-  '--no-default-browser-check',
-  '--no-first-run',
-  '--no-pings',
-  '--no-startup-window',
-  '--password-store=basic',
-  '--use-mock-keychain',
-];
 
 /** Named variables only: the service's own environment holds secrets. */
 function browserEnvironment(folder: string, executable: Executable, fontConfig: string): Record<string, string> {
@@ -92,7 +57,7 @@ export async function startBrowserProcess(
     const browser = await puppeteer.launch({
       executablePath: executable.path,
       ignoreDefaultArgs: true,
-      args: [...baseArguments, `--user-data-dir=${join(folder, 'profile')}`, ...(hasSandbox ? [] : ['--no-sandbox'])],
+      args: browserArguments({ profile: join(folder, 'profile'), hasSandbox }),
       env: browserEnvironment(folder, executable, await writeFontConfig(folder, executable.fontsDir)),
       pipe: true,
       waitForInitialPage: false,

@@ -1,16 +1,15 @@
-// The only way out of a page: a loopback proxy that lets through a tenant's exact origins and nothing else.
+// The only way out of a page: a loopback SOCKS proxy that lets through to a tenant's exact origins and to nothing else.
 //
 // Request interception is no such control (workers, WebSockets, prefetch and WebRTC go around it), so the browser is started with
-// no other route. https is tunnelled, never opened.
+// no other route. SOCKS, since whatever the page speaks goes through unread; names come to the proxy as names, and only it looks them up.
 
 import { lookup as lookupName } from 'node:dns';
 import { once } from 'node:events';
-import http from 'node:http';
 import net, { type AddressInfo, type LookupFunction } from 'node:net';
-import { type Duplex, pipeline } from 'node:stream';
+import { readSocksGreeting, readSocksRequest, type SocksRequest, socksReplies } from './socks.ts';
 
 export interface EgressProxy extends AsyncDisposable {
-  /** Address of the proxy, for the browser: `http://127.0.0.1:port`. */
+  /** Address of the proxy, for the browser: `socks5://127.0.0.1:port`. */
   url: string;
 }
 
@@ -21,8 +20,7 @@ interface EgressOptions {
   onRefused: (target: string) => void;
 }
 
-/** Set on answers that the proxy itself gives, so that a reader of a failed request can tell them from the origin's. */
-const verdictHeader = 'x-platen-egress';
+const handshakeTimeoutMs = 10_000;
 const connectTimeoutMs = 10_000;
 
 // Consent to an origin is consent to wherever its name leads, but never to the machine's own metadata services.
@@ -42,145 +40,90 @@ const lookup: LookupFunction = (host, options, callback) => {
   });
 };
 
-const bareHost = (hostname: string) => hostname.replace(/^\[|\]$/g, '');
-
-function dial(hostname: string, port: number): net.Socket {
-  const host = bareHost(hostname);
+function dial({ host, port }: SocksRequest): net.Socket {
   if (net.isIP(host) !== 0 && isLinkLocal(host)) {
     // As a socket that fails: an exception here would leave the listener of the server, and end the process.
     return new net.Socket().destroy(new Error('link-local address'));
   }
-  const socket = net.connect({ host, port, lookup, autoSelectFamily: true });
-  socket.setNoDelay(true);
+  const socket = net.connect({ host, port, lookup, autoSelectFamily: true, noDelay: true });
   socket.setTimeout(connectTimeoutMs, () => socket.destroy(new Error('connect timeout')));
   socket.once('connect', () => socket.setTimeout(0));
   return socket;
 }
 
-const hopByHop = new Set([
-  'connection',
-  'keep-alive',
-  'proxy-authenticate',
-  'proxy-authorization',
-  'proxy-connection',
-  'te',
-  'trailer',
-  'transfer-encoding',
-  'upgrade',
-]);
-
-/** Raw headers without those that belong to one connection; raw, so that case and repetitions survive. */
-function endToEnd(rawHeaders: string[]): string[] {
-  return rawHeaders.filter((_, index) => !hopByHop.has((rawHeaders[index - (index % 2)] ?? '').toLowerCase()));
+/** The origins that a connection to the target may be for: SOCKS does not say what is spoken, but a port speaks one thing. */
+function originsOf({ host, port }: SocksRequest): string[] {
+  const authority = net.isIPv6(host) ? `[${host}]:${port}` : `${host}:${port}`;
+  return ['https', 'http']
+    .map((scheme) => `${scheme}://${authority}`)
+    .filter((url) => URL.canParse(url))
+    .map((url) => new URL(url).origin);
 }
 
-function refuse(response: http.ServerResponse, status: number, verdict: string): void {
-  if (response.headersSent) {
-    response.destroy();
-    return;
-  }
-  response.writeHead(status, { [verdictHeader]: verdict, 'content-length': 0 }).end();
-}
-
-/** `host:port` of a CONNECT as the origins it may mean: tunnels carry https, and WebSockets of either kind. */
-function originsOf(authority: string): { origins: string[]; hostname: string; port: number } | undefined {
-  if (!/^[^/?#@\s]+:\d{1,5}$/.test(authority) || !URL.canParse(`https://${authority}`)) return undefined;
-  const { hostname } = new URL(`https://${authority}`);
-  const origins = ['https', 'http'].map((scheme) => new URL(`${scheme}://${authority}`).origin);
-  return { origins, hostname, port: Number(authority.slice(authority.lastIndexOf(':') + 1)) };
-}
-
-type Forwarding = { agent: http.Agent; isRepeated?: boolean };
-
-const hasBody = ({ headers }: http.IncomingMessage) =>
-  headers['transfer-encoding'] !== undefined || (headers['content-length'] ?? '0') !== '0';
-
-function forward(
-  request: http.IncomingMessage,
-  response: http.ServerResponse,
-  { agent, isRepeated = false }: Forwarding,
-): void {
-  const target = new URL(request.url ?? '');
-  const upstream = http.request(
-    {
-      agent,
-      host: bareHost(target.hostname),
-      port: target.port || 80,
-      method: request.method,
-      path: target.pathname + target.search,
-      headers: endToEnd(request.rawHeaders),
-    },
-    (answer) => {
-      response.writeHead(answer.statusCode ?? 502, answer.statusMessage, endToEnd(answer.rawHeaders));
-      pipeline(answer, response, () => answer.destroy());
-    },
-  );
-  const isSafe = ['GET', 'HEAD'].includes(request.method ?? '') && !hasBody(request);
-  upstream.on('error', () => {
-    // The origin closed a kept connection in the moment in which it was used again: a page's script would be missing.
-    if (isSafe && upstream.reusedSocket && !isRepeated && !response.headersSent && !response.destroyed) {
-      forward(request, response, { agent, isRepeated: true });
-    } else refuse(response, 502, 'unreachable');
-  });
-  response.on('close', () => upstream.destroy());
-  if (!hasBody(request)) {
-    upstream.end();
-    return;
-  }
-  pipeline(request, upstream, (error) => {
-    if (error) upstream.destroy();
-  });
-}
-
-function tunnel(client: Duplex, head: Buffer, socket: net.Socket): void {
+/** Gives the client what it wants, and ends both sides together. */
+function connectThrough(client: net.Socket, target: SocksRequest): void {
+  const socket = dial(target);
   let isOpen = false;
   const end = () => {
     if (isOpen) client.destroy();
-    else client.end(`HTTP/1.1 502 Bad Gateway\r\n${verdictHeader}: unreachable\r\n\r\n`);
+    else client.end(socksReplies.unreachable);
     socket.destroy();
   };
   socket.once('connect', () => {
     isOpen = true;
-    client.write('HTTP/1.1 200 Connection established\r\n\r\n');
-    socket.write(head);
+    client.write(socksReplies.granted);
     client.pipe(socket);
     socket.pipe(client);
   });
   for (const each of [client, socket]) each.on('error', end).on('close', end);
 }
 
+/** Calls `onRequest` when the client has said whither it wants; ends the connection when it does not speak SOCKS. */
+function shakeHands(client: net.Socket, onRequest: (target: SocksRequest) => void): void {
+  let said = Buffer.alloc(0);
+  let isGreeted = false;
+  const giveUp = () => client.destroy();
+  const tooLong = setTimeout(giveUp, handshakeTimeoutMs).unref();
+  const onData = (piece: Buffer) => {
+    said = Buffer.concat([said, piece]);
+    const read = isGreeted ? readSocksRequest(said) : readSocksGreeting(said);
+    if (read === 'unfinished') return;
+    if (read === 'nonsense') return giveUp();
+    if (typeof read === 'number') {
+      isGreeted = true;
+      said = said.subarray(read);
+      client.write(socksReplies.noPassword);
+      if (said.length > 0) onData(Buffer.alloc(0));
+      return;
+    }
+    clearTimeout(tooLong);
+    client.off('data', onData).pause();
+    onRequest(read);
+  };
+  client.on('error', giveUp).on('close', () => clearTimeout(tooLong));
+  client.on('data', onData);
+}
+
 /** Starts a proxy on a free loopback port. */
 export async function startEgressProxy({ origins, onRefused }: EgressOptions): Promise<EgressProxy> {
   const allowed = new Set(origins);
-  const createConnection = (options: { host: string; port: number }) => dial(options.host, Number(options.port));
-  const agent = Object.assign(new http.Agent({ keepAlive: true }), { createConnection });
-  const server = http.createServer((request, response) => {
-    const url = request.url ?? '';
-    if (URL.canParse(url) && allowed.has(new URL(url).origin) && url.startsWith('http:'))
-      forward(request, response, { agent });
-    else {
-      onRefused(URL.canParse(url) ? new URL(url).host : 'unknown');
-      refuse(response, 403, 'refused');
-    }
-  });
-  server.on('connect', (request: http.IncomingMessage, client: Duplex, head: Buffer) => {
-    const target = originsOf(request.url ?? '');
-    if (target?.origins.some((origin) => allowed.has(origin))) {
-      tunnel(client, head, dial(target.hostname, target.port));
-      return;
-    }
-    onRefused(target === undefined ? 'unknown' : `${target.hostname}:${target.port}`);
-    client.on('error', () => client.destroy());
-    client.end(`HTTP/1.1 403 Forbidden\r\n${verdictHeader}: refused\r\n\r\n`);
+  const clients = new Set<net.Socket>();
+  const server = net.createServer({ noDelay: true }, (client) => {
+    clients.add(client);
+    client.once('close', () => clients.delete(client));
+    shakeHands(client, (target) => {
+      if (originsOf(target).some((origin) => allowed.has(origin))) return connectThrough(client, target);
+      onRefused(`${target.host}:${target.port}`);
+      client.end(socksReplies.notAllowed);
+    });
   });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   return {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    url: `socks5://127.0.0.1:${(server.address() as AddressInfo).port}`,
     async [Symbol.asyncDispose]() {
-      agent.destroy();
       server.close();
-      server.closeAllConnections();
+      for (const client of clients) client.destroy();
     },
   };
 }

@@ -87,9 +87,10 @@ export class PageWatch {
   }
 
   #watchNetwork(): void {
-    this.#on('Network.requestWillBeSent', ({ requestId, request, type }) =>
-      this.#requests.set(requestId, { url: request.url, type }),
-    );
+    this.#on('Network.requestWillBeSent', ({ requestId, request, type, redirectResponse }) => {
+      if (redirectResponse !== undefined) this.#checkAge(type, redirectResponse);
+      this.#requests.set(requestId, { url: request.url, type });
+    });
     this.#on('Network.responseReceived', (event) => this.#onResponse(event));
     this.#on('Network.loadingFinished', ({ requestId }) => this.#onRequestEnd(requestId));
     this.#on('Network.loadingFailed', (event) => this.#onFailed(event));
@@ -174,14 +175,19 @@ export class PageWatch {
   }
 
   #onResponse({ requestId, loaderId, frameId, type, response }: Protocol.Network.ResponseReceivedEvent): void {
-    const { url, status, fromDiskCache } = response;
-    if (fromDiskCache !== true) this.#fetched.add(url);
-    else if (dataTypes.includes(type) && !this.#fetched.has(url)) this.#options.onStale();
+    const { url, status } = response;
+    this.#checkAge(type, response);
     // A document's request bears the name of its loader; of the documents only the top frame's counts.
     const isMain = type === 'Document' && requestId === loaderId && frameId === this.#options.topFrameId;
     if (isMain) this.#onMainResponse(url, status);
     else if (['XHR', 'Fetch', 'EventSource'].includes(type)) this.#onApiResponse(url, status);
     if (status >= 400) this.#keep(this.#failedRequests, { path: this.#pathOf(url), status });
+  }
+
+  /** What was asked of the network by this page may come from the cache; what an earlier page of the tab asked for may not. */
+  #checkAge(type: string | undefined, { url, fromDiskCache }: Protocol.Network.Response): void {
+    if (fromDiskCache !== true) this.#fetched.add(url);
+    else if (type !== undefined && dataTypes.includes(type) && !this.#fetched.has(url)) this.#options.onStale();
   }
 
   #onMainResponse(url: string, status: number): void {

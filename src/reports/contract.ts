@@ -6,17 +6,19 @@ import { isId, parseTest } from './report.ts';
 const idRule = 'must begin with a letter or digit and hold at most 100 letters, digits and . _ @ + - without ".."';
 const testRule = 'must be a test such as 5, "Test 5", Test_5, overall or another id';
 
+// As `isId` and `parseTest` check, for readers of the OpenAPI document.
+const idPattern = '[A-Za-z0-9](?:[.]?[A-Za-z0-9_@+-])*[.]?';
 const id = z
   .string({ error: idRule })
   .refine(isId, { error: idRule })
-  .meta({ pattern: '^[A-Za-z0-9][A-Za-z0-9._@+-]{0,99}$' });
+  .meta({ pattern: `^${idPattern}$`, maxLength: 100 });
 const testId = z
   .string({ error: testRule })
   .refine((text) => parseTest(text) !== undefined, { error: testRule })
-  .meta({ maxLength: 100, examples: ['Test_1', '5', 'overall'] });
+  .meta({ pattern: `^(?:Test [1-9][0-9]*|${idPattern})$`, maxLength: 100, examples: ['Test_1', '5', 'overall'] });
 const studentId = id
   .refine((text) => text !== 'overall', { error: 'overall is reserved for the report of the class' })
-  .meta({ examples: ['STU001'] });
+  .meta({ not: { const: 'overall' }, examples: ['STU001'] });
 const origin = z.string().max(300).meta({ description: 'Origin of the frontend: exactly one of FRONTEND_ORIGINS.' });
 const dataVersion = z
   .string()

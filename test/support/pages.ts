@@ -33,6 +33,8 @@ export async function startPages(pages: Record<string, Page>): Promise<Pages> {
     else if (typeof page === 'function') page(req, res);
     else res.writeHead(200, { 'content-type': 'text/html; charset=utf-8' }).end(page);
   });
+  // Longer than a test: a connection that is closed while a POST comes over it is a failure that no test here is about.
+  server.keepAliveTimeout = 600_000;
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   return {
