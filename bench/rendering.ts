@@ -10,8 +10,8 @@ import { cpuMsOf, startPlaten, startServer, startWorker } from './processes.ts';
 import type { Section, Table } from './report.ts';
 import { median, quantile, round } from './statistics.ts';
 
-const rounds = Number(process.env.BENCH_ROUNDS ?? 5);
-const perRound = Number(process.env.BENCH_PER_ROUND ?? 10);
+const rounds = Number(process.env.BENCH_ROUNDS ?? 4);
+const perRound = Number(process.env.BENCH_PER_ROUND ?? 8);
 const warmUps = 6;
 const classId = 'CLASS_1224';
 

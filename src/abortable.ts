@@ -1,4 +1,4 @@
-// Waits for a promise, but no longer than a signal allows.
+// Signals: to wait no longer than one allows, and to follow several.
 
 /** The promise's outcome, or the signal's reason as soon as it is aborted; what the promise does later is not lost, only not waited for. */
 export async function abortable<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
@@ -13,4 +13,22 @@ export async function abortable<T>(promise: Promise<T>, signal: AbortSignal): Pr
   } finally {
     signal.removeEventListener('abort', onAbort);
   }
+}
+
+/** A signal that is aborted when one of those given is. Disposed, it follows them no longer, and leaves nothing behind at one that lives long. */
+export function followSignals(followed: AbortSignal[]): { signal: AbortSignal } & Disposable {
+  const controller = new AbortController();
+  const stops: (() => void)[] = [];
+  for (const signal of followed) {
+    const onAbort = () => controller.abort(signal.reason);
+    if (signal.aborted) onAbort();
+    signal.addEventListener('abort', onAbort, { once: true });
+    stops.push(() => signal.removeEventListener('abort', onAbort));
+  }
+  return {
+    signal: controller.signal,
+    [Symbol.dispose]() {
+      for (const stop of stops) stop();
+    },
+  };
 }

@@ -205,7 +205,8 @@ withoutTrace('the service token', () => {
     const startedAt = performance.now();
     const answer = await sendRaw(rawPost(path, ['Content-Type: application/json', length]));
     expectProblem(answer, unauthorized);
-    expect(performance.now() - startedAt).toBeLessThan(1000);
+    // A body that is waited for has half a minute.
+    expect(performance.now() - startedAt).toBeLessThan(15_000);
     expect(answer.headers.get('connection')).toBe('close');
   });
 

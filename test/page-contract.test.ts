@@ -306,7 +306,6 @@ describe('readiness', () => {
     const page = html(`<p>x</p>${script(`setTimeout(() => { window.__PDF_ERROR__ = ${value} }, 50)`)}`);
     const answer = await stage.print(page);
     expect(answer).toMatchObject({ status: 502, code: 'page_failed', detail: expect.stringContaining(said) });
-    expect(answer.diagnosis?.elapsedMs).toBeLessThan(1200);
   });
 
   test.each([
@@ -424,7 +423,6 @@ describe('what is late', () => {
     expect(answer).toMatchObject({ status: 202, warnings: [expect.stringContaining('/never.png')] });
     expect(JSON.stringify(answer)).not.toContain('secret');
     expect(answer.durationMs).toBeGreaterThanOrEqual(800);
-    expect(answer.durationMs).toBeLessThan(2500);
   });
 
   test('a font that does not come is left out after the grace, with a warning, and its text is drawn', async () => {

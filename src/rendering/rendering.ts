@@ -2,6 +2,7 @@
 
 import { randomUUID } from 'node:crypto';
 import PQueue from 'p-queue';
+import { followSignals } from '../abortable.ts';
 import { BrowserSupervisor } from '../browser/browser.ts';
 import { BrowserFault } from '../browser/contract.ts';
 import { fail, ServiceError } from '../errors.ts';
@@ -103,7 +104,8 @@ class BrowserRendering implements Rendering {
   async render(request: RenderRequest, options: RenderOptions): Promise<RenderedPdf> {
     this.#checkQueue(options.priority);
     const signals = options.signal === undefined ? [] : [options.signal];
-    const signal = AbortSignal.any([this.#stopping.signal, ...signals]);
+    using ending = followSignals([this.#stopping.signal, ...signals]);
+    const { signal } = ending;
     const clock = new StageClock(this.#metrics, options.onStage);
     try {
       const pdf = await this.#enqueue({ ...options, signal }, () => this.#attempt(request, signal, clock));
