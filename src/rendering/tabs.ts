@@ -9,7 +9,7 @@ import { Tab, type TabOwner } from './tab.ts';
 const log = createLog('tabs');
 
 const mostRenders = 50;
-const longestLifeMs = 60_000;
+const longestLifeMs = 300_000;
 const idleMs = 10_000;
 
 interface TabsOptions {
