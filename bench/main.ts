@@ -2,13 +2,15 @@
 
 import { writeFile } from 'node:fs/promises';
 import { measureOverload } from './overload.ts';
-import { measureRendering } from './rendering.ts';
+import { measureFresh, measureKept, measureProxy } from './rendering.ts';
 import { asMarkdown, describeMachine, type Section } from './report.ts';
 import { measureStart } from './start.ts';
 import { measureStored } from './stored.ts';
 
 const all: Record<string, () => Promise<Section>> = {
-  rendering: measureRendering,
+  fresh: measureFresh,
+  kept: measureKept,
+  proxy: measureProxy,
   stored: measureStored,
   overload: measureOverload,
   start: measureStart,

@@ -136,46 +136,81 @@ async function compare(sides: [Side, Side], atOnce: number[]): Promise<Table> {
   };
 }
 
-/** Takes about ten minutes. */
-export async function measureRendering(): Promise<Section> {
-  const dataDir = await mkdtemp(join(tmpdir(), 'platen-bench-data-'));
-  const { path } = await findExecutable(process.env.BROWSER_PATH);
+interface Bench extends AsyncDisposable {
+  /** Platen, from the trigger to the stored document. */
+  ours(name: string, tokenOf: () => string): Side;
+  /** The bare loop. */
+  theirs(name: string, mode: BareOrder['mode'], options?: { isThroughProxy?: boolean }): Side;
+}
+
+/** Of the tab that is kept in the bare loop, and of Platen's. */
+const one = newToken();
+
+async function startBench(): Promise<Bench> {
   await using parts = new AsyncDisposableStack();
+  const dataDir = await mkdtemp(join(tmpdir(), 'platen-bench-data-'));
   parts.defer(() => rm(dataDir, { recursive: true }));
+  const { path } = await findExecutable(process.env.BROWSER_PATH);
   const school = parts.use(await startServer(['bench/large-school.ts'], {}));
   const origin = school.url.replace('127.0.0.1', 'localhost');
   const platen = parts.use(await startPlaten({ DATA_DIR: dataDir, FRONTEND_ORIGINS: origin, RENDER_CONCURRENCY: '4' }));
   const proxy = parts.use(await startServer(['bench/proxy.ts', origin], {}));
   const bare = parts.use(await startWorker<BareOrder, { times: number[] }>('bench/bare-loop.ts', [path]));
-  const one = newToken();
-  const ours = (name: string, tokenOf: () => string): Side => ({
-    name,
-    pids: [platen.pid],
-    loop: loopOfPlaten(platen.url, tokenOf),
-  });
-  const theirs = (name: string, mode: BareOrder['mode'], proxyUrl?: string): Side => ({
-    name,
-    pids: proxyUrl === undefined ? [bare.pid] : [bare.pid, proxy.pid],
-    loop: async (atOnce, count) => {
-      const url = `${origin}/report?studentId=overall&testId=Test%201`;
-      const pages = Array.from({ length: count }, () => ({ url, token: mode === 'kept' ? one : newToken() }));
-      return (await bare.obey({ mode, atOnce, pages, ...(proxyUrl === undefined ? {} : { proxyUrl }) })).times;
-    },
-  });
-  const tables = [
-    await compare([ours('Platen, different tokens', newToken), theirs('bare-fresh', 'fresh')], [1, 2, 4]),
-    await compare([ours('Platen, one token', () => one), theirs('bare-kept', 'kept')], [1, 2, 4]),
-    await compare([theirs('through the proxy', 'fresh', proxy.url), theirs('bare-fresh', 'fresh')], [1]),
-  ];
+  const running = parts.move();
   return {
-    title: 'Rendering',
+    ours: (name, tokenOf) => ({ name, pids: [platen.pid], loop: loopOfPlaten(platen.url, tokenOf) }),
+    theirs: (name, mode, { isThroughProxy = false } = {}) => ({
+      name,
+      pids: isThroughProxy ? [bare.pid, proxy.pid] : [bare.pid],
+      loop: async (atOnce, count) => {
+        const url = `${origin}/report?studentId=overall&testId=Test%201`;
+        const pages = Array.from({ length: count }, () => ({ url, token: mode === 'kept' ? one : newToken() }));
+        const order = { mode, atOnce, pages, ...(isThroughProxy ? { proxyUrl: proxy.url } : {}) };
+        return (await bare.obey(order)).times;
+      },
+    }),
+    [Symbol.asyncDispose]: () => running.disposeAsync(),
+  };
+}
+
+const how =
+  `Each side is a tree of processes of its own, whose processor time is read from the kernel. ${rounds} rounds of ${perRound} documents each, in turn, ` +
+  'after some to warm up; medians of the rounds, and of the ratios inside each round.';
+
+/** Takes about five minutes. */
+export async function measureFresh(): Promise<Section> {
+  await using bench = await startBench();
+  return {
+    title: 'Rendering, different tokens',
     text: [
       'The class report of the example school for a class of 235: 9 printed pages, tagged, 52 requests, a chart library of 1 MB. Platen from the trigger ' +
-        'to the stored document, beside a bare loop of the browser driver on the same page: `bare-fresh` opens a context for each document, ' +
-        '`bare-kept` uses one tab again for one token and clears its storage. The last table is the bare loop with and without the egress proxy.',
-      `Each side is a tree of processes of its own, whose processor time is read from the kernel. ${rounds} rounds of ${perRound} documents each, in turn, ` +
-        'after some to warm up; medians of the rounds, and of the ratios inside each round.',
+        'to the stored document, beside `bare-fresh`: a loop of the browser driver on the same page, with a context for each document.',
+      how,
     ],
-    tables,
+    tables: [await compare([bench.ours('Platen', newToken), bench.theirs('bare-fresh', 'fresh')], [1, 2, 4])],
+  };
+}
+
+/** Takes about four minutes. */
+export async function measureKept(): Promise<Section> {
+  await using bench = await startBench();
+  return {
+    title: 'Rendering, one token',
+    text: [
+      'The same page, beside `bare-kept`: a loop that uses one tab again for one token and clears its storage in between.',
+      how,
+    ],
+    tables: [await compare([bench.ours('Platen', () => one), bench.theirs('bare-kept', 'kept')], [1, 2, 4])],
+  };
+}
+
+/** Takes about two minutes. */
+export async function measureProxy(): Promise<Section> {
+  await using bench = await startBench();
+  const through = bench.theirs('through the proxy', 'fresh', { isThroughProxy: true });
+  return {
+    title: 'The egress proxy',
+    text: ['`bare-fresh` with and without the egress proxy, which is a process of its own here.', how],
+    tables: [await compare([through, bench.theirs('bare-fresh', 'fresh')], [1])],
   };
 }
