@@ -100,6 +100,7 @@ function apiPage(): string {
       metrics,
       browserStatus: () => up,
       storageStatus: async () => up,
+      databaseStatus: async () => up,
     }),
   ];
   const { paths } = createOpenApiDocument(endpoints, '') as { paths: Record<string, Record<string, Operation>> };

@@ -20,6 +20,9 @@ export interface Secrets {
   serviceTokens: string[];
   userTokenSecret: string | undefined;
   reportTokenSecret: string | undefined;
+  /** With the password of the database. */
+  databaseUrl: string | undefined;
+  encryptionKey: Buffer | undefined;
   s3AccessKey: string | undefined;
   s3SecretKey: string | undefined;
 }
@@ -96,6 +99,16 @@ const checks: Check[] = [
     isBroken: ({ secrets }) => (secrets.s3AccessKey === undefined) !== (secrets.s3SecretKey === undefined),
   },
   {
+    variable: 'DATABASE_URL',
+    rule: 'must be set when PLATEN_ROLE is api or worker: they meet in one database',
+    isBroken: ({ values }) => values.PLATEN_ROLE !== 'all' && values.DATABASE_URL === undefined,
+  },
+  {
+    variable: 'AWS_STORAGE_BUCKET_NAME',
+    rule: 'must be set when PLATEN_ROLE is api or worker: they share the documents',
+    isBroken: ({ values }) => values.PLATEN_ROLE !== 'all' && values.AWS_STORAGE_BUCKET_NAME === undefined,
+  },
+  {
     variable: 'HOST',
     rule: 'must be a loopback address while a secret has its development value',
     isBroken: ({ values, secrets }) =>
@@ -139,6 +152,11 @@ const productionChecks: Check[] = [
     variable: 'DEFAULT_FRONTEND_ORIGIN',
     rule: 'must be set in production',
     isBroken: ({ values }) => values.DEFAULT_FRONTEND_ORIGIN === undefined,
+  },
+  {
+    variable: 'ENCRYPTION_KEY',
+    rule: 'must be set in production',
+    isBroken: ({ secrets }) => secrets.encryptionKey === undefined,
   },
   {
     variable: 'ALLOW_ROOT',

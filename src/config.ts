@@ -66,6 +66,8 @@ function readSecrets(values: Values): Secrets {
       .filter(Boolean),
     userTokenSecret: values.USER_TOKEN_SECRET ?? userTokenFallback,
     reportTokenSecret: values.REPORT_TOKEN_SECRET,
+    databaseUrl: values.DATABASE_URL,
+    encryptionKey: values.ENCRYPTION_KEY,
     s3AccessKey: values.AWS_ACCESS_KEY_ID ?? values.MINIO_ACCESS_KEY,
     s3SecretKey: values.AWS_SECRET_ACCESS_KEY ?? values.MINIO_SECRET_KEY,
   };
@@ -141,8 +143,13 @@ function buildConfig({ values, tenants, isRoot }: Facts) {
     requireSubject: values.REQUIRE_PDF_SUBJECT,
     callerRenderLimit: values.CALLER_RENDER_LIMIT,
     rendering: buildRendering(values, isRoot),
+    role: values.PLATEN_ROLE,
+    dataDir: values.DATA_DIR,
+    jobs: {
+      timeoutMs: values.PROGRESS_TIMEOUT_SECONDS * 1000,
+      historyDays: values.JOB_HISTORY_DAYS,
+    },
     documents: {
-      dataDir: values.DATA_DIR,
       s3: buildS3(values),
       memoryBytes: values.DOCUMENT_CACHE_MB * 1024 * 1024,
     },

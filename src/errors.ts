@@ -66,6 +66,11 @@ export const catalogue = {
     title: 'Document too large',
     detail: 'The page prints to more pages or bytes than MAX_PAGES or MAX_PDF_BYTES allow.',
   },
+  already_ended: {
+    status: 409,
+    title: 'Already ended',
+    detail: 'This has ended already; there is nothing left to cancel.',
+  },
   rate_limited: {
     status: 429,
     title: 'Too many requests',
@@ -119,6 +124,12 @@ export const catalogue = {
     detail: 'The PDF was made but could not be stored.',
     retryAfterSeconds: 10,
   },
+  database_unavailable: {
+    status: 503,
+    title: 'Database unavailable',
+    detail: 'The database does not answer. Stored documents are still served; nothing new was accepted.',
+    retryAfterSeconds: 10,
+  },
   identity_unavailable: {
     status: 503,
     title: 'Identity provider unavailable',
@@ -159,6 +170,8 @@ export interface ErrorDetails {
   /** What the page was doing when its render failed; never holds a token. */
   diagnosis?: object;
   retryAfterSeconds?: number;
+  /** Whether the same may succeed later, where the code alone does not say. */
+  mayHeal?: boolean;
 }
 
 /** An error with a public face (code, status, details) and a private cause that only the log sees. */

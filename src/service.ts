@@ -1,15 +1,21 @@
 // The composition root: builds every module in order, and takes them down in the opposite one.
 
-import { readFileSync } from 'node:fs';
+import { mkdirSync, readFileSync } from 'node:fs';
 import type { Config, Secrets } from './config.ts';
+import { type DataFolder, openDataFolder } from './data-folder.ts';
+import { type Database, openDatabase } from './database/database.ts';
 import { createDocuments, type StorageLimits } from './documents/documents.ts';
 import { openFolderStore } from './documents/folder-store.ts';
+import { openEncryptionKey } from './encryption-key.ts';
 import { createApp } from './http/app.ts';
 import { documentationPages } from './http/documentation.ts';
 import { createOpenApiDocument } from './http/openapi.ts';
 import { type HttpLimits, startHttpServer } from './http/server.ts';
 import { serviceEndpoints } from './http/service-endpoints.ts';
 import { createIdentity } from './identity/identity.ts';
+import { createJobs, type Jobs } from './jobs/jobs.ts';
+import { jobEndpoints } from './jobs/routes.ts';
+import { createSealing } from './jobs/sealing.ts';
 import { configureLog, createLog } from './log.ts';
 import { createMetrics } from './metrics.ts';
 import { startRendering } from './rendering/rendering.ts';
@@ -29,8 +35,8 @@ export interface Service extends AsyncDisposable {
 const packageFile = new URL('../package.json', import.meta.url);
 const { version } = JSON.parse(readFileSync(packageFile, 'utf8')) as { version: string };
 
-async function openStore({ documents }: Config, secrets: Secrets) {
-  if (documents.s3 === undefined) return openFolderStore(documents.dataDir);
+async function openStore({ documents, dataDir }: Config, secrets: Secrets) {
+  if (documents.s3 === undefined) return openFolderStore(dataDir);
   // Only where it is wanted: its SDK is the largest part of what a start has to load.
   const { createS3Store } = await import('./documents/s3-store.ts');
   return createS3Store(documents.s3, { accessKey: secrets.s3AccessKey, secretKey: secrets.s3SecretKey });
@@ -45,10 +51,27 @@ function createTokens(config: Config, secrets: Secrets) {
   });
 }
 
-function secretValues(secrets: Secrets): string[] {
-  return Object.values(secrets)
-    .flat()
-    .filter((value) => value !== undefined);
+function secretValues({ encryptionKey, databaseUrl, ...secrets }: Secrets): string[] {
+  const password = databaseUrl === undefined ? undefined : decodeURIComponent(new URL(databaseUrl).password);
+  return [...Object.values(secrets).flat(), password, encryptionKey?.toString('base64')].filter(
+    (value) => value !== undefined,
+  );
+}
+
+/** Locked where something lies in it that is not shared. */
+function openFolder({ documents, dataDir }: Config, { databaseUrl }: Secrets): DataFolder | undefined {
+  return documents.s3 === undefined || databaseUrl === undefined ? openDataFolder(dataDir) : undefined;
+}
+
+function openJobs(config: Config, secrets: Secrets, database: Database): Jobs {
+  if (secrets.encryptionKey === undefined) mkdirSync(config.dataDir, { recursive: true });
+  return createJobs({
+    database,
+    isEmbedded: secrets.databaseUrl === undefined,
+    sealing: createSealing(secrets.encryptionKey ?? openEncryptionKey(config.dataDir)),
+    concurrency: config.role === 'api' ? 0 : config.rendering.concurrency,
+    ...config.jobs,
+  });
 }
 
 /** Starts everything; returns when it listens. Dispose it to finish the running work and stop. */
@@ -57,20 +80,26 @@ export async function startService(config: Config, secrets: Secrets, limits?: Li
   await using parts = new AsyncDisposableStack();
   const metrics = createMetrics();
   const origins = config.tenants.map(({ origin }) => origin);
+  parts.use(openFolder(config, secrets));
+  const database = parts.use(openDatabase({ url: secrets.databaseUrl, dataDir: config.dataDir }));
   const documents = parts.use(
     createDocuments({ store: await openStore(config, secrets), metrics, limits, ...config.documents }),
   );
   const rendering = parts.use(await startRendering({ config: config.rendering, origins, metrics }));
   const identity = createTokens(config, secrets);
-  const reports = createReports({ rendering, documents, identity, metrics, config });
+  const jobs = parts.use(openJobs(config, secrets, database));
+  const reports = createReports({ rendering, documents, identity, database, jobs, metrics, config });
+  jobs.start();
+  const features = [...reportEndpoints({ reports, concurrency: config.rendering.concurrency }), ...jobEndpoints(jobs)];
   const endpoints = [
-    ...reportEndpoints({ reports, concurrency: config.rendering.concurrency }),
+    ...(config.role === 'worker' ? [] : features),
     ...serviceEndpoints({
       environment: config.environment,
       version,
       metrics,
       browserStatus: () => rendering.status().browser,
       storageStatus: () => documents.status(),
+      databaseStatus: () => database.status(),
     }),
   ];
   const app = createApp({
@@ -80,7 +109,10 @@ export async function startService(config: Config, secrets: Secrets, limits?: Li
     pages: documentationPages(createOpenApiDocument(endpoints, version)),
     config: { ...config.http, allowedOrigins: origins },
   });
-  const { url } = parts.use(await startHttpServer(app, { ...config.http, limits, settle: () => reports.settle() }));
+  const settle = async () => {
+    await Promise.all([reports.settle(), jobs.settle()]);
+  };
+  const { url } = parts.use(await startHttpServer(app, { ...config.http, limits, settle }));
   if (config.isRunAsRoot) log.warn('Running as root: the browser has NO SANDBOX. Do this in development only.');
   log.info('Platen listens', { url, version, environment: config.environment });
   const running = parts.move();

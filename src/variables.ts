@@ -2,6 +2,7 @@
 
 import { isIP } from 'node:net';
 import { availableParallelism } from 'node:os';
+import { readEncryptionKey } from './encryption-key.ts';
 import { readOrigin } from './origin.ts';
 
 export interface Variable<T> {
@@ -151,7 +152,33 @@ export const variables = {
     ['auto', 'when-required'],
     '`auto`: checksums on every S3 request, but only where required with an endpoint that is not AWS.',
   ),
-  DATA_DIR: text('./data', { example: '/var/lib/platen', meaning: 'Embedded storage. One process at a time.' }),
+  DATA_DIR: text('./data', {
+    example: '/var/lib/platen',
+    meaning: 'Embedded storage and database. One process at a time.',
+  }),
+  DATABASE_URL: {
+    parse: (value: string) => (/^postgres(ql)?:\/\/\S+$/.test(value) && URL.canParse(value) ? value : undefined),
+    fallback: undefined as string | undefined,
+    rule: 'a postgres:// or postgresql:// URL',
+    example: 'postgresql://platen:password@db.example/platen',
+    meaning: 'PostgreSQL, shared by all processes. Without it the database lies in DATA_DIR.',
+    isSecret: true,
+  },
+  PLATEN_ROLE: oneOf(
+    ['all', 'api', 'worker'],
+    '`api`: HTTP and interactive renders; `worker`: jobs and the service endpoints; `all`: both.',
+  ),
+  ENCRYPTION_KEY: {
+    parse: readEncryptionKey,
+    fallback: undefined as Buffer | undefined,
+    rule: 'base64 of 32 bytes, or the path of a file that holds it',
+    example: 'the output of: openssl rand -base64 32',
+    meaning:
+      'Key with which tokens of jobs lie in the database, the same for all processes. In development one is made in DATA_DIR.',
+    isSecret: true,
+  },
+  PROGRESS_TIMEOUT_SECONDS: integer(300, [1, 3000], 'Seconds that a job may take from the start of its work.'),
+  JOB_HISTORY_DAYS: integer(14, [1, 3650], 'Days for which ended jobs and class runs can be looked at.'),
   RENDER_CONCURRENCY: integer(availableParallelism(), [1, 64], 'Renders at once. Default: number of cores.'),
   RENDER_QUEUE_LIMIT: integer(64, [0, 100_000], 'Interactive renders waiting; beyond it 503 `queue_full`.'),
   PDF_TIMEOUT: integer(120_000, [1000, 600_000], 'Milliseconds for one render.'),

@@ -82,7 +82,7 @@ describeDisk('a disk that is full', () => {
   test('after the document but before its record: what was stored stays as it was', async () => {
     const key = 'reports/C1/Test_1/overall.pdf';
     const old = Buffer.from('the old one');
-    using store = await openFolderStore(join(folder, 'apart'));
+    const store = await openFolderStore(join(folder, 'apart'));
     expect(await store.put(key, old, { metadata: {}, replaces: undefined })).toBe(true);
     // Whose reader keeps its space.
     const before = (await store.open(key)) as StoredObject;

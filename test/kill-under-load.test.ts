@@ -67,7 +67,7 @@ beforeEach(async () => {
   load = newLoad();
   services = new AsyncDisposableStack();
   stored = new Map();
-  using store = await openFolderStore(dataDir());
+  const store = await openFolderStore(dataDir());
   for (const [id, size] of Object.entries(storedSizes)) {
     const { body, metadata } = makeStored(id, { size });
     await store.put(keyOf(id), body, { metadata, replaces: undefined });

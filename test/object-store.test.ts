@@ -18,11 +18,7 @@ type Opened = { store: ObjectStore; close(): Promise<void> };
 async function openFolder(): Promise<Opened> {
   const folder = await mkdtemp(join(tmpdir(), 'platen-store-'));
   const store = await openFolderStore(folder);
-  const close = async () => {
-    store[Symbol.dispose]();
-    await rm(folder, { recursive: true });
-  };
-  return { store, close };
+  return { store, close: () => rm(folder, { recursive: true }) };
 }
 
 async function openS3(): Promise<Opened> {

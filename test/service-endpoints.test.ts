@@ -54,6 +54,7 @@ test('/openapi.json is a valid OpenAPI 3.1 document that names every endpoint', 
     '/health',
     '/internal/invalidate',
     '/internal/trigger-generate-pdf',
+    '/jobs/{id}',
     '/metrics',
     '/readyz',
   ]);

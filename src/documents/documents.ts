@@ -39,17 +39,14 @@ export interface Documents extends AsyncDisposable {
    */
   find(key: string, accepts?: Accepts): Promise<StoredDocument | undefined>;
   /**
-   * Revision of the document under `key`, or undefined when there is none, or when the storage is not asked because it failed a moment ago.
-   * @throws when the storage does not answer.
-   */
-  revisionOf(key: string): Promise<bigint | undefined>;
-  /**
    * Stores a document unless a later render of the same key is there already, or the storage is not asked because it failed a moment ago.
    * @throws when the storage does not take it within 15 s.
    */
   keep(key: string, document: NewDocument): Promise<KeepOutcome>;
-  /** Removes the documents below `prefix` whose key `matches`; gives their number. */
-  remove(prefix: string, matches: (key: string) => boolean): Promise<number>;
+  /** Removes the documents below `prefix` whose key `matches` and whose revision is older than the given one; gives their number. */
+  remove(prefix: string, matches: (key: string) => boolean, before: bigint): Promise<number>;
+  /** Removes the document under `key` while it is of this revision. */
+  withdraw(key: string, revision: bigint): Promise<void>;
   /** Whether the storage answers, with the reason if not. Asked at most every few seconds. */
   status(): Promise<StorageStatus>;
 }
@@ -70,7 +67,7 @@ export interface StorageLimits {
 const usualLimits: StorageLimits = { lookMs: 3000, keepMs: 15_000, pauseMs: 5000, statusMs: 3000 };
 
 interface Dependencies {
-  store: ObjectStore & Disposable;
+  store: ObjectStore & Partial<Disposable>;
   metrics: Metrics;
   /** Bytes that documents may take in memory. */
   memoryBytes: number;
@@ -79,7 +76,7 @@ interface Dependencies {
 }
 
 class StoreDocuments implements Documents {
-  readonly #store: ObjectStore & Disposable;
+  readonly #store: ObjectStore & Partial<Disposable>;
   readonly #metrics: Metrics;
   readonly #memory: DocumentMemory;
   readonly #reading: OutageWatch;
@@ -105,11 +102,6 @@ class StoreDocuments implements Documents {
     return this.#read((signal) => this.#look(key, accepts, signal));
   }
 
-  async revisionOf(key: string): Promise<bigint | undefined> {
-    const head = await this.#read((signal) => this.#store.head(key, { signal }));
-    return head === undefined ? undefined : fromObjectMetadata(head.metadata)?.revision;
-  }
-
   async keep(key: string, document: NewDocument): Promise<KeepOutcome> {
     const work = (signal: AbortSignal) => this.#write(key, document, signal);
     if (document.isInsistent) return this.#writing.insist(work);
@@ -121,14 +113,19 @@ class StoreDocuments implements Documents {
     });
   }
 
-  async remove(prefix: string, matches: (key: string) => boolean): Promise<number> {
+  async remove(prefix: string, matches: (key: string) => boolean, before: bigint): Promise<number> {
     const keys = await this.#timed('list', async () => {
       const all: string[] = [];
       for await (const key of this.#store.list(prefix)) if (matches(key)) all.push(key);
       return all;
     });
-    for (const key of keys) await this.#timed('remove', () => this.#remove(key));
-    return keys.length;
+    let removed = 0;
+    for (const key of keys) if (await this.#removeIf(key, (revision) => revision < before)) removed++;
+    return removed;
+  }
+
+  async withdraw(key: string, revision: bigint): Promise<void> {
+    await this.#removeIf(key, (stored) => stored === revision);
   }
 
   status(): Promise<StorageStatus> {
@@ -136,7 +133,7 @@ class StoreDocuments implements Documents {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#store[Symbol.dispose]();
+    this.#store[Symbol.dispose]?.();
   }
 
   async #read<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T | undefined> {
@@ -209,9 +206,17 @@ class StoreDocuments implements Documents {
     throw new Error('other writers of the same key were always faster');
   }
 
-  async #remove(key: string): Promise<void> {
+  /** What is not ours goes too: nobody can tell how old it is. */
+  async #removeIf(key: string, isOutdated: (revision: bigint) => boolean): Promise<boolean> {
+    const present = await this.#timed('open', () => this.#store.head(key));
+    if (present === undefined || !isOutdated(fromObjectMetadata(present.metadata)?.revision ?? 0n)) return false;
+    await this.#timed('remove', () => this.#remove(key, present.version));
+    return true;
+  }
+
+  async #remove(key: string, version?: string): Promise<void> {
     this.#memory.forget(key);
-    await this.#store.remove(key);
+    await this.#store.remove(key, version);
   }
 
   async #timed<T>(operation: string, work: () => Promise<T>): Promise<T> {

@@ -1,10 +1,8 @@
-// Objects as files below DATA_DIR, each with its metadata beside it; one process at a time.
+// Objects as files below DATA_DIR, each with its metadata beside it.
 
 import { randomUUID } from 'node:crypto';
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { type FileHandle, mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { DatabaseSync } from 'node:sqlite';
 import { createLog } from '../log.ts';
 import type { ObjectHead, ObjectMetadata, ObjectStore, OpenOptions, PutOptions, StoredObject } from './object-store.ts';
 import { Turns } from './turns.ts';
@@ -23,42 +21,15 @@ const sidecarSuffix = '.json';
 const youngMs = 2000;
 const isMissing = (error: unknown) => ['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '');
 
-// Locks are kept here so that garbage collection, which would close them, doesn't free a folder that is in use.
-const heldLocks = new Set<DatabaseSync>();
-
-/** Takes the folder for this process. The kernel frees it when the process dies, however it dies. */
-function lockFolder(folder: string): Disposable {
-  const pidFile = join(folder, 'lock.pid');
-  const lock = new DatabaseSync(join(folder, 'lock.sqlite'));
-  try {
-    lock.exec('PRAGMA busy_timeout=0; BEGIN EXCLUSIVE');
-  } catch (cause) {
-    lock.close();
-    throw new Error(`DATA_DIR is in use by process ${readFileSync(pidFile, 'utf8').trim()}`, { cause });
-  }
-  heldLocks.add(lock);
-  writeFileSync(pidFile, `${process.pid}\n`);
-  return {
-    [Symbol.dispose]() {
-      heldLocks.delete(lock);
-      lock.close();
-    },
-  };
-}
-
-export interface FolderStore extends ObjectStore, Disposable {}
-
-class LockedFolderStore implements FolderStore {
+class FolderStore implements ObjectStore {
   readonly #root: string;
   readonly #unfinished: string;
-  readonly #lock: Disposable;
   /** Nobody reads a key while it is written, so that a file and its metadata belong together. */
   readonly #turns = new Turns();
 
-  constructor(root: string, unfinished: string, lock: Disposable) {
+  constructor(root: string, unfinished: string) {
     this.#root = root;
     this.#unfinished = unfinished;
-    this.#lock = lock;
   }
 
   async open(key: string, { known }: OpenOptions = {}): Promise<StoredObject | 'unchanged' | undefined> {
@@ -88,8 +59,9 @@ class LockedFolderStore implements FolderStore {
     });
   }
 
-  remove(key: string): Promise<void> {
+  remove(key: string, version?: string): Promise<void> {
     return this.#turns.write(key, async () => {
+      if (version !== undefined && (await this.#readSidecar(key))?.version !== version) return;
       await rm(this.#path(key) + sidecarSuffix, { force: true });
       await rm(this.#path(key), { force: true });
     });
@@ -104,10 +76,6 @@ class LockedFolderStore implements FolderStore {
       if (entry.isDirectory()) yield* this.list(`${prefix}${entry.name}/`);
       else if (entry.name.endsWith(sidecarSuffix)) yield prefix + entry.name.slice(0, -sidecarSuffix.length);
     }
-  }
-
-  [Symbol.dispose](): void {
-    this.#lock[Symbol.dispose]();
   }
 
   #path(key: string): string {
@@ -181,15 +149,10 @@ async function syncFolder(folder: string): Promise<void> {
   await handle.sync();
 }
 
-/**
- * Opens the store below `dataDir`, and locks the folder until it is disposed.
- * @throws when another process has the folder, naming its pid.
- */
-export async function openFolderStore(dataDir: string): Promise<FolderStore> {
-  mkdirSync(dataDir, { recursive: true });
-  const lock = lockFolder(dataDir);
+/** Opens the store below `dataDir`, which belongs to the caller alone. */
+export async function openFolderStore(dataDir: string): Promise<ObjectStore> {
   const unfinished = join(dataDir, 'unfinished');
   await rm(unfinished, { recursive: true, force: true });
-  await mkdir(unfinished);
-  return new LockedFolderStore(join(dataDir, 'documents'), unfinished, lock);
+  await mkdir(unfinished, { recursive: true });
+  return new FolderStore(join(dataDir, 'documents'), unfinished);
 }

@@ -40,8 +40,8 @@ export interface ObjectStore {
   head(key: string, options?: { signal?: AbortSignal }): Promise<ObjectHead | undefined>;
   /** Writes whole or not at all. False, and nothing written, when the condition does not hold. */
   put(key: string, bytes: Buffer, options: PutOptions): Promise<boolean>;
-  /** Removes the object if it is there. */
-  remove(key: string): Promise<void>;
+  /** Removes the object if it is there; with a version, only while it has that one, where the store can tell. */
+  remove(key: string, version?: string): Promise<void>;
   /** Keys that begin with `prefix`, which ends with a slash. */
   list(prefix: string): AsyncIterable<string>;
 }

@@ -128,8 +128,13 @@ class BucketStore implements S3Store {
     }
   }
 
-  async remove(key: string): Promise<void> {
-    await this.#client.send(new DeleteObjectCommand(this.#target(key)));
+  async remove(key: string, version?: string): Promise<void> {
+    const condition = version === undefined ? {} : { IfMatch: version };
+    try {
+      await this.#client.send(new DeleteObjectCommand({ ...this.#target(key), ...condition }));
+    } catch (error) {
+      if (version === undefined || !isConflict(error)) throw error;
+    }
   }
 
   async *list(prefix: string): AsyncIterable<string> {

@@ -9,7 +9,7 @@ import { fail } from '../errors.ts';
 import type { Identity } from '../identity/identity.ts';
 import { withLogContext } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
-import { callerOf, createAuthentication } from './authentication.ts';
+import { callerOf, createAuthentication, ownerOf } from './authentication.ts';
 import { readJson } from './body.ts';
 import type { Endpoint, Exchange } from './contract.ts';
 import { clientSignal, readBody, readQuery } from './input.ts';
@@ -70,11 +70,15 @@ function runEndpoint(endpoint: Endpoint): RequestHandler {
     const exchange: Exchange<unknown, unknown> = {
       query: readQuery(endpoint, req),
       body: readBody(endpoint, req),
+      params: req.params as Record<string, string>,
       req,
       res,
       signal: clientSignal(res),
       get caller() {
         return callerOf(req);
+      },
+      get owner() {
+        return ownerOf(req);
       },
     };
     await endpoint.handle(exchange);
@@ -92,7 +96,7 @@ function mountEndpoints(
       next();
     });
     for (const endpoint of atPath) {
-      const bodyHandlers = endpoint.body === undefined ? [] : [readJson];
+      const bodyHandlers = endpoint.body === undefined ? [] : [readJson(endpoint)];
       route[endpoint.method](...handlersFor(endpoint.access), ...bodyHandlers, runEndpoint(endpoint));
     }
     const allowed = atPath.flatMap(({ method }) => (method === 'get' ? ['GET', 'HEAD'] : [method.toUpperCase()]));

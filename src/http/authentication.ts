@@ -3,7 +3,7 @@
 import type { Request, RequestHandler, Response } from 'express';
 import { rateLimit } from 'express-rate-limit';
 import { fail } from '../errors.ts';
-import { type Caller, callerKey } from '../identity/contract.ts';
+import { type Caller, callerKey, serviceOwner } from '../identity/contract.ts';
 import type { Identity } from '../identity/identity.ts';
 import type { Access } from './contract.ts';
 import { sendProblem } from './problem.ts';
@@ -34,6 +34,12 @@ function limitRate(limit: number): RequestHandler {
   });
 }
 
+/** Who owns what a request makes: the backend, or the caller. */
+export function ownerOf(req: Request): string {
+  const caller = callers.get(req);
+  return caller === undefined ? serviceOwner : callerKey(caller);
+}
+
 /** Makes, for each kind of access, the handlers that stand before an endpoint. */
 export function createAuthentication(identity: Identity, limit: number): (access: Access) => RequestHandler[] {
   const requireService: RequestHandler = (req, _res, next) => {
@@ -46,6 +52,16 @@ export function createAuthentication(identity: Identity, limit: number): (access
     callers.set(req, await identity.authenticate(given.length === 1 ? given[0] : undefined));
     next();
   };
-  const handlers = { anyone: [], service: [requireService], user: [requireUser, limitRate(limit)] };
+  const asUser = [requireUser, limitRate(limit)];
+  const isFromService = (req: Request) => req.get('X-Service-Auth') !== undefined;
+  const unlessService = asUser.map<RequestHandler>((handler) => (req, res, next) => {
+    if (isFromService(req)) next();
+    else return handler(req, res, next);
+  });
+  const asService: RequestHandler = (req, res, next) => {
+    if (isFromService(req)) requireService(req, res, next);
+    else next();
+  };
+  const handlers = { anyone: [], service: [requireService], user: asUser, either: [asService, ...unlessService] };
   return (access) => handlers[access];
 }

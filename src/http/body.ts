@@ -1,9 +1,10 @@
-// Reads a JSON body: at most 256 KB of uncompressed UTF-8, refused as soon as it is known to be too large.
+// Reads a JSON body: uncompressed UTF-8, 256 KB unless an endpoint says otherwise, refused as soon as it is known to be too large.
 
 import type { Request, RequestHandler } from 'express';
 import { fail } from '../errors.ts';
+import type { Endpoint } from './contract.ts';
 
-const mostBytes = 256 * 1024;
+const usualBytes = 256 * 1024;
 const deepest = 8;
 
 function checkType(req: Request): void {
@@ -12,7 +13,7 @@ function checkType(req: Request): void {
   if (!req.is('application/json') || !isPlain || !/^utf-?8$/i.test(charset)) throw fail('unsupported_media_type');
 }
 
-async function readBytes(req: Request): Promise<Buffer> {
+async function readBytes(req: Request, mostBytes: number): Promise<Buffer> {
   if (Number(req.get('Content-Length') ?? 0) > mostBytes) throw fail('body_too_large');
   const chunks: Buffer[] = [];
   let bytes = 0;
@@ -37,17 +38,26 @@ function isTooDeep(value: unknown, depth = 0): boolean {
   return depth >= deepest || Object.values(value).some((each) => isTooDeep(each, depth + 1));
 }
 
-/** Puts the JSON object that is the body into `req.body`. */
-export const readJson: RequestHandler = async (req, _res, next) => {
-  const isEmpty =
-    req.get('Content-Length') === '0' || (req.get('Transfer-Encoding') ?? req.get('Content-Length')) === undefined;
-  if (isEmpty) throw fail('malformed_request', { detail: 'The body is empty; a JSON object is needed.' });
-  checkType(req);
-  const body = parse((await readBytes(req)).toString('utf8'));
-  if (typeof body !== 'object' || body === null || Array.isArray(body)) {
-    throw fail('malformed_request', { detail: 'The body must be a JSON object.' });
-  }
-  if (isTooDeep(body)) throw fail('malformed_request', { detail: 'The body is nested too deeply.' });
-  req.body = body;
-  next();
-};
+/** Puts the JSON object that is the body into `req.body`; nothing where it may be, and is, left out. */
+export function readJson({
+  isBodyOptional = false,
+  mostBodyBytes = usualBytes,
+}: Pick<Endpoint, 'isBodyOptional' | 'mostBodyBytes'>): RequestHandler {
+  return async (req, _res, next) => {
+    const isEmpty =
+      req.get('Content-Length') === '0' || (req.get('Transfer-Encoding') ?? req.get('Content-Length')) === undefined;
+    if (isEmpty && isBodyOptional) {
+      req.body = {};
+      return next();
+    }
+    if (isEmpty) throw fail('malformed_request', { detail: 'The body is empty; a JSON object is needed.' });
+    checkType(req);
+    const body = parse((await readBytes(req, mostBodyBytes)).toString('utf8'));
+    if (typeof body !== 'object' || body === null || Array.isArray(body)) {
+      throw fail('malformed_request', { detail: 'The body must be a JSON object.' });
+    }
+    if (isTooDeep(body)) throw fail('malformed_request', { detail: 'The body is nested too deeply.' });
+    req.body = body;
+    next();
+  };
+}

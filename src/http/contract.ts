@@ -5,18 +5,22 @@ import type { z } from 'zod';
 import type { ErrorCode } from '../errors.ts';
 import type { Caller } from '../identity/contract.ts';
 
-/** anyone; service: the backend's service token; user: a person's token, counted against the rate limit. */
-export type Access = 'anyone' | 'service' | 'user';
+/** anyone; service: the backend's service token; user: a person's token, counted against the rate limit; either: one of the two. */
+export type Access = 'anyone' | 'service' | 'user' | 'either';
 
 export interface Exchange<Query, Body> {
   query: Query;
   body: Body;
+  /** Parts of the path that the endpoint names, as they were given. */
+  params: Readonly<Record<string, string>>;
   req: Request;
   res: Response;
   /** Aborted when the client goes away before it is answered. */
   signal: AbortSignal;
-  /** Who asks; throws on an endpoint whose access is not `user`. */
+  /** Who asks; throws where nobody was asked for a user token. */
   caller: Caller;
+  /** Who asks, the backend or a person: `service`, or the key of the caller. */
+  owner: string;
 }
 
 export interface Answer {
@@ -27,7 +31,8 @@ export interface Answer {
 }
 
 export interface Endpoint<Query = unknown, Body = unknown> {
-  method: 'get' | 'post';
+  method: 'get' | 'post' | 'delete';
+  /** Parts that vary begin with a colon. */
   path: string;
   /** Group in the documentation. */
   tag: string;
@@ -38,6 +43,10 @@ export interface Endpoint<Query = unknown, Body = unknown> {
   /** Other spellings of query parameters. */
   queryAliases?: Readonly<Record<string, readonly string[]>>;
   body?: z.ZodType<Body>;
+  /** Whether the body may be left out. */
+  isBodyOptional?: boolean;
+  /** Bytes that a body may have. Default: 256 KB. */
+  mostBodyBytes?: number;
   answers: Readonly<Record<number, Answer>>;
   errors: readonly ErrorCode[];
   handle(exchange: Exchange<Query, Body>): Promise<void> | void;

@@ -11,6 +11,7 @@ const schemes = {
   anyone: {},
   service: { security: [{ serviceToken: [] }] },
   user: { security: [{ userToken: [] }] },
+  either: { security: [{ serviceToken: [] }, { userToken: [] }] },
 };
 
 function toJsonSchema(schema: z.ZodType, io: 'input' | 'output'): Json {
@@ -22,7 +23,20 @@ function toJsonSchema(schema: z.ZodType, io: 'input' | 'output'): Json {
   return rest;
 }
 
-function describeParameters({ query, queryAliases = {} }: Endpoint): Json[] {
+/** Express writes `:id` where OpenAPI writes `{id}`. */
+const openApiPath = (path: string) => path.replace(/:(\w+)/g, '{$1}');
+
+function describeParameters(endpoint: Endpoint): Json[] {
+  const inPath = [...endpoint.path.matchAll(/:(\w+)/g)].map(([, name]) => ({
+    name,
+    in: 'path',
+    required: true,
+    schema: { type: 'string' },
+  }));
+  return [...inPath, ...describeQuery(endpoint)];
+}
+
+function describeQuery({ query, queryAliases = {} }: Endpoint): Json[] {
   if (query === undefined) return [];
   const { properties = {}, required = [] } = toJsonSchema(query, 'input') as {
     properties?: Record<string, Json>;
@@ -77,7 +91,12 @@ function describeOperation(endpoint: Endpoint): Json {
     ...(parameters.length === 0 ? {} : { parameters }),
     ...(body === undefined
       ? {}
-      : { requestBody: { required: true, content: { 'application/json': { schema: toJsonSchema(body, 'input') } } } }),
+      : {
+          requestBody: {
+            required: endpoint.isBodyOptional !== true,
+            content: { 'application/json': { schema: toJsonSchema(body, 'input') } },
+          },
+        }),
     responses: {
       ...describeErrors([...errors, ...everywhere]),
       ...Object.fromEntries(Object.entries(answers).map(([status, answer]) => [status, describeAnswer(answer)])),
@@ -88,7 +107,8 @@ function describeOperation(endpoint: Endpoint): Json {
 export function createOpenApiDocument(endpoints: readonly Endpoint[], version: string): Json {
   const paths: Record<string, Json> = {};
   for (const endpoint of endpoints) {
-    paths[endpoint.path] = { ...paths[endpoint.path], [endpoint.method]: describeOperation(endpoint) };
+    const path = openApiPath(endpoint.path);
+    paths[path] = { ...paths[path], [endpoint.method]: describeOperation(endpoint) };
   }
   return {
     openapi: '3.1.0',
@@ -102,6 +122,7 @@ export function createOpenApiDocument(endpoints: readonly Endpoint[], version: s
     servers: [{ url: '/' }],
     tags: [
       { name: 'Reports', description: 'For people: students, teachers, admins.' },
+      { name: 'Jobs', description: 'Work that goes on after the request, and how far it is.' },
       { name: 'Internal', description: 'For the backend, with the service token.' },
       { name: 'Service', description: 'For those who operate Platen.' },
     ],

@@ -15,6 +15,7 @@ interface Dependencies {
   metrics: Metrics;
   browserStatus(): PartStatus;
   storageStatus(): Promise<PartStatus>;
+  databaseStatus(): Promise<PartStatus>;
 }
 
 const healthAnswer = z.object({
@@ -30,11 +31,16 @@ const readinessAnswer = z.object({
   status: z.enum(['ready', 'degraded', 'unavailable']),
   browser: partStatus,
   storage: partStatus,
+  database: partStatus,
 });
 
 /** Ready while it can give either stored or fresh PDFs. */
-function summarise(browser: PartStatus, storage: PartStatus): 'ready' | 'degraded' | 'unavailable' {
-  if (browser.state === 'up' && storage.state === 'up') return 'ready';
+function summarise(
+  browser: PartStatus,
+  storage: PartStatus,
+  database: PartStatus,
+): 'ready' | 'degraded' | 'unavailable' {
+  if ([browser, storage, database].every(({ state }) => state === 'up')) return 'ready';
   return browser.state === 'up' || ['up', 'read-only'].includes(storage.state) ? 'degraded' : 'unavailable';
 }
 
@@ -44,6 +50,7 @@ export function serviceEndpoints({
   metrics,
   browserStatus,
   storageStatus,
+  databaseStatus,
 }: Dependencies): Endpoint[] {
   return [
     defineEndpoint({
@@ -71,9 +78,9 @@ export function serviceEndpoints({
       errors: [],
       handle: async ({ res }) => {
         const browser = browserStatus();
-        const storage = await storageStatus();
-        const status = summarise(browser, storage);
-        res.status(status === 'unavailable' ? 503 : 200).json({ status, browser, storage });
+        const [storage, database] = await Promise.all([storageStatus(), databaseStatus()]);
+        const status = summarise(browser, storage, database);
+        res.status(status === 'unavailable' ? 503 : 200).json({ status, browser, storage, database });
       },
     }),
     defineEndpoint({

@@ -87,6 +87,13 @@ export function createBearerVerifier(rules: BearerRules): BearerVerifier | undef
   };
 }
 
+/** Whether a token says that its time is over; one that says nothing has not. */
+export function hasExpired(token: string): boolean {
+  const claims = jwt.decode(token);
+  const expiry = typeof claims === 'object' ? claims?.exp : undefined;
+  return typeof expiry === 'number' && Date.now() / 1000 > expiry + skewSeconds;
+}
+
 /** Signs with HS256. */
 export function signToken(claims: object, secret: string, expiresInSeconds: number): string {
   return jwt.sign(claims, secret, { algorithm: 'HS256', expiresIn: expiresInSeconds });

@@ -18,6 +18,9 @@ export interface Caller {
   token: string;
 }
 
+/** In place of a caller's key: the backend. */
+export const serviceOwner = 'service';
+
 /** Tenant, type and id: who owns, and who is limited. */
 export function callerKey(caller: Caller): string {
   const tenant = typeof caller.tenant === 'string' ? caller.tenant : caller.tenant.origin;

@@ -3,7 +3,7 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { fail } from '../errors.ts';
 import { createLog } from '../log.ts';
-import { createBearerVerifier, signToken } from './bearer.ts';
+import { createBearerVerifier, hasExpired, signToken } from './bearer.ts';
 import { hasReportScope, readCaller, type TenantDirectory } from './caller.ts';
 import type { Caller, Claims } from './contract.ts';
 
@@ -19,6 +19,8 @@ export interface Identity {
    * @throws report_token_expired, report_token_invalid, identity_unavailable.
    */
   verifyReportToken(token: string): Promise<Claims | undefined>;
+  /** Whether a token, verified before, says that its time is over by now. */
+  hasExpired(token: string): boolean;
   /** A report token for 10 minutes, or undefined when no secret is configured. */
   mintReportToken(claims: Record<string, unknown>): string | undefined;
 }
@@ -83,6 +85,8 @@ export function createIdentity({ serviceTokens, userTokens, reportTokens, tenant
         { cause: verdict.cause },
       );
     },
+
+    hasExpired,
 
     mintReportToken(claims) {
       if (reportTokens.secret === undefined) return undefined;

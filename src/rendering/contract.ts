@@ -29,7 +29,7 @@ export interface RenderOptions {
   signal?: AbortSignal | undefined;
   /** Makes the render interactive when it fires: a person has come to wait for it too. */
   hurry?: AbortSignal | undefined;
-  onStage?: (stage: Stage) => void;
+  onStage?: ((stage: Stage) => void) | undefined;
 }
 
 export interface RenderedPdf {

@@ -193,7 +193,10 @@ export class PageWatch {
   #onMainResponse(url: string, status: number): void {
     if (status === 200 || !isSameAddress(url, this.#options.url)) return;
     if (status === 401 || status === 403) this.#options.onFatal(fail('token_rejected'));
-    else this.#options.onFatal(fail('page_failed', { detail: `The report page answered ${status}.` }));
+    else {
+      const detail = `The report page answered ${status}.`;
+      this.#options.onFatal(fail('page_failed', { detail, mayHeal: status >= 500 }));
+    }
   }
 
   #onApiResponse(url: string, status: number): void {
@@ -215,7 +218,7 @@ export class PageWatch {
     if (url === undefined) return;
     this.#keep(this.#failedRequests, { path: this.#pathOf(url), error: this.clean(errorText) });
     if (requestId !== this.#mainLoader || canceled === true) return;
-    this.#options.onFatal(fail('page_failed', { detail: `The report page broke off: ${errorText}` }));
+    this.#options.onFatal(fail('page_failed', { detail: `The report page broke off: ${errorText}`, mayHeal: true }));
   }
 
   /** Path without query, where tokens travel; for a foreign origin with its host. */

@@ -189,7 +189,7 @@ class PageRender implements AsyncDisposable {
   async #load(): Promise<void> {
     const { errorText } = await this.#live.cdp.send('Page.navigate', { url: this.#request.url });
     if (errorText !== undefined)
-      throw fail('page_failed', { detail: `The report page could not be loaded: ${errorText}` });
+      throw fail('page_failed', { detail: `The report page could not be loaded: ${errorText}`, mayHeal: true });
     await Promise.race([this.#watched.loaded, this.#live.ready]);
   }
 
@@ -225,7 +225,7 @@ class PageRender implements AsyncDisposable {
     const { maxPages, failOnPageErrors } = this.#env.settings;
     const pages = isWholePdf(bytes) ? countPages(bytes) : undefined;
     if (pages === undefined || pages === 0)
-      throw fail('page_failed', { detail: 'The browser did not give a whole PDF.' });
+      throw fail('page_failed', { detail: 'The browser did not give a whole PDF.', mayHeal: true });
     if (pages > maxPages) throw fail('document_too_large');
     const { pageErrors } = this.#watched;
     if (failOnPageErrors && pageErrors.length > 0)

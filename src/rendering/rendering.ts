@@ -221,7 +221,7 @@ function giveUp(fault: BrowserFault): ServiceError {
   const details = diagnosis === undefined ? {} : { diagnosis };
   if (fault.kind === 'browser') return fail('browser_unavailable', details, { cause: fault });
   const detail = fault.kind === 'print' ? 'The browser could not print the page.' : "The page's process died twice.";
-  return fail('page_failed', { ...details, detail }, { cause: fault });
+  return fail('page_failed', { ...details, detail, mayHeal: true }, { cause: fault });
 }
 
 /** Starts the proxies; the browser starts meanwhile and is waited for by the first render. */

@@ -122,6 +122,7 @@ export class Tabs implements AsyncDisposable {
   }
 
   async #reuse(owner: TabOwner): Promise<Tab | undefined> {
+    if (this.#distrusted.has(owner.origin)) return undefined;
     const own = this.#kept.findLast(({ tab }) => isSame(tab.owner, owner));
     if (own === undefined || !this.#remove(own)) return undefined;
     try {

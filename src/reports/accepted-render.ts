@@ -1,13 +1,15 @@
 // A render that was accepted: its place in the order of renders, its printing, and its keeping unless it was overtaken.
 
 import { createHash } from 'node:crypto';
+import { abortable } from '../abortable.ts';
 import type { View } from '../documents/contract.ts';
 import type { KeepOutcome as DocumentOutcome, Documents } from '../documents/documents.ts';
+import { fail } from '../errors.ts';
 import { createLog } from '../log.ts';
-import type { Priority, RenderedPdf } from '../rendering/contract.ts';
+import type { Priority, RenderedPdf, Stage } from '../rendering/contract.ts';
 import type { Rendering } from '../rendering/rendering.ts';
 import { type Report, subjectOf } from './report.ts';
-import { nextRevision, noteRevision } from './revision.ts';
+import type { Revisions } from './revisions.ts';
 
 const log = createLog('reports');
 
@@ -30,6 +32,7 @@ export interface PageToPrint {
   signal: AbortSignal;
   /** Raises the priority when it fires. */
   hurry: AbortSignal | undefined;
+  onStage?: ((stage: Stage) => void) | undefined;
 }
 
 export interface PrintedReport extends RenderedPdf {
@@ -40,6 +43,7 @@ export interface PrintedReport extends RenderedPdf {
 interface Dependencies {
   rendering: Rendering;
   documents: Documents;
+  revisions: Revisions;
   /** Whether student and teacher pages must say whom they show. */
   requireSubject: boolean;
 }
@@ -54,27 +58,20 @@ export const describeReport = (report: Report) => ({
 
 export type KeepOutcome = DocumentOutcome | 'invalidated';
 
-export class AcceptedRender implements Disposable {
+export class AcceptedRender {
   readonly #acceptance: Acceptance;
   readonly #dependencies: Dependencies;
-  readonly #revision = nextRevision();
-  readonly #forget: () => void;
-  #isInvalidated = false;
-  #keeping: Promise<KeepOutcome> | undefined;
+  /** Undefined while the database is away: what is rendered then is not kept. */
+  readonly #revision: bigint | undefined;
 
-  constructor(acceptance: Acceptance, dependencies: Dependencies, forget: (render: AcceptedRender) => void) {
+  constructor(acceptance: Acceptance, revision: bigint | undefined, dependencies: Dependencies) {
     this.#acceptance = acceptance;
+    this.#revision = revision;
     this.#dependencies = dependencies;
-    this.#forget = () => forget(this);
   }
 
   get key(): string | undefined {
     return this.#acceptance.key;
-  }
-
-  /** What it shows is no longer true: it may be sent to who asked, but is not kept. */
-  invalidate(): void {
-    this.#isInvalidated = true;
   }
 
   async print({ url, token, isTokenShared, className, ...options }: PageToPrint): Promise<PrintedReport> {
@@ -91,78 +88,71 @@ export class AcceptedRender implements Disposable {
   }
 
   /**
-   * Stores the PDF, unless a newer one is there or it was invalidated meanwhile. Insistent, it asks even a storage that failed a moment ago.
-   * @throws when the storage does not take it.
+   * Stores the PDF, unless a newer one is there or it was removed meanwhile. Insistent, it asks even a storage that failed a moment ago.
+   * @throws when the storage does not take it; database_unavailable.
    */
-  keep(pdf: PrintedReport, { isInsistent = false } = {}): Promise<KeepOutcome> {
-    this.#keeping = this.#keep(pdf, isInsistent);
-    return this.#keeping;
+  async keep(pdf: PrintedReport, { isInsistent = false } = {}): Promise<KeepOutcome> {
+    const { report, key, view, dataVersion } = this.#acceptance;
+    const revision = this.#revision;
+    if (key === undefined || report.classId === undefined) throw new Error('a report without a class has no key');
+    if (revision === undefined) throw fail('database_unavailable');
+    const { documents, revisions } = this.#dependencies;
+    if (await revisions.isRemoved(key, revision)) return this.#say(pdf, 'invalidated');
+    const outcome = await documents.keep(key, {
+      content: pdf.bytes,
+      isInsistent,
+      metadata: {
+        classId: report.classId,
+        test: report.test.segment,
+        type: report.type,
+        subject: subjectOf(report) ?? '',
+        view,
+        dataVersion,
+        revision,
+        sha256: pdf.sha256,
+        pages: pdf.pages,
+        generatedAt: pdf.generatedAt,
+      },
+    });
+    // A removal that came while it was written may have looked before it was there.
+    if (outcome !== 'stored' || !(await revisions.isRemoved(key, revision))) return this.#say(pdf, outcome);
+    await documents.withdraw(key, revision);
+    return this.#say(pdf, 'invalidated');
   }
 
-  async #keep(pdf: PrintedReport, isInsistent: boolean): Promise<KeepOutcome> {
-    const { report, key, view, dataVersion } = this.#acceptance;
-    if (key === undefined || report.classId === undefined) throw new Error('a report without a class has no key');
-    const { documents } = this.#dependencies;
-    let outcome: KeepOutcome = this.#isInvalidated
-      ? 'invalidated'
-      : await documents.keep(key, {
-          content: pdf.bytes,
-          isInsistent,
-          metadata: {
-            classId: report.classId,
-            test: report.test.segment,
-            type: report.type,
-            subject: subjectOf(report) ?? '',
-            view,
-            dataVersion,
-            revision: this.#revision,
-            sha256: pdf.sha256,
-            pages: pdf.pages,
-            generatedAt: pdf.generatedAt,
-          },
-        });
-    if (this.#isInvalidated && outcome === 'stored') {
-      // The invalidation came while it was written, and may have looked before it was there.
-      await documents.remove(key.slice(0, key.lastIndexOf('/') + 1), (each) => each === key);
-      outcome = 'invalidated';
-    }
+  #say(pdf: PrintedReport, outcome: KeepOutcome): KeepOutcome {
+    const { report, key } = this.#acceptance;
     if (outcome !== 'stored') log.info('PDF not stored', { s3Key: key, outcome });
     else log.info('PDF uploaded to S3 successfully', { ...describeReport(report), s3Key: key, pages: pdf.pages });
     return outcome;
   }
-
-  [Symbol.dispose](): void {
-    // Whoever did not wait for the storing has gone; an invalidation must reach it all the same.
-    const keeping = this.#keeping ?? Promise.resolve();
-    keeping.catch(() => undefined).finally(this.#forget);
-  }
 }
 
-/** The renders that are under way. */
+/** A person does not wait for a database that does not answer: their PDF is not kept then. */
+const patienceMs = 2000;
+
+/** Takes renders in, and gives each its place in the order. */
 export class AcceptedRenders {
   readonly #dependencies: Dependencies;
-  readonly #underWay = new Set<AcceptedRender>();
 
   constructor(dependencies: Dependencies) {
     this.#dependencies = dependencies;
   }
 
-  /** Takes a render in; dispose it when it is over. */
-  accept(acceptance: Acceptance): AcceptedRender {
-    const render = new AcceptedRender(acceptance, this.#dependencies, (over) => this.#underWay.delete(over));
-    this.#underWay.add(render);
-    return render;
+  /** @throws database_unavailable. */
+  async accept(acceptance: Acceptance): Promise<AcceptedRender> {
+    return new AcceptedRender(acceptance, await this.#dependencies.revisions.next(), this.#dependencies);
   }
 
-  /** Makes newer than what is stored under `key` whatever is accepted from now on, although the clock may have gone back since. */
-  async goBeyondStored(key: string): Promise<void> {
-    // A storage that fails now will be heard of when the PDF is kept.
-    const stored = await this.#dependencies.documents.revisionOf(key).catch(() => undefined);
-    if (stored !== undefined) noteRevision(stored);
-  }
-
-  /** Renders of these keys that are under way will not be kept. */
-  invalidate(matches: (key: string) => boolean): void {
-    for (const render of this.#underWay) if (render.key !== undefined && matches(render.key)) render.invalidate();
+  /** For a person, who gets the PDF even if it can't be kept. */
+  async acceptInAnyCase(acceptance: Acceptance): Promise<AcceptedRender> {
+    if (acceptance.key === undefined) return new AcceptedRender(acceptance, undefined, this.#dependencies);
+    const revision = await abortable(this.#dependencies.revisions.next(), AbortSignal.timeout(patienceMs)).catch(
+      (error) => {
+        log.warn('The database gives no revision; what is rendered is not kept', { error });
+        return undefined;
+      },
+    );
+    return new AcceptedRender(acceptance, revision, this.#dependencies);
   }
 }

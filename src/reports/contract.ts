@@ -51,7 +51,7 @@ export const triggerBody = z
   });
 export type TriggerBody = z.output<typeof triggerBody>;
 
-export const triggerAnswer = z.looseObject({
+const generatedAnswer = z.looseObject({
   success: z.literal(true),
   message: z.literal('PDF generation completed'),
   reportType: z.string(),
@@ -64,6 +64,16 @@ export const triggerAnswer = z.looseObject({
   durationMs: z.int(),
   warnings: z.array(z.string()),
 });
+const acceptedAnswer = z.looseObject({
+  success: z.literal(true),
+  message: z.literal('PDF generation accepted'),
+  reportType: z.string(),
+  testId: z.string(),
+  classId: z.string(),
+  s3Key: z.string(),
+  jobId: z.string(),
+});
+export const triggerAnswer = z.union([generatedAnswer, acceptedAnswer]);
 
 const commonQuery = {
   testId,

@@ -1,15 +1,19 @@
-// The backend's trigger: renders a report whatever is stored, and stores it, within the time that the backend waits.
+// Makes a report anew, whatever is stored, and stores it: at once for a backend that waits, or as a job.
 
 import { abortable } from '../abortable.ts';
+import type { Tenant } from '../config.ts';
 import { fail } from '../errors.ts';
-import type { Identity } from '../identity/identity.ts';
+import type { Priority, Stage } from '../rendering/contract.ts';
 import type { AcceptedRenders } from './accepted-render.ts';
 import { keyOf, type PagePatterns, pagePath, type Report } from './report.ts';
-import { claimsFor, tokenFits } from './report-token.ts';
+import type { PageToken, ReportTokens } from './report-tokens.ts';
 import type { Tenancy } from './tenancy.ts';
 
+/** A report whose class is known, so that it has a key. */
+export type KeyedReport = Report & { classId: string };
+
 export interface GenerateRequest {
-  report: Report & { classId: string };
+  report: KeyedReport;
   /** Undefined: the default tenant. */
   origin: string | undefined;
   reportToken: string | undefined;
@@ -26,8 +30,21 @@ export interface GeneratedReport {
   warnings: string[];
 }
 
+/** What is to be made, with what is needed for it. */
+export interface Order extends Pick<GenerateRequest, 'report' | 'educatorId' | 'dataVersion'> {
+  tenant: Tenant;
+  token: PageToken;
+}
+
+export interface MakeOptions {
+  priority: Priority;
+  signal: AbortSignal;
+  /** `store` follows the stages of the render. */
+  onStage?: (stage: Stage | 'store') => void;
+}
+
 interface Dependencies {
-  identity: Identity;
+  tokens: ReportTokens;
   tenancy: Tenancy;
   renders: AcceptedRenders;
   pages: PagePatterns;
@@ -44,7 +61,7 @@ export class Generations {
     this.#dependencies = dependencies;
   }
 
-  /** @throws deadline_exceeded, storage_unavailable, those of the report token and those of a render. */
+  /** @throws deadline_exceeded, storage_unavailable, database_unavailable, those of the report token and those of a render. */
   async generate(request: GenerateRequest): Promise<GeneratedReport> {
     const generating = this.#generate(request);
     const settled = generating.then(
@@ -60,32 +77,33 @@ export class Generations {
     await Promise.all(this.#underWay);
   }
 
-  async #generate(request: GenerateRequest): Promise<GeneratedReport> {
+  /** Prints and stores; again where the document was removed meanwhile. @throws storage_unavailable, database_unavailable, those of a render. */
+  async make(
+    { report, tenant, token, educatorId, dataVersion }: Order,
+    options: MakeOptions,
+  ): Promise<GeneratedReport> {
     const startedAt = performance.now();
-    const { report, dataVersion, educatorId } = request;
-    const tenant = this.#dependencies.tenancy.named(request.origin);
+    const { signal, onStage } = options;
     const key = keyOf(tenant.prefix, report);
-    using deadline = createDeadline(triggerDeadlineMs);
-    const token = await abortable(this.#reportToken(request), deadline.signal);
     const url = tenant.origin + pagePath(report, this.#dependencies.pages, educatorId);
     const page = {
+      ...options,
       url,
-      token,
-      isTokenShared: request.reportToken !== undefined,
+      token: token.token,
+      isTokenShared: token.isShared,
       className: report.classId,
-      priority: 'trigger',
-      signal: deadline.signal,
       hurry: undefined,
-    } as const;
-    await abortable(this.#dependencies.renders.goBeyondStored(key), deadline.signal);
+    };
     for (;;) {
-      using render = this.#dependencies.renders.accept({ report, key, view: 'canonical', dataVersion });
+      const accepting = this.#dependencies.renders.accept({ report, key, view: 'canonical', dataVersion });
+      const render = await abortable(accepting, signal);
       const pdf = await render.print(page);
+      onStage?.('store');
       const kept = render.keep(pdf, { isInsistent: true }).catch((cause) => {
-        throw fail('storage_unavailable', {}, { cause });
+        throw cause.code === 'database_unavailable' ? cause : fail('storage_unavailable', {}, { cause });
       });
-      const outcome = await abortable(kept, deadline.signal);
-      // What was invalidated under way shows old figures: printed again, it shows the new ones.
+      const outcome = await abortable(kept, signal);
+      // What was removed under way shows old figures: printed again, it shows the new ones.
       if (outcome === 'invalidated') continue;
       const durationMs = Math.round(performance.now() - startedAt);
       const { pages, sha256, warnings } = pdf;
@@ -93,12 +111,15 @@ export class Generations {
     }
   }
 
-  async #reportToken({ report, reportToken }: GenerateRequest): Promise<string | undefined> {
-    const { identity } = this.#dependencies;
-    if (reportToken === undefined) return identity.mintReportToken(claimsFor(report));
-    const claims = await identity.verifyReportToken(reportToken);
-    if (claims !== undefined && !tokenFits(claims, report)) throw fail('report_token_mismatch');
-    return reportToken;
+  async #generate(request: GenerateRequest): Promise<GeneratedReport> {
+    const { tenancy, tokens } = this.#dependencies;
+    const { report, reportToken } = request;
+    const tenant = tenancy.named(request.origin);
+    using deadline = createDeadline(triggerDeadlineMs);
+    const { signal } = deadline;
+    const token =
+      reportToken === undefined ? tokens.mint(report) : await abortable(tokens.check(reportToken, report), signal);
+    return await this.make({ ...request, tenant, token }, { priority: 'trigger', signal });
   }
 }
 

@@ -44,5 +44,10 @@ export function claimsFor(report: Report): Record<string, unknown> {
     const id = report.teacherId;
     return { user_type: 'teacher', user_id: id, teacher_id: id, educator_id: id, ...scope };
   }
-  return { role: 'educator', user_id: 'platen', ...scope };
+  return claimsForClass(report);
+}
+
+/** Claims of the token for all reports of the report's class and test. */
+export function claimsForClass({ classId, test }: Report): Record<string, unknown> {
+  return { role: 'educator', user_id: 'platen', class_id: classId, test_id: test.segment };
 }

@@ -2,11 +2,14 @@
 
 import type { Readable } from 'node:stream';
 import type { Tenant } from '../config.ts';
+import type { Database } from '../database/database.ts';
 import type { DocumentMetadata, View } from '../documents/contract.ts';
 import type { Documents } from '../documents/documents.ts';
 import { fail, ServiceError } from '../errors.ts';
 import type { Caller } from '../identity/contract.ts';
 import type { Identity } from '../identity/identity.ts';
+import type { JobDefinition } from '../jobs/contract.ts';
+import type { Jobs } from '../jobs/jobs.ts';
 import { createLog } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
 import type { Priority } from '../rendering/contract.ts';
@@ -15,8 +18,10 @@ import { type AcceptedRender, AcceptedRenders, describeReport, type PrintedRepor
 import { type Access, decideAccess, namesExactly } from './access.ts';
 import { type GeneratedReport, type GenerateRequest, Generations } from './generation.ts';
 import { RenderLimit } from './render-limit.ts';
-import { classPrefix, type PagePatterns, pagePath, type Report, reportKey, selfPagePath } from './report.ts';
-import { noteRevision } from './revision.ts';
+import { classPrefix, keyOf, type PagePatterns, pagePath, type Report, reportKey, selfPagePath } from './report.ts';
+import { defineGenerateJob, type GenerateData, storeReport } from './report-jobs.ts';
+import { ReportTokens } from './report-tokens.ts';
+import { Revisions } from './revisions.ts';
 import { SharedWork } from './shared-work.ts';
 import { Tenancy } from './tenancy.ts';
 
@@ -62,6 +67,8 @@ export interface Reports {
   obtain(request: ReportRequest, options: ObtainOptions): Promise<ObtainedReport>;
   /** Renders a report for the backend, whatever is stored, and stores it. @throws deadline_exceeded after 140 s. */
   generate(request: GenerateRequest): Promise<GeneratedReport>;
+  /** Accepts the same as a job. @returns its id and the key, when it is committed. @throws database_unavailable, those of the report token. */
+  generateLater(request: GenerateRequest): Promise<{ jobId: string; key: string }>;
   /** Forgets stored documents; renders under way will not bring them back. Gives the number removed. */
   invalidate(request: InvalidateRequest): Promise<number>;
   /** Kept when no generation is under way: they go on although their callers hang up. */
@@ -74,6 +81,8 @@ interface Dependencies {
   rendering: Rendering;
   documents: Documents;
   identity: Identity;
+  database: Database;
+  jobs: Jobs;
   metrics: Metrics;
   config: {
     tenants: readonly Tenant[];
@@ -108,24 +117,34 @@ class PlatformReports implements Reports {
   readonly #limit: RenderLimit;
   readonly #renders: AcceptedRenders;
   readonly #generations: Generations;
+  readonly #jobs: Jobs;
+  readonly #tokens: ReportTokens;
+  readonly #revisions: Revisions;
+  readonly #generateJob: JobDefinition<GenerateData>;
   /** Counted, so that who comes after an invalidation does not join a render that began before it. */
   #invalidations = 0;
   /** One render for all proven callers who miss the same document. */
   readonly #shared = new SharedWork<ObtainedReport>(isLeadersFault);
 
-  constructor({ rendering, documents, identity, metrics, config }: Dependencies) {
+  constructor({ rendering, documents, identity, database, jobs, metrics, config }: Dependencies) {
     this.#documents = documents;
     this.#metrics = metrics;
     this.#pages = config.pages;
     this.#tenancy = new Tenancy(config.tenants, config.defaultTenant);
     this.#limit = new RenderLimit(config.callerRenderLimit);
-    this.#renders = new AcceptedRenders({ rendering, documents, requireSubject: config.requireSubject });
-    this.#generations = new Generations({
-      identity,
-      tenancy: this.#tenancy,
-      renders: this.#renders,
-      pages: config.pages,
-    });
+    this.#revisions = new Revisions(database);
+    this.#tokens = new ReportTokens(identity);
+    const { requireSubject } = config;
+    this.#renders = new AcceptedRenders({ rendering, documents, revisions: this.#revisions, requireSubject });
+    const shared = { tokens: this.#tokens, tenancy: this.#tenancy };
+    this.#generations = new Generations({ ...shared, renders: this.#renders, pages: config.pages });
+    this.#jobs = jobs;
+    this.#generateJob = defineGenerateJob({ ...shared, generations: this.#generations });
+    jobs.define(this.#generateJob);
+    const onRemoval = () => {
+      this.#invalidations++;
+    };
+    database.ready.then(() => this.#revisions.onRemoval(onRemoval)).catch(() => undefined);
   }
 
   async obtain(request: ReportRequest, options: ObtainOptions): Promise<ObtainedReport> {
@@ -153,6 +172,27 @@ class PlatformReports implements Reports {
     return this.#generations.generate(request);
   }
 
+  async generateLater(request: GenerateRequest): Promise<{ jobId: string; key: string }> {
+    const { report, reportToken, educatorId, dataVersion } = request;
+    const tenant = this.#tenancy.named(request.origin);
+    if (reportToken !== undefined) await this.#tokens.check(reportToken, report);
+    const key = keyOf(tenant.prefix, report);
+    const data = {
+      report: storeReport(report),
+      origin: tenant.origin,
+      educatorId,
+      dataVersion,
+      hasToken: reportToken !== undefined,
+      isOfClassRun: false,
+    };
+    const subject = { reportType: report.type, testId: report.test.segment, classId: report.classId, s3Key: key };
+    const job = { key, data, owner: 'service', subject, secret: reportToken };
+    const [jobId = ''] = await this.#jobs.transaction((tx) =>
+      this.#jobs.enqueue(this.#generateJob, [job], { tx, lane: `reports ${tenant.prefix}` }),
+    );
+    return { jobId, key };
+  }
+
   settle(): Promise<void> {
     return this.#generations.settle();
   }
@@ -168,8 +208,8 @@ class PlatformReports implements Reports {
     const matches = (key: string) =>
       key.startsWith(below) && (endings.length === 0 || endings.some((ending) => key.endsWith(ending)));
     this.#invalidations++;
-    this.#renders.invalidate(matches);
-    return this.#documents.remove(below, matches).catch((cause) => {
+    const revision = await this.#revisions.recordRemoval(below, endings);
+    return this.#documents.remove(below, matches, revision).catch((cause) => {
       throw fail('storage_unavailable', { detail: 'The storage does not answer.' }, { cause });
     });
   }
@@ -180,14 +220,9 @@ class PlatformReports implements Reports {
 
   /** The stored document, where it serves this request. A storage that fails is a miss: the caller gets a fresh PDF. */
   async #look(key: string, { caller, report, dataVersion }: ReportRequest): Promise<ObtainedReport | undefined> {
-    const accepts = (metadata: DocumentMetadata) => {
-      // If it does not serve, what is rendered in its place is newer.
-      noteRevision(metadata.revision);
-      return (
-        (dataVersion === undefined || metadata.dataVersion === dataVersion) &&
-        (metadata.view === 'canonical' || caller.type === 'student')
-      );
-    };
+    const accepts = (metadata: DocumentMetadata) =>
+      (dataVersion === undefined || metadata.dataVersion === dataVersion) &&
+      (metadata.view === 'canonical' || caller.type === 'student');
     const found = await this.#documents.find(key, accepts).catch((error) => {
       log.error('Storage failed while looking for a document', { error, s3Key: key });
       return undefined;
@@ -204,7 +239,7 @@ class PlatformReports implements Reports {
     const { caller, report, educatorId, dataVersion } = request;
     const view = viewFor(caller, report);
     const path = view === 'student' ? selfPagePath(report, this.#pages) : pagePath(report, this.#pages, educatorId);
-    using render = this.#renders.accept({ report, key, view, dataVersion });
+    const render = await this.#renders.acceptInAnyCase({ report, key, view, dataVersion });
     const url = tenant.origin + path;
     const page = { url, token: caller.token, isTokenShared: true, className: undefined, ...options };
     const pdf = await render.print(page);

@@ -104,18 +104,31 @@ function triggeredReport(body: TriggerBody): Report & { classId: string } {
   return { type: 'overall', ...common };
 }
 
-async function answerTrigger(reports: Reports, { body, res }: Exchange<unknown, TriggerBody>): Promise<void> {
+/** RFC 7240: whether the client would rather not wait. */
+const prefersAsync = (req: Exchange<unknown, unknown>['req']) =>
+  (req.get('Prefer') ?? '').split(/[,;]/).some((each) => each.trim().toLowerCase() === 'respond-async');
+
+/** 202 with where to look for the job. */
+function answerAccepted(res: Exchange<unknown, unknown>['res'], jobId: string, body: object): void {
+  res
+    .status(202)
+    .set({ Location: `/jobs/${jobId}`, 'Preference-Applied': 'respond-async' })
+    .json(body);
+}
+
+async function answerTrigger(reports: Reports, { body, req, res }: Exchange<unknown, TriggerBody>): Promise<void> {
   const { testId, classId, reportType, origin, reportToken, dataVersion, teacherId } = body;
   const educatorId = reportType === 'student' ? teacherId : undefined;
-  const { key, ...result } = await reports.generate({
-    report: triggeredReport(body),
-    origin,
-    reportToken,
-    educatorId,
-    dataVersion,
-  });
-  const message = 'PDF generation completed';
-  res.status(202).json({ success: true, message, reportType, testId, classId, s3Key: key, ...result });
+  const request = { report: triggeredReport(body), origin, reportToken, educatorId, dataVersion };
+  const echo = { reportType, testId, classId };
+  if (prefersAsync(req)) {
+    const { jobId, key } = await reports.generateLater(request);
+    const message = 'PDF generation accepted';
+    answerAccepted(res, jobId, { success: true, message, ...echo, s3Key: key, jobId });
+    return;
+  }
+  const { key, ...result } = await reports.generate(request);
+  res.status(202).json({ success: true, message: 'PDF generation completed', ...echo, s3Key: key, ...result });
 }
 
 async function answerBulk(
@@ -207,7 +220,7 @@ function internalEndpoints({ reports }: Dependencies): Endpoint[] {
       method: 'post',
       path: '/internal/trigger-generate-pdf',
       tag: 'Internal',
-      summary: 'Render a report anew and store it; answers when it is stored',
+      summary: 'Render a report anew and store it; answers when it is stored, or at once with Prefer: respond-async',
       access: 'service',
       body: triggerBody,
       answers: { 202: { description: 'The PDF lies under s3Key.', schema: triggerAnswer } },
@@ -218,6 +231,7 @@ function internalEndpoints({ reports }: Dependencies): Endpoint[] {
         'report_token_mismatch',
         'identity_unavailable',
         'storage_unavailable',
+        'database_unavailable',
         'deadline_exceeded',
         ...renderErrors.filter((code) => code !== 'queue_full'),
       ],
@@ -231,7 +245,7 @@ function internalEndpoints({ reports }: Dependencies): Endpoint[] {
       access: 'service',
       body: invalidateBody,
       answers: { 200: { description: 'How many were removed.', schema: invalidateAnswer } },
-      errors: [...bodyErrors, 'storage_unavailable'],
+      errors: [...bodyErrors, 'storage_unavailable', 'database_unavailable'],
       handle: (exchange) => answerInvalidate(reports, exchange),
     }),
   ];

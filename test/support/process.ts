@@ -6,6 +6,7 @@ import { existsSync, globSync, readFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { copyDatabaseTemplate } from './database-template.ts';
 import { reportTokenSecret, serviceToken, userTokenSecret } from './tokens.ts';
 import { until } from './until.ts';
 
@@ -52,6 +53,7 @@ export async function startServiceProcess(
     REPORT_TOKEN_SECRET: reportTokenSecret,
     ...env,
   };
+  if (env.DATABASE_URL === undefined) await copyDatabaseTemplate(dataDir);
   const { child, output } = spawnMain(settings, command);
   const findUrl = () => /"message":"Platen listens".*?"url":"([^"]+)"/.exec(output())?.[1];
   const url = await until(findUrl, startTimeoutMs).catch((error) => {

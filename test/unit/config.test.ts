@@ -25,6 +25,7 @@ const long = (name: string) => `${name}-made-of-forty-random-characters-01234567
 /** Settings that production takes. */
 const production = {
   NODE_ENV: 'production',
+  ENCRYPTION_KEY: Buffer.alloc(32, 7).toString('base64'),
   HOST: '0.0.0.0',
   PDF_SERVICE_INTERNAL_TOKEN: long('service-token'),
   USER_TOKEN_SECRET: long('user-secret'),
@@ -50,7 +51,7 @@ describe('without any setting', () => {
     ['REPORT_TOKEN_JWKS_URL', (c) => c.reportTokens.jwksUrl, undefined],
     ['REPORT_TOKEN_ISSUER', (c) => c.reportTokens.issuers, ['inzighted-backend']],
     ['AWS_STORAGE_BUCKET_NAME', (c) => c.documents.s3, undefined],
-    ['DATA_DIR', (c) => c.documents.dataDir, './data'],
+    ['DATA_DIR', (c) => c.dataDir, './data'],
     ['RENDER_CONCURRENCY', (c) => c.rendering.concurrency, cpus().length],
     ['RENDER_QUEUE_LIMIT', (c) => c.rendering.queueLimit, 64],
     ['PDF_TIMEOUT', (c) => c.rendering.timeoutMs, 120_000],
@@ -106,11 +107,17 @@ describe('settings that are taken', () => {
       AWS_ACCESS_KEY_ID: long('id'),
       AWS_SECRET_ACCESS_KEY: long('key'),
     };
-    const { config, secrets } = load({ ...production, ...s3 });
+    const { config, secrets } = load({
+      ...production,
+      ...s3,
+      DATABASE_URL: 'postgresql://platen:forty-random-characters@db/platen',
+    });
     expect(secrets).toEqual({
       serviceTokens: [production.PDF_SERVICE_INTERNAL_TOKEN],
       userTokenSecret: production.USER_TOKEN_SECRET,
       reportTokenSecret: production.REPORT_TOKEN_SECRET,
+      databaseUrl: 'postgresql://platen:forty-random-characters@db/platen',
+      encryptionKey: Buffer.alloc(32, 7),
       s3AccessKey: s3.AWS_ACCESS_KEY_ID,
       s3SecretKey: s3.AWS_SECRET_ACCESS_KEY,
     });
@@ -512,6 +519,7 @@ describe('production refuses', () => {
       'ALLOW_ROOT',
       'BROWSER_SANDBOX',
       'DEFAULT_FRONTEND_ORIGIN',
+      'ENCRYPTION_KEY',
       'PDF_SERVICE_INTERNAL_TOKEN',
       'USER_TOKEN_SECRET',
     ]);

@@ -2,8 +2,10 @@
 
 import { afterEach, beforeEach, expect, jest, test } from '@jest/globals';
 import { loadConfig } from '../../src/config.ts';
+import type { Database } from '../../src/database/database.ts';
 import type { Documents } from '../../src/documents/documents.ts';
 import type { Identity } from '../../src/identity/identity.ts';
+import type { Jobs } from '../../src/jobs/jobs.ts';
 import { configureLog } from '../../src/log.ts';
 import { createMetrics } from '../../src/metrics.ts';
 import type { Rendering } from '../../src/rendering/rendering.ts';
@@ -28,9 +30,15 @@ test('a trigger that can not end in 140 s is given up with deadline_exceeded, an
     },
   } as Partial<Rendering> as Rendering;
   const identity = { mintReportToken: () => undefined } as Partial<Identity> as Identity;
-  const documents = { revisionOf: async () => undefined } as Partial<Documents> as Documents;
+  const documents = {} as Partial<Documents> as Documents;
+  const database = {
+    nextRevision: async () => 1n,
+    ready: Promise.reject(new Error('none')),
+  } as Partial<Database> as Database;
+  database.ready.catch(() => undefined);
+  const jobs = { define: () => undefined } as Partial<Jobs> as Jobs;
   const { config } = loadConfig({}, false);
-  const reports = createReports({ rendering, documents, identity, metrics: createMetrics(), config });
+  const reports = createReports({ rendering, documents, identity, database, jobs, metrics: createMetrics(), config });
   const test = { segment: 'Test_1', page: 'Test 1', selfPage: '1' };
   const generated = reports.generate({
     report: { type: 'overall', test, classId: 'C1' },

@@ -1,0 +1,85 @@
+// The tables, as the migrations leave them. Each is written by one room only: `jobs` and `tasks` by jobs/, the others by reports/.
+
+import type { ColumnType, Generated } from 'kysely';
+
+/** Set by the database when the row is made. */
+type CreatedAt = ColumnType<Date, never, never>;
+type Json<T> = ColumnType<T, string, string>;
+
+/** Where a job stands. */
+export type JobState = 'queued' | 'active' | 'completed' | 'failed' | 'cancelled';
+
+/** What one caller asked for. Several jobs may wait for the same task. */
+export interface JobsTable {
+  id: string;
+  task_id: string;
+  /** Who may see and cancel it: the key of a caller, or `service`. */
+  owner: string;
+  /** Group of jobs that belong together, for instance a class run. */
+  group_id: string | null;
+  /** Place in its group, from 0. */
+  position: number | null;
+  state: JobState;
+  /** What the request was about, for those who look at the job. */
+  subject: Json<Record<string, unknown>>;
+  created_at: CreatedAt;
+  started_at: Date | null;
+  ended_at: Date | null;
+  result: Json<Record<string, unknown>> | null;
+  error: Json<{ code: string; detail: string; diagnosis?: object }> | null;
+}
+
+/** A piece of work. Of one name and key at most one waits and one is active. */
+export interface TasksTable {
+  id: string;
+  name: string;
+  key: string;
+  state: 'waiting' | 'active' | 'ended';
+  data: Json<Record<string, unknown>>;
+  /** Encrypted, and null once the task has ended. */
+  secret: Buffer | null;
+  /** Whose work it is when turns are given. */
+  lane: string;
+  /** Place in the order of turns. */
+  turn: string;
+  /** Whether another task of its key waits for the end of this one. */
+  has_successor: Generated<boolean>;
+  /** Counts every beginning; whoever has begun later is the one whose word counts. */
+  attempt: Generated<number>;
+  failures: Generated<number>;
+  stage: string | null;
+  percent: Generated<number>;
+  created_at: CreatedAt;
+  /** Of its first attempt. */
+  started_at: Date | null;
+  ended_at: Date | null;
+}
+
+/** All reports of one class for one test. Its items are the jobs of which it is the group. */
+export interface ClassRunsTable {
+  id: string;
+  origin: string;
+  class_id: string;
+  test_id: string;
+  request: Json<Record<string, unknown>>;
+  idempotency_key: string | null;
+  request_digest: string;
+  total: number;
+  created_at: CreatedAt;
+}
+
+/** Documents that were removed: what was accepted before is not stored any more. */
+export interface RemovalsTable {
+  /** Beginning of the keys. */
+  below: string;
+  /** End of the keys, or '' for all. */
+  ending: string;
+  revision: string;
+}
+
+export interface Tables {
+  jobs: JobsTable;
+  tasks: TasksTable;
+  class_runs: ClassRunsTable;
+  removals: RemovalsTable;
+}

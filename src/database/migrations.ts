@@ -1,0 +1,35 @@
+// Brings the tables to the state that this version wants: the files of migrations/, in order, each once, forward only.
+
+import { readdir, readFile } from 'node:fs/promises';
+import { type Kysely, sql } from 'kysely';
+import { Migrator } from 'kysely/migration';
+
+const folder = new URL('./migrations/', import.meta.url);
+
+async function readMigrations() {
+  const names = (await readdir(folder)).filter((name) => name.endsWith('.sql'));
+  const entries = names.map(async (name) => {
+    const text = await readFile(new URL(name, folder), 'utf8');
+    const up = async (db: Kysely<unknown>) => {
+      await sql.raw(text).execute(db);
+    };
+    return [name.replace('.sql', ''), { up }] as const;
+  });
+  return Object.fromEntries(await Promise.all(entries));
+}
+
+/**
+ * Applies what is not applied yet, all or nothing, while no other process does.
+ * @throws when one fails, or when the database was brought further by a later version.
+ */
+export async function migrate(db: Kysely<unknown>, schema: string): Promise<void> {
+  const migrator = new Migrator({
+    db,
+    provider: { getMigrations: readMigrations },
+    migrationTableSchema: schema,
+    migrationTableName: 'migrations',
+    migrationLockTableName: 'migration_lock',
+  });
+  const { error } = await migrator.migrateToLatest();
+  if (error !== undefined) throw error;
+}

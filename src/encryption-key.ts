@@ -1,0 +1,34 @@
+// The key with which secrets lie in the database: given by the settings, or made in DATA_DIR where nothing else was said.
+
+import { randomBytes } from 'node:crypto';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+const keyBytes = 32;
+
+/** 32 bytes as base64, or undefined. */
+function decodeKey(text: string): Buffer | undefined {
+  const key = Buffer.from(text.trim(), 'base64');
+  return /^[A-Za-z0-9+/]{43}=$/.test(text.trim()) && key.length === keyBytes ? key : undefined;
+}
+
+/** The key that a setting names: base64 of 32 bytes, or the path of a file that holds it. Undefined when it is neither. */
+export function readEncryptionKey(setting: string): Buffer | undefined {
+  const key = decodeKey(setting);
+  if (key !== undefined) return key;
+  try {
+    return decodeKey(readFileSync(setting, 'utf8'));
+  } catch {
+    return undefined;
+  }
+}
+
+/** The key of a data folder, made when it has none. @throws when the file holds something else. */
+export function openEncryptionKey(dataDir: string): Buffer {
+  const path = join(dataDir, 'encryption.key');
+  if (!existsSync(path))
+    writeFileSync(path, `${randomBytes(keyBytes).toString('base64')}\n`, { mode: 0o600, flag: 'wx' });
+  const key = readEncryptionKey(path);
+  if (key === undefined) throw new Error(`${path} does not hold a key: 32 bytes as base64`);
+  return key;
+}

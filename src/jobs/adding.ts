@@ -1,0 +1,85 @@
+// The SQL that adds jobs, and tasks for them or none where one waits already.
+
+import { randomUUID } from 'node:crypto';
+import { sql } from 'kysely';
+import type { Queries } from '../database/database.ts';
+import type { JobRequest } from './contract.ts';
+import { turnsFor } from './turns.ts';
+
+const asJson = (value: unknown) => JSON.stringify(value);
+
+interface NewTask {
+  id: string;
+  key: string;
+  /** Whether it can begin, or waits for the active one of its key. */
+  isRunnable: boolean;
+  turn: number;
+}
+
+interface TasksToAdd {
+  name: string;
+  lane: string;
+  tasks: readonly { key: string; data: unknown; secret: Buffer | undefined }[];
+}
+
+/** Adds tasks, or joins those of their keys that wait: gives for each key the task that waits now. */
+export async function addTasks(tx: Queries, { name, lane, tasks }: TasksToAdd): Promise<Map<string, NewTask>> {
+  const {
+    rows: [line],
+  } = await sql<{ first: string | null; last: string | null }>`
+    SELECT (SELECT min(turn) FROM platen.tasks WHERE state = 'waiting') AS first,
+           (SELECT max(turn) FROM platen.tasks WHERE state = 'waiting' AND lane = ${lane}) AS last`.execute(tx);
+  const firstTurn = turnsFor(line ?? { first: null, last: null });
+  const rows = tasks.map(({ key, data, secret }, index) => ({
+    id: randomUUID(),
+    key,
+    data,
+    secret: secret?.toString('base64'),
+    turn: firstTurn + index,
+  }));
+  // In the order of keys, so that two who add many at once wait for each other and not for ever.
+  const added = await sql<{ id: string; key: string; turn: string }>`
+    INSERT INTO platen.tasks AS present (id, name, key, state, data, secret, lane, turn)
+    SELECT id, ${name}, key, 'waiting', data, decode(secret, 'base64'), ${lane}, turn
+    FROM json_to_recordset(${asJson(rows)}::json) AS given (id uuid, key text, data jsonb, secret text, turn bigint)
+    ORDER BY key
+    ON CONFLICT (name, key) WHERE state = 'waiting'
+    DO UPDATE SET data = excluded.data, secret = excluded.secret
+    RETURNING id, key, turn`.execute(tx);
+  // After the rows are there: an active task that ends meanwhile either sees them, or is seen to have ended.
+  const blocked = await sql<{ key: string }>`
+    WITH given AS (SELECT value AS key FROM json_array_elements_text(${asJson(tasks.map(({ key }) => key))}::json)),
+    active AS (
+      SELECT id FROM platen.tasks JOIN given USING (key) WHERE name = ${name} AND state = 'active' ORDER BY key FOR UPDATE OF tasks
+    )
+    UPDATE platen.tasks SET has_successor = true FROM active WHERE tasks.id = active.id AND tasks.state = 'active' RETURNING tasks.key`.execute(
+    tx,
+  );
+  const blockedKeys = new Set(blocked.rows.map(({ key }) => key));
+  return new Map(
+    added.rows.map(({ id, key, turn }) => [key, { id, key, turn: Number(turn), isRunnable: !blockedKeys.has(key) }]),
+  );
+}
+
+interface JobsToAdd {
+  groupId: string | undefined;
+  jobs: readonly (Pick<JobRequest<unknown>, 'owner' | 'subject'> & { taskId: string })[];
+}
+
+/** @returns the ids of the jobs, in their order. */
+export async function addJobs(tx: Queries, { groupId, jobs }: JobsToAdd): Promise<string[]> {
+  const rows = jobs.map(({ taskId, owner, subject }, position) => ({
+    id: randomUUID(),
+    taskId,
+    owner,
+    subject,
+    position,
+  }));
+  await sql`
+    INSERT INTO platen.jobs (id, task_id, owner, group_id, position, state, subject)
+    SELECT id, "taskId", owner, ${groupId ?? null}::uuid, position, 'queued', subject
+    FROM json_to_recordset(${asJson(rows)}::json) AS given (id uuid, "taskId" uuid, owner text, subject jsonb, position integer)`.execute(
+    tx,
+  );
+  return rows.map(({ id }) => id);
+}

@@ -1,0 +1,165 @@
+// The SQL of a task's attempts: begun, reported, ended or handed back, by whoever has begun last.
+
+import { sql } from 'kysely';
+import type { Queries } from '../database/database.ts';
+import { type Change, type JobError, type JobStage, jobStages } from './contract.ts';
+import { changesChannel, tell, told } from './telling.ts';
+
+const asJson = (value: unknown) => JSON.stringify(value);
+
+/** A task as it was begun. */
+export interface BegunTask {
+  id: string;
+  name: string;
+  key: string;
+  data: unknown;
+  secret: Buffer | null;
+  attempt: number;
+  failures: number;
+  /** Since its work began, in this process or another. */
+  elapsedMs: number;
+  groups: string[];
+  /** Jobs that still want it. */
+  wanted: number;
+}
+
+export type Ending =
+  | { state: 'completed'; result: Record<string, unknown> }
+  | { state: 'failed'; error: JobError }
+  | { state: 'cancelled' };
+
+/** Begins a task, or begins it again when the process that had it has died. Undefined when it has ended. */
+export async function beginTask(tx: Queries, id: string): Promise<BegunTask | undefined> {
+  const {
+    rows: [row],
+  } = await sql<Omit<BegunTask, 'elapsedMs'> & { elapsed: number }>`
+    WITH begun AS (
+      UPDATE platen.tasks SET state = 'active', attempt = attempt + 1, stage = ${jobStages[0]}, percent = 0, ended_at = NULL,
+        -- What a dead process left unfinished begins anew, also its time.
+        started_at = CASE WHEN state = 'active' THEN clock_timestamp() ELSE coalesce(started_at, clock_timestamp()) END
+      WHERE id = ${id} AND state <> 'ended'
+      RETURNING *
+    ), joined AS (
+      UPDATE platen.jobs SET state = 'active', started_at = coalesce(jobs.started_at, clock_timestamp())
+      FROM begun WHERE task_id = begun.id AND jobs.state IN ('queued', 'active')
+      RETURNING group_id
+    )
+    SELECT id, name, key, data, secret, attempt, failures,
+      (extract(epoch FROM clock_timestamp() - started_at) * 1000)::float8 AS elapsed,
+      (SELECT count(*)::integer FROM joined) AS wanted,
+      coalesce((SELECT json_agg(DISTINCT group_id) FROM joined WHERE group_id IS NOT NULL), '[]'::json) AS groups,
+      ${told(sql`id`, sql`(SELECT json_agg(DISTINCT group_id) FROM joined WHERE group_id IS NOT NULL)`)}
+    FROM begun`.execute(tx);
+  if (row === undefined) return undefined;
+  const { elapsed, ...task } = row;
+  return { ...task, secret: row.secret === null ? null : Buffer.from(row.secret), elapsedMs: elapsed };
+}
+
+/**
+ * Ends a task and its jobs, if this attempt is still the one that counts.
+ * @param hasSuccessor as `endTask` found it last time; it is looked at again.
+ * @returns `successor` when one waits for it to end: then nothing was done, and it must be ended in a transaction that lets the next one begin.
+ */
+export async function endTask(
+  tx: Queries,
+  { id, attempt }: Pick<BegunTask, 'id' | 'attempt'>,
+  { ending, allowSuccessor }: { ending: Ending; allowSuccessor: boolean },
+): Promise<'ended' | 'successor' | 'overtaken'> {
+  const result = ending.state === 'completed' ? asJson(ending.result) : null;
+  const error = ending.state === 'failed' ? asJson(ending.error) : null;
+  const {
+    rows: [row],
+  } = await sql<{ ended: boolean; has_successor: boolean | null }>`
+    WITH ended AS (
+      UPDATE platen.tasks SET state = 'ended', ended_at = clock_timestamp(), secret = NULL,
+        stage = CASE WHEN ${ending.state} = 'completed' THEN 'completed' ELSE stage END,
+        percent = CASE WHEN ${ending.state} = 'completed' THEN 100 ELSE percent END
+      WHERE id = ${id} AND attempt = ${attempt} AND state = 'active' AND (${allowSuccessor} OR NOT has_successor)
+      RETURNING id
+    ), left_jobs AS (
+      UPDATE platen.jobs SET state = ${ending.state}, ended_at = clock_timestamp(), result = ${result}::jsonb, error = ${error}::jsonb
+      FROM ended WHERE task_id = ended.id AND jobs.state IN ('queued', 'active')
+      RETURNING group_id
+    )
+    SELECT EXISTS (SELECT FROM ended) AS ended,
+      (SELECT has_successor FROM platen.tasks WHERE id = ${id} AND attempt = ${attempt} AND state = 'active') AS has_successor,
+      ${told(sql`${id}::text`, sql`(SELECT json_agg(DISTINCT group_id) FROM left_jobs WHERE group_id IS NOT NULL)`)}`.execute(
+    tx,
+  );
+  if (row?.ended === true) return 'ended';
+  return row?.has_successor === null || row === undefined ? 'overtaken' : 'successor';
+}
+
+/** The task of the key that waits, if any. */
+export async function findWaiting(tx: Queries, name: string, key: string) {
+  return tx
+    .selectFrom('tasks')
+    .select(['id', 'turn'])
+    .where('name', '=', name)
+    .where('key', '=', key)
+    .where('state', '=', 'waiting')
+    .executeTakeFirst();
+}
+
+/** Hands an attempt back, to be begun again; where another task of its key waits already, its jobs join that one. */
+export async function handBackTask(
+  tx: Queries,
+  task: BegunTask,
+  { isFailure }: { isFailure: boolean },
+): Promise<{ outcome: 'waits' | 'overtaken' } | { outcome: 'joined'; next: { id: string; turn: string } }> {
+  const held = await tx
+    .selectFrom('tasks')
+    .select('id')
+    .where('id', '=', task.id)
+    .where('attempt', '=', task.attempt)
+    .where('state', '=', 'active')
+    .forUpdate()
+    .executeTakeFirst();
+  if (held === undefined) return { outcome: 'overtaken' };
+  const waiting = await findWaiting(tx, task.name, task.key);
+  if (waiting === undefined) {
+    await tx
+      .updateTable('tasks')
+      .set((eb) => ({ state: 'waiting', failures: eb('failures', '+', isFailure ? 1 : 0) }))
+      .where('id', '=', task.id)
+      .execute();
+  } else {
+    await tx.updateTable('tasks').set({ state: 'ended', secret: null }).where('id', '=', task.id).execute();
+  }
+  await tx
+    .updateTable('jobs')
+    .set({ state: 'queued', ...(waiting === undefined ? {} : { task_id: waiting.id }) })
+    .where('task_id', '=', task.id)
+    .where('state', '=', 'active')
+    .execute();
+  const tasks = waiting === undefined ? [task.id] : [task.id, waiting.id];
+  await tell(tx, { kind: 'state', tasks, groups: task.groups });
+  return waiting === undefined ? { outcome: 'waits' } : { outcome: 'joined', next: waiting };
+}
+
+/** Whether a job still wants the task. */
+export async function isWanted(tx: Queries, taskId: string): Promise<boolean> {
+  const job = await tx
+    .selectFrom('jobs')
+    .select('id')
+    .where('task_id', '=', taskId)
+    .where('state', 'in', ['queued', 'active'])
+    .limit(1)
+    .executeTakeFirst();
+  return job !== undefined;
+}
+
+/** Says how far an attempt is, to those who follow and to those who come later. */
+export async function reportStage(
+  queries: Queries,
+  { id, attempt }: Pick<BegunTask, 'id' | 'attempt'>,
+  { stage, percent }: { stage: JobStage; percent: number },
+): Promise<void> {
+  const change: Change = { kind: 'progress', task: id, stage, percent, at: Date.now() };
+  await sql`
+    WITH reported AS (
+      UPDATE platen.tasks SET stage = ${stage}, percent = greatest(percent, ${percent})
+      WHERE id = ${id} AND attempt = ${attempt} AND state = 'active' RETURNING id
+    )
+    SELECT pg_notify(${changesChannel}, ${asJson(change)}) FROM reported`.execute(queries);
+}

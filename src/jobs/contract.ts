@@ -1,0 +1,99 @@
+// Durable work in words: what a kind of job says of itself, what is known of one job, and the stages that it passes.
+
+import type { z } from 'zod';
+import type { JobState } from '../database/contract.ts';
+import type { Queries } from '../database/database.ts';
+
+export type { JobState };
+
+/** In order; the last one is reached when the job has completed. */
+export const jobStages = [
+  'initializing',
+  'template_loading',
+  'data_validation',
+  'pdf_generation',
+  'file_preparation',
+  'download_ready',
+  'completed',
+] as const;
+export type JobStage = (typeof jobStages)[number];
+
+/** What a handler gets. */
+export interface Work<Data> {
+  data: Data;
+  /** What was to be kept secret, for instance a token; undefined when none was given or when it is erased already. */
+  secret: string | undefined;
+  /** Aborted when nobody wants the result any more, when time is up, or when the process stops. */
+  signal: AbortSignal;
+  /** Says how far it is; the percentage is of the whole. */
+  onStage(stage: JobStage, percent: number): void;
+}
+
+export interface JobDefinition<Data = unknown> {
+  /** In the imperative: `reports.generate`. Stored; never changed. */
+  name: string;
+  /** Checks what is enqueued, and again what a process of another version has enqueued. */
+  data: z.ZodType<Data>;
+  /** Does the work once; it may have been done before. @returns what those who asked are told. */
+  run(work: Work<Data>): Promise<Record<string, unknown>>;
+  /** Failures after which it is not tried again. */
+  mostFailures: number;
+  /** Whether the same may succeed later. */
+  mayHeal(error: unknown): boolean;
+}
+
+/** One request for work. */
+export interface JobRequest<Data> {
+  data: Data;
+  /** Of one key one task is active and one waits at most; requests join the one that waits, which then takes their data and secret. */
+  key: string;
+  /** Who may see and cancel the job. */
+  owner: string;
+  /** What it is about, for those who look at it. */
+  subject: Record<string, unknown>;
+  secret: string | undefined;
+}
+
+export interface EnqueueOptions {
+  /** Transaction that the jobs belong to. */
+  tx: Queries;
+  /** Those of one lane take turns with those of others. */
+  lane: string;
+  /** What the jobs belong to, for instance a class run. */
+  groupId?: string | undefined;
+}
+
+export type JobError = {
+  code: string;
+  detail: string;
+  diagnosis?: object;
+};
+
+/** What is known of one job. */
+export interface JobRecord {
+  id: string;
+  taskId: string;
+  owner: string;
+  groupId: string | undefined;
+  state: JobState;
+  attempts: number;
+  stage: JobStage | undefined;
+  percent: number;
+  subject: Record<string, unknown>;
+  createdAt: Date;
+  startedAt: Date | undefined;
+  endedAt: Date | undefined;
+  result: Record<string, unknown> | undefined;
+  error: JobError | undefined;
+}
+
+export const hasEnded = (state: JobState): boolean => state !== 'queued' && state !== 'active';
+
+/** Something that those who follow want to hear of. */
+export type Change =
+  /** Jobs of a task, or of whole groups, are in another state; the database has it. */
+  | { kind: 'state'; tasks: string[]; groups: string[] }
+  /** How far a task is; not in the database yet, and perhaps never. */
+  | { kind: 'progress'; task: string; stage: JobStage; percent: number; at: number }
+  /** Nobody wants the tasks any more. */
+  | { kind: 'cancel'; tasks: string[] };

@@ -1,0 +1,47 @@
+// The SQL that cancels jobs, and finds the tasks that nobody wants any more.
+
+import { sql } from 'kysely';
+import type { Queries } from '../database/database.ts';
+import { tell } from './telling.ts';
+
+const asJson = (value: unknown) => JSON.stringify(value);
+
+/** What is told has a largest size. */
+const mostTold = 100;
+
+interface Detached {
+  /** Jobs that were cancelled. */
+  jobs: number;
+  /** Tasks that nobody wants any more: those that waited have ended, those that are active are to be stopped. */
+  waiting: { id: string; name: string }[];
+  active: string[];
+}
+
+/** Cancels jobs that have not ended. */
+export async function detachJobs(tx: Queries, which: { id: string } | { groupId: string }): Promise<Detached> {
+  const condition = 'id' in which ? sql`id = ${which.id}` : sql`group_id = ${which.groupId}`;
+  const { rows } = await sql<{ task_id: string; group_id: string | null }>`
+    UPDATE platen.jobs SET state = 'cancelled', ended_at = clock_timestamp()
+    WHERE ${condition} AND state IN ('queued', 'active') RETURNING task_id, group_id`.execute(tx);
+  const tasks = [...new Set(rows.map(({ task_id }) => task_id))];
+  if (tasks.length === 0) return { jobs: 0, waiting: [], active: [] };
+  const unwanted = await sql<{ id: string; name: string; state: string }>`
+    WITH given AS (SELECT value::uuid AS id FROM json_array_elements_text(${asJson(tasks)}::json)),
+    held AS (SELECT tasks.id FROM platen.tasks JOIN given USING (id) WHERE state <> 'ended' ORDER BY key FOR UPDATE OF tasks)
+    SELECT id, name, state FROM platen.tasks JOIN held USING (id)
+    WHERE NOT EXISTS (SELECT FROM platen.jobs WHERE task_id = id AND jobs.state IN ('queued', 'active'))`.execute(tx);
+  const waiting = unwanted.rows.filter(({ state }) => state === 'waiting');
+  const active = unwanted.rows.filter(({ state }) => state === 'active').map(({ id }) => id);
+  if (waiting.length > 0) {
+    await sql`UPDATE platen.tasks SET state = 'ended', ended_at = clock_timestamp(), secret = NULL
+      WHERE id IN (SELECT value::uuid FROM json_array_elements_text(${asJson(waiting.map(({ id }) => id))}::json))`.execute(
+      tx,
+    );
+  }
+  const groups = [...new Set(rows.flatMap(({ group_id }) => group_id ?? []))];
+  // A change of many is told by its group.
+  await tell(tx, { kind: 'state', tasks: tasks.slice(0, mostTold), groups });
+  for (let at = 0; at < active.length; at += mostTold)
+    await tell(tx, { kind: 'cancel', tasks: active.slice(at, at + mostTold) });
+  return { jobs: rows.length, waiting, active };
+}

@@ -1,0 +1,207 @@
+// Durable work: jobs that are committed with what they belong to, done once by whichever process has time, and followed by who asked.
+
+import { setTimeout as wait } from 'node:timers/promises';
+import { abortable } from '../abortable.ts';
+import type { Database, Queries } from '../database/database.ts';
+import { fail } from '../errors.ts';
+import { createLog } from '../log.ts';
+import { addJobs, addTasks } from './adding.ts';
+import { type ChangeListener, Changes } from './changes.ts';
+import type { EnqueueOptions, JobDefinition, JobRecord, JobRequest } from './contract.ts';
+import { detachJobs } from './detaching.ts';
+import { createQueue, type Queue } from './queue.ts';
+import { selectJobs, toRecord } from './records.ts';
+import { Runner } from './runner.ts';
+import type { Sealing } from './sealing.ts';
+import { priorityOf } from './turns.ts';
+
+const log = createLog('jobs');
+
+const startTimeoutMs = 15_000;
+
+export interface Jobs extends AsyncDisposable {
+  /** Makes the kind of job known; before `start`. */
+  define<Data>(definition: JobDefinition<Data>): void;
+  /** Runs `work` as one transaction in which jobs can be enqueued. @throws database_unavailable. */
+  transaction<T>(work: (tx: Queries) => Promise<T>): Promise<T>;
+  /** Adds jobs in the caller's transaction: they are done when it has committed. @returns their ids, in the order of the requests. */
+  enqueue<Data>(
+    definition: JobDefinition<Data>,
+    requests: readonly JobRequest<Data>[],
+    options: EnqueueOptions,
+  ): Promise<string[]>;
+  find(id: string): Promise<JobRecord | undefined>;
+  /** Cancels a job; the last one that leaves a task stops its work. */
+  cancel(id: string): Promise<'cancelled' | 'already_ended'>;
+  /** Cancels the jobs of a group that have not ended. @returns their number. */
+  cancelGroup(groupId: string): Promise<number>;
+  /** Hears of every change of every job. @returns what ends it. */
+  subscribe(listener: ChangeListener): () => void;
+  /** Jobs with what is known of their tasks, for queries of their owners. */
+  select(queries?: Queries): ReturnType<typeof selectJobs>;
+  /** Begins to do tasks, as soon as the database is ready. */
+  start(): void;
+  /** Takes no more tasks; kept when those under way have ended. */
+  settle(): Promise<void>;
+}
+
+interface Options {
+  database: Database;
+  isEmbedded: boolean;
+  sealing: Sealing;
+  /** Tasks at once in this process; 0 for one that only accepts them. */
+  concurrency: number;
+  /** Time that a task may take from its first attempt on. */
+  timeoutMs: number;
+  /** Days for which ended jobs are kept. */
+  historyDays: number;
+}
+
+class DurableJobs implements Jobs {
+  readonly #options: Options;
+  readonly #definitions = new Map<string, JobDefinition>();
+  readonly #changes = new Changes();
+  readonly #stopping = new AbortController();
+  #queue: Queue | undefined;
+  #runner: Runner | undefined;
+  #started: Promise<void> | undefined;
+  #settling: Promise<void> | undefined;
+
+  constructor(options: Options) {
+    this.#options = options;
+  }
+
+  define<Data>(definition: JobDefinition<Data>): void {
+    this.#definitions.set(definition.name, definition as unknown as JobDefinition);
+  }
+
+  async transaction<T>(work: (tx: Queries) => Promise<T>): Promise<T> {
+    await abortable(
+      this.#started ?? Promise.reject(new Error('not started')),
+      AbortSignal.timeout(startTimeoutMs),
+    ).catch((cause) => {
+      throw fail('database_unavailable', {}, { cause });
+    });
+    return this.#options.database.transaction(work);
+  }
+
+  async enqueue<Data>(
+    { name }: JobDefinition<Data>,
+    requests: readonly JobRequest<Data>[],
+    { tx, lane, groupId }: EnqueueOptions,
+  ): Promise<string[]> {
+    const queue = this.#queue;
+    if (queue === undefined) throw fail('database_unavailable');
+    const seal = this.#sealOnce();
+    const byKey = new Map(requests.map((request) => [request.key, request]));
+    const tasks = await addTasks(tx, {
+      name,
+      lane,
+      tasks: [...byKey.values()].map(({ key, data, secret }) => ({ key, data, secret: seal(secret) })),
+    });
+    const runnable = [...tasks.values()].filter(({ isRunnable }) => isRunnable);
+    const jobs = requests.map(({ key, owner, subject }) => ({ taskId: tasks.get(key)?.id ?? '', owner, subject }));
+    const ids = await addJobs(tx, { groupId, jobs });
+    await queue.add(
+      name,
+      runnable.map(({ id, turn }) => ({ id, priority: priorityOf(turn) })),
+    );
+    return ids;
+  }
+
+  async find(id: string): Promise<JobRecord | undefined> {
+    const row = await this.select().where('jobs.id', '=', id).executeTakeFirst();
+    return row === undefined ? undefined : toRecord(row);
+  }
+
+  async cancel(id: string): Promise<'cancelled' | 'already_ended'> {
+    const { jobs } = await this.#detach({ id });
+    return jobs === 0 ? 'already_ended' : 'cancelled';
+  }
+
+  async cancelGroup(groupId: string): Promise<number> {
+    return (await this.#detach({ groupId })).jobs;
+  }
+
+  subscribe(listener: ChangeListener): () => void {
+    return this.#changes.subscribe(listener);
+  }
+
+  select(queries: Queries = this.#options.database.queries): ReturnType<typeof selectJobs> {
+    return selectJobs(queries);
+  }
+
+  start(): void {
+    this.#started = this.#start();
+    this.#started.catch(() => undefined);
+  }
+
+  async settle(): Promise<void> {
+    this.#settling ??= this.#queue?.drain();
+    await this.#settling;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#stopping.abort(fail('shutting_down'));
+    await this.#started?.catch(() => undefined);
+    this.#runner?.interrupt();
+    await this.settle();
+    await this.#queue?.stop();
+  }
+
+  async #start(): Promise<void> {
+    const { database, concurrency } = this.#options;
+    await database.ready;
+    const names = [...this.#definitions.keys()];
+    const queue = await this.#startQueue(names);
+    await this.#changes.start(database);
+    this.#queue = queue;
+    if (concurrency === 0) return;
+    const runner = new Runner({ ...this.#options, queue, changes: this.#changes, definitions: this.#definitions });
+    this.#runner = runner;
+    for (const name of names) await queue.work(name, concurrency, (id, signal) => runner.run(id, signal));
+  }
+
+  /** Tries until it has started: the database may go away at any time. */
+  async #startQueue(names: readonly string[]): Promise<Queue> {
+    const { database, isEmbedded, concurrency } = this.#options;
+    for (let pauseMs = 200; ; pauseMs = Math.min(pauseMs * 2, 5000)) {
+      const queue = createQueue({ database, isEmbedded, names, isSupervisor: concurrency > 0 });
+      try {
+        await queue.start();
+        return queue;
+      } catch (error) {
+        log.error('The queue could not be started yet', { error });
+        await queue.stop().catch(() => undefined);
+        await wait(pauseMs, undefined, { signal: this.#stopping.signal });
+      }
+    }
+  }
+
+  /** Those of a class run share one secret: sealed once. */
+  #sealOnce(): (secret: string | undefined) => Buffer | undefined {
+    const sealed = new Map<string, Buffer>();
+    return (secret) => {
+      if (secret === undefined) return undefined;
+      const present = sealed.get(secret) ?? this.#options.sealing.seal(secret);
+      sealed.set(secret, present);
+      return present;
+    };
+  }
+
+  async #detach(which: { id: string } | { groupId: string }): Promise<{ jobs: number }> {
+    return this.transaction(async (tx) => {
+      const detached = await detachJobs(tx, which);
+      for (const [name, tasks] of Map.groupBy(detached.waiting, (task) => task.name))
+        await this.#queue?.remove(
+          name,
+          tasks.map(({ id }) => id),
+        );
+      return detached;
+    });
+  }
+}
+
+export function createJobs(options: Options): Jobs {
+  return new DurableJobs(options);
+}

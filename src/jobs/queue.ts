@@ -1,0 +1,141 @@
+// The door to the queue library: hands tasks to whoever has time, as long as they take, and again when a process has died.
+
+import { PgBoss } from 'pg-boss';
+import type { Database } from '../database/database.ts';
+import { createLog } from '../log.ts';
+
+const log = createLog('jobs');
+
+/** In a schema of its own beside ours. */
+const schema = 'platen_queue';
+
+/** A task of a process that does not say so for this long is given to another; the least that the library takes. */
+const heartbeatSeconds = 10;
+const pollSeconds = 1;
+const firstRetrySeconds = 1;
+const longestRetrySeconds = 30;
+/** How often a task fails is judged by whoever runs it; the library only has to go on. */
+const retryLimit = 100_000;
+/** Longer than any task may take. */
+const expireSeconds = 3600;
+
+const daySeconds = 86_400;
+const queueSettings = {
+  notify: true,
+  heartbeatSeconds,
+  retryLimit,
+  retryDelay: firstRetrySeconds,
+  retryBackoff: true,
+  retryDelayMax: longestRetrySeconds,
+  expireInSeconds: expireSeconds,
+  retentionSeconds: 365 * daySeconds,
+  deleteAfterSeconds: 3600,
+};
+const polling = { pollingIntervalSeconds: pollSeconds, notifyPollingIntervalSeconds: pollSeconds };
+
+type Run = (id: string, signal: AbortSignal) => Promise<void>;
+
+/** A task that can be done now. */
+export interface Runnable {
+  id: string;
+  /** The greatest goes first. */
+  priority: number;
+}
+
+export interface Queue {
+  start(): Promise<void>;
+  /** Gives tasks to the queue, in the transaction that is open; those that it has already stay as they are. */
+  add(name: string, tasks: Runnable[]): Promise<void>;
+  /** Takes them back, in the transaction that is open. */
+  remove(name: string, ids: string[]): Promise<void>;
+  /** Does tasks, `concurrency` at a time. A handler that throws is called again later. */
+  work(name: string, concurrency: number, run: Run): Promise<void>;
+  /** Takes no more tasks; kept when those under way have ended. */
+  drain(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+interface QueueOptions {
+  database: Database;
+  isEmbedded: boolean;
+  names: readonly string[];
+  /** Whether this process looks after tasks whose process has died. */
+  isSupervisor: boolean;
+}
+
+class LibraryQueue implements Queue {
+  readonly #options: QueueOptions;
+  readonly #boss: PgBoss;
+
+  constructor(options: QueueOptions) {
+    this.#options = options;
+    const { database, isEmbedded, isSupervisor } = options;
+    this.#boss = new PgBoss({
+      db: {
+        executeSql: (text, values) => database.execute(text, values),
+        listen: (channel, onMessage, onGap) => database.listen(channel, { onMessage, onGap }),
+      },
+      backend: isEmbedded ? 'pglite' : 'postgres',
+      schema,
+      useListenNotify: true,
+      schedule: false,
+      supervise: isSupervisor,
+      superviseIntervalSeconds: 1,
+      monitorIntervalSeconds: 1,
+      reindex: false,
+      monitorVacuum: false,
+    });
+    this.#boss.on('error', (error) => log.warn('The queue had a fault; it goes on', { error }));
+    this.#boss.on('warning', (warning) => log.warn('The queue warns', { warning }));
+  }
+
+  async start(): Promise<void> {
+    const { names, isEmbedded } = this.#options;
+    await this.#boss.start();
+    for (const name of names) {
+      await this.#boss.createQueue(name, queueSettings);
+      if (isEmbedded) await this.#freeOrphans(name);
+    }
+  }
+
+  async add(name: string, tasks: Runnable[]): Promise<void> {
+    if (tasks.length > 0) await this.#boss.insert(name, tasks);
+  }
+
+  async remove(name: string, ids: string[]): Promise<void> {
+    if (ids.length > 0) await this.#boss.deleteJob(name, ids);
+  }
+
+  async work(name: string, concurrency: number, run: Run): Promise<void> {
+    for (let each = 0; each < concurrency; each++) {
+      const workerId: string = await this.#boss.work(name, polling, async ([job]) => {
+        try {
+          if (job !== undefined) await run(job.id, job.signal);
+        } finally {
+          // The next one at once, not at the next poll.
+          this.#boss.notifyWorker(workerId);
+        }
+      });
+    }
+  }
+
+  async drain(): Promise<void> {
+    await Promise.all(this.#options.names.map((name) => this.#boss.offWork(name)));
+  }
+
+  async stop(): Promise<void> {
+    await this.#boss.stop({ graceful: false, close: false });
+  }
+
+  /** In the embedded database every task that is under way at the start is a dead process's. */
+  async #freeOrphans(name: string): Promise<void> {
+    const active = `SELECT id FROM ${schema}.job WHERE name = $1 AND state = 'active'`;
+    const { rows } = await this.#options.database.execute(active, [name]);
+    const ids = (rows as { id: string }[]).map(({ id }) => id);
+    if (ids.length > 0) await this.#boss.fail(name, ids, { reason: 'the process has ended' });
+  }
+}
+
+export function createQueue(options: QueueOptions): Queue {
+  return new LibraryQueue(options);
+}

@@ -1,0 +1,47 @@
+// What is known of jobs, as it is read.
+
+import type { Queries } from '../database/database.ts';
+import type { JobRecord, JobStage, JobState } from './contract.ts';
+
+const jobColumns = [
+  'jobs.id',
+  'jobs.task_id',
+  'jobs.owner',
+  'jobs.group_id',
+  'jobs.state',
+  'jobs.subject',
+  'jobs.created_at',
+  'jobs.started_at',
+  'jobs.ended_at',
+  'jobs.result',
+  'jobs.error',
+  'tasks.attempt',
+  'tasks.stage',
+  'tasks.percent',
+  'tasks.state as task_state',
+] as const;
+
+export function selectJobs(queries: Queries) {
+  return queries.selectFrom('jobs').innerJoin('tasks', 'tasks.id', 'jobs.task_id').select(jobColumns);
+}
+
+export type JobRow = Awaited<ReturnType<ReturnType<typeof selectJobs>['executeTakeFirstOrThrow']>>;
+
+export function toRecord(row: JobRow): JobRecord {
+  return {
+    id: row.id,
+    taskId: row.task_id,
+    owner: row.owner,
+    groupId: row.group_id ?? undefined,
+    state: row.state as JobState,
+    attempts: row.attempt,
+    stage: (row.stage as JobStage | null) ?? undefined,
+    percent: row.state === 'completed' ? 100 : row.state === 'queued' ? 0 : row.percent,
+    subject: row.subject,
+    createdAt: row.created_at,
+    startedAt: row.started_at ?? undefined,
+    endedAt: row.ended_at ?? undefined,
+    result: row.result ?? undefined,
+    error: row.error ?? undefined,
+  };
+}

@@ -1,0 +1,204 @@
+// Does one task: begins it, lets its definition work, and writes down how it ended, however that was.
+
+import { setTimeout as wait } from 'node:timers/promises';
+import { followSignals } from '../abortable.ts';
+import type { Database } from '../database/database.ts';
+import { fail, ServiceError } from '../errors.ts';
+import { createLog, withLogContext } from '../log.ts';
+import {
+  type BegunTask,
+  beginTask,
+  type Ending,
+  endTask,
+  findWaiting,
+  handBackTask,
+  isWanted,
+  reportStage,
+} from './attempts.ts';
+import type { Changes } from './changes.ts';
+import type { JobDefinition, JobStage } from './contract.ts';
+import type { Queue } from './queue.ts';
+import type { Sealing } from './sealing.ts';
+import { priorityOf } from './turns.ts';
+
+const log = createLog('jobs');
+
+/** Beginnings after which a task is taken for one that kills its process. */
+const mostAttempts = 50;
+/** For writing down an ending while the database is away; then another process does the task again. */
+const persistenceMs = 60_000;
+const reportIntervalMs = 500;
+
+interface RunnerOptions {
+  database: Database;
+  queue: Queue;
+  changes: Changes;
+  sealing: Sealing;
+  definitions: ReadonlyMap<string, JobDefinition>;
+  /** Time that a task may take from its first attempt on. */
+  timeoutMs: number;
+}
+
+/** Ends a task's attempt without blame: the process stops, or another one has the task. */
+class Interrupted extends Error {}
+
+const unwanted = new Error('nobody wants it any more');
+
+export class Runner {
+  readonly #options: RunnerOptions;
+  readonly #underWay = new Map<string, AbortController>();
+  readonly #stopping = new AbortController();
+
+  constructor(options: RunnerOptions) {
+    this.#options = options;
+    options.changes.subscribe((change) => {
+      if (change.kind === 'cancel') for (const id of change.tasks) this.#underWay.get(id)?.abort(unwanted);
+      else if (change.kind === 'gap') void this.#lookWhoIsWanted().catch(() => undefined);
+    });
+  }
+
+  /** Gives up what is under way; it is handed back. */
+  interrupt(): void {
+    this.#stopping.abort(new Interrupted('the process stops'));
+  }
+
+  /** @throws when the task is to be tried again later. */
+  async run(id: string, claim: AbortSignal): Promise<void> {
+    const { database } = this.#options;
+    const task = await beginTask(database.queries, id);
+    if (task === undefined) return;
+    const cancelling = new AbortController();
+    this.#underWay.set(id, cancelling);
+    using ending = followSignals([this.#stopping.signal, cancelling.signal, claim]);
+    using timeout = startTimeout(this.#options.timeoutMs - task.elapsedMs);
+    using all = followSignals([ending.signal, timeout.signal]);
+    try {
+      const outcome = await withLogContext({ jobTask: id }, () => this.#attempt(task, all.signal));
+      await this.#conclude(task, outcome);
+    } finally {
+      this.#underWay.delete(id);
+    }
+  }
+
+  /** What became of the attempt; an error that may heal, and an interruption, are given as they are. */
+  async #attempt(task: BegunTask, signal: AbortSignal): Promise<Ending | Error> {
+    const definition = this.#options.definitions.get(task.name);
+    try {
+      if (task.wanted === 0) return { state: 'cancelled' };
+      if (definition === undefined) throw new Error(`this version knows no job ${task.name}`);
+      return { state: 'completed', result: await this.#work(definition, task, signal) };
+    } catch (error) {
+      if (signal.aborted && !(signal.reason instanceof ServiceError))
+        return signal.reason === unwanted ? { state: 'cancelled' } : new Interrupted('handed back');
+      const isLast = signal.aborted || task.failures + 1 >= (definition?.mostFailures ?? 0);
+      if (!isLast && definition?.mayHeal(error) === true) return error as Error;
+      return { state: 'failed', error: describeError(error) };
+    }
+  }
+
+  async #work(definition: JobDefinition, task: BegunTask, signal: AbortSignal): Promise<Record<string, unknown>> {
+    if (task.attempt > mostAttempts) throw fail('internal_error', { detail: 'It was begun too often without an end.' });
+    signal.throwIfAborted();
+    const secret = task.secret === null ? undefined : this.#options.sealing.open(task.secret);
+    using reporter = new StageReporter((stage) => reportStage(this.#options.database.queries, task, stage));
+    return await definition.run({
+      data: definition.data.parse(task.data),
+      secret,
+      signal,
+      onStage: (stage, percent) => reporter.report(stage, percent),
+    });
+  }
+
+  /** Writes it down, for as long as the database is away; then whoever takes the task up begins it again. */
+  async #conclude(task: BegunTask, outcome: Ending | Error): Promise<void> {
+    const deadline = performance.now() + persistenceMs;
+    for (let pauseMs = 100; ; pauseMs = Math.min(pauseMs * 2, 2000)) {
+      try {
+        if (outcome instanceof Error) return await this.#handBack(task, outcome);
+        return await this.#end(task, outcome);
+      } catch (error) {
+        const isAway = error instanceof ServiceError && error.code === 'database_unavailable';
+        if (!isAway || performance.now() > deadline || this.#stopping.signal.aborted) throw error;
+        await wait(pauseMs);
+      }
+    }
+  }
+
+  async #end(task: BegunTask, ending: Ending): Promise<void> {
+    const { database } = this.#options;
+    if (ending.state === 'failed')
+      log.warn('A job has failed', { key: task.key, code: ending.error.code, attempt: task.attempt });
+    const outcome = await endTask(database.queries, task, { ending, allowSuccessor: false });
+    if (outcome !== 'successor') return;
+    await database.transaction(async (tx) => {
+      await endTask(tx, task, { ending, allowSuccessor: true });
+      await this.#release(await findWaiting(tx, task.name, task.key), task.name);
+    });
+  }
+
+  async #handBack(task: BegunTask, error: Error): Promise<void> {
+    const isFailure = !(error instanceof Interrupted);
+    const handed = await this.#options.database.transaction(async (tx) => {
+      const done = await handBackTask(tx, task, { isFailure });
+      if (done.outcome === 'joined') await this.#release(done.next, task.name);
+      return done;
+    });
+    if (handed.outcome !== 'waits') return;
+    if (isFailure) log.info('A job is tried again later', { key: task.key, attempt: task.attempt, error });
+    // Nothing of the error itself: the queue writes down what is thrown.
+    throw new Error(error instanceof ServiceError ? error.code : isFailure ? 'failed' : 'interrupted');
+  }
+
+  async #release(next: { id: string; turn: string } | undefined, name: string): Promise<void> {
+    if (next !== undefined)
+      await this.#options.queue.add(name, [{ id: next.id, priority: priorityOf(Number(next.turn)) }]);
+  }
+
+  async #lookWhoIsWanted(): Promise<void> {
+    for (const [id, cancelling] of this.#underWay)
+      if (!(await isWanted(this.#options.database.queries, id))) cancelling.abort(unwanted);
+  }
+}
+
+function startTimeout(timeoutMs: number): { signal: AbortSignal } & Disposable {
+  const controller = new AbortController();
+  const end = () =>
+    controller.abort(
+      fail('render_timeout', { detail: 'The generation took longer than PROGRESS_TIMEOUT_SECONDS allow.' }),
+    );
+  const timer = setTimeout(end, Math.max(0, timeoutMs));
+  return { signal: controller.signal, [Symbol.dispose]: () => clearTimeout(timer) };
+}
+
+function describeError(error: unknown): { code: string; detail: string; diagnosis?: object } {
+  if (!(error instanceof ServiceError)) {
+    log.error('A job failed by a fault of ours', { error });
+    return { code: 'internal_error', detail: fail('internal_error').entry.detail };
+  }
+  const { detail = error.entry.detail, diagnosis } = error.details;
+  return { code: error.code, detail, ...(diagnosis === undefined ? {} : { diagnosis }) };
+}
+
+/** Passes on how far it is, at most twice a second; a report that can't be made is none. */
+class StageReporter implements Disposable {
+  readonly #write: (stage: { stage: JobStage; percent: number }) => Promise<void>;
+  #next: { stage: JobStage; percent: number } | undefined;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(write: (stage: { stage: JobStage; percent: number }) => Promise<void>) {
+    this.#write = write;
+  }
+
+  report(stage: JobStage, percent: number): void {
+    this.#next = { stage, percent };
+    this.#timer ??= setTimeout(() => {
+      this.#timer = undefined;
+      if (this.#next !== undefined)
+        this.#write(this.#next).catch((error) => log.debug('Progress was not reported', { error }));
+    }, reportIntervalMs);
+  }
+
+  [Symbol.dispose](): void {
+    clearTimeout(this.#timer);
+  }
+}

@@ -1,0 +1,56 @@
+// The tokens with which report pages are opened: given ones are checked, others are minted, one for a whole class where it serves.
+
+import { fail } from '../errors.ts';
+import type { Identity } from '../identity/identity.ts';
+import type { Report } from './report.ts';
+import { claimsFor, claimsForClass, tokenFits } from './report-token.ts';
+
+export interface PageToken {
+  /** Undefined: the page is opened without. */
+  token: string | undefined;
+  /** False for one that was made for this report alone. */
+  isShared: boolean;
+}
+
+/** A minted one is used for so long; it is good for 10 minutes, and a render must end before it does. */
+const classTokenUseMs = 300_000;
+
+export class ReportTokens {
+  readonly #identity: Identity;
+  readonly #ofClasses = new Map<string, { token: string | undefined; madeAt: number }>();
+
+  constructor(identity: Identity) {
+    this.#identity = identity;
+  }
+
+  /** A token that the caller has given. @throws report_token_expired, report_token_invalid, report_token_mismatch. */
+  async check(token: string, report: Report): Promise<PageToken> {
+    const claims = await this.#identity.verifyReportToken(token);
+    if (claims !== undefined && !tokenFits(claims, report)) throw fail('report_token_mismatch');
+    return { token, isShared: true };
+  }
+
+  /** One for this report alone. */
+  mint(report: Report): PageToken {
+    return { token: this.#identity.mintReportToken(claimsFor(report)), isShared: false };
+  }
+
+  /** The one for all reports of the class and test, but a teacher's, whose page asks who the teacher is. */
+  mintForClass(origin: string, report: Report): PageToken {
+    if (report.type === 'teacher') return this.mint(report);
+    const key = JSON.stringify([origin, report.classId, report.test.segment]);
+    const now = performance.now();
+    const present = this.#ofClasses.get(key);
+    if (present !== undefined && now - present.madeAt < classTokenUseMs)
+      return { token: present.token, isShared: true };
+    for (const [each, { madeAt }] of this.#ofClasses) if (now - madeAt >= classTokenUseMs) this.#ofClasses.delete(each);
+    const token = this.#identity.mintReportToken(claimsForClass(report));
+    this.#ofClasses.set(key, { token, madeAt: now });
+    return { token, isShared: true };
+  }
+
+  /** Whether a token has run out, as far as it says so itself. */
+  hasExpired(token: string): boolean {
+    return this.#identity.hasExpired(token);
+  }
+}

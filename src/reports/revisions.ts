@@ -1,0 +1,66 @@
+// The order of renders and removals, the same for all processes: of two documents of one key the one accepted later is the newer.
+
+import { sql } from 'kysely';
+import type { Database } from '../database/database.ts';
+
+const removalsChannel = 'platen_removals';
+
+export class Revisions {
+  readonly #database: Database;
+
+  constructor(database: Database) {
+    this.#database = database;
+  }
+
+  /** Greater than any before it, in whichever process. @throws database_unavailable. */
+  next(): Promise<bigint> {
+    return this.#database.nextRevision();
+  }
+
+  /**
+   * Writes down that documents are removed: what was accepted before is not stored any more, wherever it is rendered.
+   * @param below beginning of the keys, with a slash at its end.
+   * @param endings ends of the keys; none for all of them.
+   * @returns its place in the order.
+   */
+  async recordRemoval(below: string, endings: readonly string[]): Promise<bigint> {
+    const revision = await this.next();
+    await this.#database.transaction(async (tx) => {
+      for (const ending of endings.length === 0 ? [''] : endings)
+        await tx
+          .insertInto('removals')
+          .values({ below, ending, revision: String(revision) })
+          .onConflict((present) =>
+            present.columns(['below', 'ending']).doUpdateSet((eb) => ({
+              revision: eb.fn('greatest', [eb.ref('removals.revision'), eb.ref('excluded.revision')]),
+            })),
+          )
+          .execute();
+      await sql`SELECT pg_notify(${removalsChannel}, '')`.execute(tx);
+    });
+    return revision;
+  }
+
+  /** Whether documents of the key were removed since the revision. */
+  async isRemoved(key: string, revision: bigint): Promise<boolean> {
+    const parts = key.split('/');
+    const prefixes = [1, 2, 3]
+      .map((count) => `${parts.slice(0, -count).join('/')}/`)
+      .filter((prefix) => prefix !== '/');
+    const endings = ['', `/${parts.at(-1)}`, `/${parts.slice(-2).join('/')}`];
+    const later = await this.#database.queries
+      .selectFrom('removals')
+      .select('revision')
+      .where('below', 'in', prefixes)
+      .where('ending', 'in', endings)
+      .where('revision', '>', String(revision))
+      .limit(1)
+      .executeTakeFirst();
+    return later !== undefined;
+  }
+
+  /** Hears of every removal, and whenever one may have been missed. */
+  async onRemoval(listener: () => void): Promise<void> {
+    await this.#database.listen(removalsChannel, { onMessage: listener, onGap: listener });
+  }
+}
