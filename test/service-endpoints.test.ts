@@ -47,6 +47,8 @@ test('/openapi.json is a valid OpenAPI 3.1 document that names every endpoint', 
   const result = await new Validator().validate(structuredClone(document));
   expect(result.errors).toBeUndefined();
   expect(Object.keys((document as { paths: object }).paths).sort()).toEqual([
+    '/api/certificates/progress/{id}',
+    '/api/certificates/progress/{id}/ticket',
     '/generate-bulk-pdf',
     '/generate-pdf',
     '/generate-student-pdf',
@@ -55,6 +57,7 @@ test('/openapi.json is a valid OpenAPI 3.1 document that names every endpoint', 
     '/internal/invalidate',
     '/internal/trigger-generate-pdf',
     '/jobs/{id}',
+    '/jobs/{id}/events',
     '/metrics',
     '/readyz',
   ]);
