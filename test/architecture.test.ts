@@ -29,6 +29,7 @@ const floors: Record<string, number> = {
   http: 6,
   jobs: 7,
   reports: 8,
+  client: 8,
   'service.ts': 9,
   'main.ts': 10,
 };

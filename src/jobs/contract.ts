@@ -1,6 +1,6 @@
 // Durable work in words: what a kind of job says of itself, what is known of one job, and the stages that it passes.
 
-import type { z } from 'zod';
+import { z } from 'zod';
 import type { JobState } from '../database/contract.ts';
 import type { Queries } from '../database/database.ts';
 
@@ -119,6 +119,22 @@ export interface JobRecord {
   result: Record<string, unknown> | undefined;
   error: JobError | undefined;
 }
+
+/** A job as those who ask for it are told. */
+export const jobAnswer = z.object({
+  id: z.string(),
+  state: z.enum(['queued', 'active', 'completed', 'failed', 'cancelled']),
+  attempts: z.int(),
+  stage: z.enum(jobStages).nullable(),
+  percent: z.int(),
+  createdAt: z.iso.datetime(),
+  startedAt: z.iso.datetime().nullable(),
+  endedAt: z.iso.datetime().nullable(),
+  subject: z.looseObject({}),
+  result: z.looseObject({}).nullable(),
+  error: z.looseObject({ code: z.string(), detail: z.string() }).nullable(),
+});
+export type JobAnswer = z.output<typeof jobAnswer>;
 
 export const hasEnded = (state: JobState): boolean => state !== 'queued' && state !== 'active';
 

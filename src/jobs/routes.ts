@@ -1,10 +1,9 @@
 // The endpoints of jobs: what is known of one, how it goes on, and its end before its time.
 
-import { z } from 'zod';
 import { type ErrorCode, fail } from '../errors.ts';
 import { defineEndpoint, type Endpoint, type EventFeed } from '../http/contract.ts';
 import { createRateLimiter } from '../rate-limiter.ts';
-import { hasEnded, type JobRecord, jobStages } from './contract.ts';
+import { hasEnded, type JobAnswer, type JobRecord, jobAnswer } from './contract.ts';
 import type { FollowedJob, Following } from './following.ts';
 import type { JobProgress } from './job-progress.ts';
 import type { Jobs } from './jobs.ts';
@@ -15,21 +14,7 @@ import type { Tickets } from './tickets.ts';
 /** Streams of events that one person may open in a minute, of all kinds. */
 const streamLimit = { limit: 10, windowMs: 60_000 };
 
-const jobAnswer = z.object({
-  id: z.string(),
-  state: z.enum(['queued', 'active', 'completed', 'failed', 'cancelled']),
-  attempts: z.int(),
-  stage: z.enum(jobStages).nullable(),
-  percent: z.int(),
-  createdAt: z.iso.datetime(),
-  startedAt: z.iso.datetime().nullable(),
-  endedAt: z.iso.datetime().nullable(),
-  subject: z.looseObject({}),
-  result: z.looseObject({}).nullable(),
-  error: z.looseObject({ code: z.string(), detail: z.string() }).nullable(),
-});
-
-export function describeJob(job: JobRecord): z.output<typeof jobAnswer> {
+export function describeJob(job: JobRecord): JobAnswer {
   const { id, state, attempts, percent, subject } = job;
   return {
     id,
