@@ -89,7 +89,7 @@ function describeOperation(method: string, path: string, operation: Operation): 
 }
 
 function apiPage(): string {
-  const nobody = {} as Reports;
+  const nobody = { classRuns: {} } as Reports;
   const metrics = createMetrics();
   const up = { state: 'up' };
   const endpoints = [

@@ -123,6 +123,7 @@ export function createOpenApiDocument(endpoints: readonly Endpoint[], version: s
     tags: [
       { name: 'Reports', description: 'For people: students, teachers, admins.' },
       { name: 'Jobs', description: 'Work that goes on after the request, and how far it is.' },
+      { name: 'Class runs', description: 'All reports of a class for one test, for the backend.' },
       { name: 'Internal', description: 'For the backend, with the service token.' },
       { name: 'Service', description: 'For those who operate Platen.' },
     ],
