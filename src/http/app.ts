@@ -14,6 +14,7 @@ import { readJson } from './body.ts';
 import type { Endpoint, Exchange } from './contract.ts';
 import { clientSignal, readBody, readQuery } from './input.ts';
 import { answerWithProblem } from './problem.ts';
+import { streamEvents } from './server-sent-events.ts';
 
 interface Dependencies {
   identity: Identity;
@@ -80,6 +81,7 @@ function runEndpoint(endpoint: Endpoint): RequestHandler {
       get owner() {
         return ownerOf(req);
       },
+      streamEvents: (feed) => streamEvents(exchange, feed),
     };
     await endpoint.handle(exchange);
   };

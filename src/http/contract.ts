@@ -8,6 +8,30 @@ import type { Caller } from '../identity/contract.ts';
 /** anyone; service: the backend's service token; user: a person's token, counted against the rate limit; either: one of the two. */
 export type Access = 'anyone' | 'service' | 'user' | 'either';
 
+/** State of something at one moment. */
+export interface Snapshot {
+  /** One line that is the same for the same state in every process. Default: a digest of the data. */
+  id?: string;
+  /** Sent as JSON. */
+  data: unknown;
+  /** Whether no other comes after it. */
+  isLast: boolean;
+}
+
+/** Who follows the states of something. */
+export interface EventSink {
+  give(snapshot: Snapshot): void;
+  /** There is no more, although none was the last: who wants to know more has to ask again. */
+  end(): void;
+}
+
+/**
+ * Gives the state as it is, at once where it is known, and then whenever it changes.
+ * @param lastEventId of the state that the client has already; it comes from the client.
+ * @returns what ends it.
+ */
+export type EventFeed = (sink: EventSink, lastEventId: string | undefined) => () => void;
+
 export interface Exchange<Query, Body> {
   query: Query;
   body: Body;
@@ -21,6 +45,8 @@ export interface Exchange<Query, Body> {
   caller: Caller;
   /** Who asks, the backend or a person: `service`, or the key of the caller. */
   owner: string;
+  /** Answers with server-sent events, until the last state is sent or the client goes away. */
+  streamEvents(feed: EventFeed): Promise<void>;
 }
 
 export interface Answer {

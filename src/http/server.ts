@@ -20,9 +20,11 @@ export interface HttpLimits {
   requestMs: number;
   /** An answer of which nothing could be sent for so long is given up. */
   stalledAnswerMs: number;
+  /** An answer that goes on says so after so long without news. */
+  heartbeatMs: number;
 }
 
-const usualLimits: HttpLimits = { headersMs: 10_000, requestMs: 30_000, stalledAnswerMs: 60_000 };
+const usualLimits: HttpLimits = { headersMs: 10_000, requestMs: 30_000, stalledAnswerMs: 60_000, heartbeatMs: 15_000 };
 /** By its own default Node looks every 30 s only for requests that take too long. */
 const checkIntervalMs = 1000;
 /** Longer than a proxy's, so that the proxy closes first and no request meets a closing connection. */
@@ -97,6 +99,21 @@ function endStalled(res: ServerResponse, stalledAnswerMs: number): void {
   });
 }
 
+/** What an answer that goes on has to know of its server. */
+interface StreamTerms {
+  /** Aborted when the server begins to stop. */
+  stopping: AbortSignal;
+  heartbeatMs: number;
+}
+
+const streamTerms = new WeakMap<ServerResponse, StreamTerms>();
+
+export function streamTermsOf(res: ServerResponse): StreamTerms {
+  const terms = streamTerms.get(res);
+  if (terms === undefined) throw new Error('this answer has no server');
+  return terms;
+}
+
 interface ServerOptions {
   host: string;
   port: number;
@@ -110,7 +127,8 @@ export async function startHttpServer(
   app: RequestListener,
   { host, port, settle, limits }: ServerOptions,
 ): Promise<HttpServer> {
-  const { headersMs, requestMs, stalledAnswerMs } = { ...usualLimits, ...limits };
+  const { headersMs, requestMs, stalledAnswerMs, heartbeatMs } = { ...usualLimits, ...limits };
+  const stopping = new AbortController();
   const answers = new WeakMap<Socket, ServerResponse>();
   const server = createServer(
     {
@@ -122,6 +140,7 @@ export async function startHttpServer(
     },
     (req, res) => {
       answers.set(req.socket, res);
+      streamTerms.set(res, { stopping: stopping.signal, heartbeatMs });
       endStalled(res, stalledAnswerMs);
       app(req, res);
     },
@@ -132,5 +151,12 @@ export async function startHttpServer(
   await once(server, 'listening');
   const { address, family, port: actualPort } = server.address() as AddressInfo;
   const url = `http://${family === 'IPv6' ? `[${address}]` : address}:${actualPort}`;
-  return { url, [Symbol.asyncDispose]: () => drain(server, unused, settle) };
+  return {
+    url,
+    [Symbol.asyncDispose]() {
+      const drained = drain(server, unused, settle);
+      stopping.abort();
+      return drained;
+    },
+  };
 }
