@@ -316,3 +316,40 @@ test('a run of nobody, and without the service token', async () => {
     expect((await call('GET', encodeURIComponent(id))).status).toBe(404);
   expect((await fetch(`${service.url}/internal/class-runs/x`)).status).toBe(401);
 });
+
+describe('following a run', () => {
+  /** The data of all events until the stream ends. */
+  async function follow(id: string, headers: Record<string, string> = {}) {
+    const response = await fetch(`${service.url}/internal/class-runs/${id}/events`, {
+      headers: { ...asService, ...headers },
+    });
+    const text = await response.text();
+    const events = [...text.matchAll(/^id: (.*)\ndata: (.*)$/gm)].map(([, eventId, data]) => ({
+      eventId,
+      ...(JSON.parse(data ?? '') as Run),
+    }));
+    return { status: response.status, type: response.headers.get('content-type'), events };
+  }
+
+  test('tells its state first, then each change, and ends with the last', async () => {
+    const gate = frontend.createGate();
+    frontend.figuresFor = () => gate.promise;
+    const run = await accept(newClass(4));
+    const following = follow(run.id);
+    await until(() => frontend.opened.length === 2);
+    gate.resolve({ text: 'Figures' });
+    const { status, type, events } = await following;
+    expect([status, type]).toEqual([200, 'text/event-stream']);
+    expect(events[0]).toMatchObject({ id: run.id, total: 4, counts: { completed: 0 } });
+    expect(events.at(-1)).toMatchObject({ state: 'completed', counts: { completed: 4 }, etaSeconds: 0 });
+    const completed = events.map(({ counts }) => counts.completed ?? 0);
+    expect(completed).toEqual(completed.toSorted((a, b) => a - b));
+    expect(events[0]).not.toHaveProperty('items');
+    const again = await follow(run.id, { 'last-event-id': events.at(-1)?.eventId ?? '' });
+    expect(again).toMatchObject({ status: 204, events: [] });
+  });
+
+  test('of nobody is not there', async () => {
+    expect(await follow('00000000-0000-4000-8000-000000000000')).toMatchObject({ status: 404 });
+  });
+});

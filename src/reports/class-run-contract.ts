@@ -47,6 +47,8 @@ export type RetryBody = z.output<typeof retryBody>;
 const runState = z.enum(['queued', 'active', 'completed', 'failed', 'cancelled']);
 export type RunState = z.output<typeof runState>;
 
+export const isOver = (state: RunState): boolean => state !== 'queued' && state !== 'active';
+
 export const itemsQuery = z.object({
   limit: z.coerce.number().int().min(1).max(1000).default(100).meta({ description: 'Items of one page.' }),
   offset: z.coerce.number().int().min(0).max(1_000_000).default(0).meta({ description: 'Items before the page.' }),

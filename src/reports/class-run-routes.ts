@@ -96,6 +96,20 @@ export function classRunEndpoints(classRuns: ClassRuns): Endpoint[] {
       handle: (exchange) => look(classRuns, exchange),
     }),
     defineEndpoint({
+      method: 'get',
+      path: '/internal/class-runs/:id/events',
+      tag: 'Class runs',
+      summary:
+        'The run as server-sent events: its state, counts and remaining time whenever they change, until it is over',
+      access: 'service',
+      answers: {
+        200: { description: 'JSON in data lines: the run without its items.', mediaType: 'text/event-stream' },
+        204: { description: 'The run is over, and Last-Event-ID is that of its last state.' },
+      },
+      errors: lookErrors,
+      handle: async (exchange) => exchange.streamEvents(await classRuns.follow(exchange.params.id ?? '')),
+    }),
+    defineEndpoint({
       method: 'delete',
       path: '/internal/class-runs/:id',
       tag: 'Class runs',

@@ -7,14 +7,24 @@ import type { Tenant } from '../config.ts';
 import type { Database } from '../database/database.ts';
 import type { Documents } from '../documents/documents.ts';
 import { fail } from '../errors.ts';
+import type { EventFeed } from '../http/contract.ts';
 import type { Jobs } from '../jobs/jobs.ts';
 import { archiveRun, itemsAtOnce } from './class-run-archive.ts';
-import type { ClassRunBody, FollowedRun, ItemsQuery, RetryBody, RunItem, RunState } from './class-run-contract.ts';
+import {
+  type ClassRunBody,
+  type FollowedRun,
+  type ItemsQuery,
+  isOver,
+  type RetryBody,
+  type RunItem,
+  type RunState,
+} from './class-run-contract.ts';
 import { addRun, findItems, findRun, type StoredRun } from './class-run-store.ts';
 import type { KeyedReport } from './generation.ts';
 import { parseTest, type Test } from './report.ts';
 import type { ReportJobs } from './report-jobs.ts';
 import type { ReportTokens } from './report-tokens.ts';
+import { RunFollowing } from './run-following.ts';
 import type { Tenancy } from './tenancy.ts';
 
 interface Dependencies {
@@ -39,9 +49,11 @@ const checkedAtOnce = 100;
 
 export class ClassRuns {
   readonly #dependencies: Dependencies;
+  readonly #following: RunFollowing;
 
   constructor(dependencies: Dependencies) {
     this.#dependencies = dependencies;
+    this.#following = new RunFollowing(dependencies.jobs, (id) => this.find(id));
   }
 
   /**
@@ -87,6 +99,11 @@ export class ClassRuns {
     if (run === undefined) throw fail('not_found');
     const { classId, testId, total, createdAt, counts } = run;
     return { id, state: stateOf(run), classId, testId, total, counts, etaSeconds: etaOf(run, concurrency), createdAt };
+  }
+
+  /** The states of a run, one after the other, until it is over. @throws not_found. */
+  async follow(id: string): Promise<EventFeed> {
+    return this.#following.feedOf(await this.find(id));
   }
 
   items(id: string, page: ItemsQuery): Promise<RunItem[]> {
@@ -136,8 +153,6 @@ export class ClassRuns {
 }
 
 const isUuid = (text: string) => /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(text);
-
-export const isOver = (state: RunState): boolean => state !== 'queued' && state !== 'active';
 
 /** In the order asked: the class, its teachers, its students. */
 function reportsOf({ classId, testId, studentIds, teacherIds, overall }: ClassRunRequest): KeyedReport[] {
