@@ -99,7 +99,7 @@ function apiPage(): string {
   const metrics = createMetrics();
   const up = { state: 'up' };
   const endpoints = [
-    ...reportEndpoints({ reports: {} as Reports, concurrency: 1 }),
+    ...reportEndpoints({ reports: { classRuns: {} } as Reports, concurrency: 1 }),
     ...jobEndpoints({} as Parameters<typeof jobEndpoints>[0]),
     ...serviceEndpoints({
       environment: '',

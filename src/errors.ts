@@ -71,6 +71,11 @@ export const catalogue = {
     title: 'Already ended',
     detail: 'This has ended already; there is nothing left to cancel.',
   },
+  idempotency_key_reused: {
+    status: 422,
+    title: 'Idempotency key reused',
+    detail: 'This Idempotency-Key came with another body before. Send a new key for new work.',
+  },
   rate_limited: {
     status: 429,
     title: 'Too many requests',

@@ -1,15 +1,14 @@
 // Many reports in one ZIP: what lies in it, how it comes, and what happens to those that fail.
 
-import { buffer } from 'node:stream/consumers';
 import { setTimeout } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { fromBufferPromise } from 'yauzl';
 import type { Pages } from './support/pages.ts';
 import { readPdf } from './support/pdf.ts';
 import { startTestService, type TestService } from './support/service.ts';
 import { type Figures, type OpenedPage, steerPages } from './support/steered-pages.ts';
 import { studentToken, teacherToken } from './support/tokens.ts';
 import { until } from './support/until.ts';
+import { readZip } from './support/zip.ts';
 
 const frontend = steerPages();
 
@@ -18,14 +17,9 @@ interface Entry {
   bytes: Buffer;
 }
 
-async function readZip(zip: Buffer): Promise<Entry[]> {
-  const file = await fromBufferPromise(zip, { lazyEntries: true });
-  const entries: Entry[] = [];
-  for await (const entry of file.eachEntry()) {
-    entries.push({ name: entry.fileName, bytes: await buffer(await file.openReadStreamPromise(entry)) });
-  }
-  return entries;
-}
+/** The ZIP's files, in their order. */
+const readEntries = async (zip: Buffer): Promise<Entry[]> =>
+  [...(await readZip(zip))].map(([name, bytes]) => ({ name, bytes }));
 
 const manifestOf = (entries: Entry[]) => JSON.parse(entries.at(-1)?.bytes.toString() ?? '');
 const bodyOf = async (response: Response) => Buffer.from(await response.arrayBuffer());
@@ -70,7 +64,7 @@ describe('the ZIP', () => {
     expect(response.headers.get('content-disposition')).toMatch(
       /^attachment; filename="inzighted_reports_Test_1_[0-9TZ:.-]+\.zip"$/,
     );
-    const entries = await readZip(await bodyOf(response));
+    const entries = await readEntries(await bodyOf(response));
     expect(entries.map(({ name }) => name)).toEqual([`${last}.pdf`, `${kept}.pdf`, `${first}.pdf`, 'manifest.json']);
     expect(manifestOf(entries)).toEqual({
       testId: 'Test_1',
@@ -92,7 +86,7 @@ describe('the ZIP', () => {
     expect(new Set(frontend.opened.map(({ token }) => token))).toEqual(new Set([teacher]));
     const keys = await service.storedKeys();
     for (const id of students) expect(keys).toContain(`reports/CLASS_1/Test_1/students/${id}.pdf`);
-    const entries = await readZip(await bodyOf(await askFor(students)));
+    const entries = await readEntries(await bodyOf(await askFor(students)));
     expect(manifestOf(entries).students).toMatchObject([{ outcome: 'stored' }, { outcome: 'stored' }]);
     expect(frontend.opened.length).toBe(2);
   });
@@ -102,7 +96,7 @@ describe('the ZIP', () => {
     await store(stranger);
     frontend.opened = [];
     const response = await askFor([stranger, own], { token: studentToken(own, 'CLASS_1') });
-    const entries = await readZip(await bodyOf(response));
+    const entries = await readEntries(await bodyOf(response));
     expect(entries.map(({ name }) => name)).toEqual([`${own}.pdf`, 'manifest.json']);
     expect(manifestOf(entries).students).toEqual([
       { studentId: stranger, outcome: 'failed', code: 'forbidden' },
@@ -126,7 +120,7 @@ describe('the ZIP', () => {
     expect(Buffer.concat(chunks).subarray(0, 2).toString()).toBe('PK');
     gate.resolve({ text: 'Figures at last' });
     for (let next = await reader.read(); !next.done; next = await reader.read()) chunks.push(next.value);
-    expect((await readZip(Buffer.concat(chunks))).length).toBe(4);
+    expect((await readEntries(Buffer.concat(chunks))).length).toBe(4);
   });
 
   test('opens no more pages at once than RENDER_CONCURRENCY', async () => {
@@ -142,7 +136,7 @@ describe('the ZIP', () => {
       open--;
       return { text: 'Figures' };
     };
-    const entries = await readZip(await bodyOf(await askFor(newStudents(6))));
+    const entries = await readEntries(await bodyOf(await askFor(newStudents(6))));
     expect(entries.length).toBe(7);
     expect(most).toBe(2);
   });
@@ -246,7 +240,7 @@ test.each([
     askFor(students.slice(0, 2)),
     askFor(students.slice(2, 4), { token: teacherToken('TCH002', 'CLASS_1') }),
     askFor(students.slice(4), { token: teacherToken('TCH004', 'CLASS_1') }),
-  ].map(async (answer) => readZip(await bodyOf(await answer)));
+  ].map(async (answer) => readEntries(await bodyOf(await answer)));
   const waiting = (priority: string) => service.metric(`platen_renders_waiting{priority="${priority}"}`);
   await until(async () => frontend.opened.length === 2 && (await waiting('background')) === 4);
   const urgent = choose(students.at(-1) ?? '');

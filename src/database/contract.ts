@@ -38,6 +38,8 @@ export interface TasksTable {
   data: Json<Record<string, unknown>>;
   /** Encrypted, and null once the task has ended. */
   secret: Buffer | null;
+  /** A request of a lower one leaves data and secret as they are. */
+  rank: number;
   /** Whose work it is when turns are given. */
   lane: string;
   /** Place in the order of turns. */
@@ -61,7 +63,6 @@ export interface ClassRunsTable {
   origin: string;
   class_id: string;
   test_id: string;
-  request: Json<Record<string, unknown>>;
   idempotency_key: string | null;
   request_digest: string;
   total: number;

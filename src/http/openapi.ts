@@ -125,6 +125,7 @@ export function createOpenApiDocument(endpoints: readonly Endpoint[], version: s
       { name: 'Reports', description: 'For people: students, teachers, admins.' },
       { name: 'Jobs', description: 'Work that goes on after the request, and how far it is.' },
       { name: 'Progress', description: 'How far a generation is, for people and their pages.' },
+      { name: 'Class runs', description: 'All reports of a class for one test, for the backend.' },
       { name: 'Internal', description: 'For the backend, with the service token.' },
       { name: 'Service', description: 'For those who operate Platen.' },
     ],

@@ -8,7 +8,7 @@ import { turnsFor } from './turns.ts';
 
 const asJson = (value: unknown) => JSON.stringify(value);
 
-interface NewTask {
+export interface NewTask {
   id: string;
   key: string;
   /** Whether it can begin, or waits for the active one of its key. */
@@ -19,7 +19,7 @@ interface NewTask {
 interface TasksToAdd {
   name: string;
   lane: string;
-  tasks: readonly { key: string; data: unknown; secret: Buffer | undefined }[];
+  tasks: readonly { key: string; data: unknown; secret: Buffer | undefined; rank: number }[];
 }
 
 /** Adds tasks, or joins those of their keys that wait: gives for each key the task that waits now. */
@@ -30,21 +30,25 @@ export async function addTasks(tx: Queries, { name, lane, tasks }: TasksToAdd): 
     SELECT (SELECT min(turn) FROM platen.tasks WHERE state = 'waiting') AS first,
            (SELECT max(turn) FROM platen.tasks WHERE state = 'waiting' AND lane = ${lane}) AS last`.execute(tx);
   const firstTurn = turnsFor(line ?? { first: null, last: null });
-  const rows = tasks.map(({ key, data, secret }, index) => ({
+  const rows = tasks.map(({ key, data, secret, rank }, index) => ({
     id: randomUUID(),
     key,
     data,
     secret: secret?.toString('base64'),
+    rank,
     turn: firstTurn + index,
   }));
   // In the order of keys, so that two who add many at once wait for each other and not for ever.
   const added = await sql<{ id: string; key: string; turn: string }>`
-    INSERT INTO platen.tasks AS present (id, name, key, state, data, secret, lane, turn)
-    SELECT id, ${name}, key, 'waiting', data, decode(secret, 'base64'), ${lane}, turn
-    FROM json_to_recordset(${asJson(rows)}::json) AS given (id uuid, key text, data jsonb, secret text, turn bigint)
+    INSERT INTO platen.tasks AS present (id, name, key, state, data, secret, rank, lane, turn)
+    SELECT id, ${name}, key, 'waiting', data, decode(secret, 'base64'), rank, ${lane}, turn
+    FROM json_to_recordset(${asJson(rows)}::json) AS given (id uuid, key text, data jsonb, secret text, rank smallint, turn bigint)
     ORDER BY key
     ON CONFLICT (name, key) WHERE state = 'waiting'
-    DO UPDATE SET data = excluded.data, secret = excluded.secret
+    DO UPDATE SET
+      data = CASE WHEN excluded.rank >= present.rank THEN excluded.data ELSE present.data END,
+      secret = CASE WHEN excluded.rank >= present.rank THEN excluded.secret ELSE present.secret END,
+      rank = greatest(present.rank, excluded.rank)
     RETURNING id, key, turn`.execute(tx);
   // After the rows are there: an active task that ends meanwhile either sees them, or is seen to have ended.
   const blocked = await sql<{ key: string }>`

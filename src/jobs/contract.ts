@@ -47,6 +47,8 @@ export interface JobRequest<Data> {
   data: Data;
   /** Of one key one task is active and one waits at most; requests join the one that waits, which then takes their data and secret. */
   key: string;
+  /** Whose data and secret are taken when several join: the greatest, and of equal ones the newest. */
+  rank: number;
   /** Who may see and cancel the job. */
   owner: string;
   /** What it is about, for those who look at it. */

@@ -25,8 +25,10 @@ export async function detachJobs(tx: Queries, which: { id: string } | { groupId:
   const unwanted = await sql<{ id: string; name: string; state: string }>`
     WITH given AS (SELECT value::uuid AS id FROM json_array_elements_text(${asJson(tasks)}::json)),
     held AS (SELECT tasks.id FROM platen.tasks JOIN given USING (id) WHERE state <> 'ended' ORDER BY key FOR UPDATE OF tasks)
-    SELECT id, name, state FROM platen.tasks JOIN held USING (id)
-    WHERE NOT EXISTS (SELECT FROM platen.jobs WHERE task_id = id AND jobs.state IN ('queued', 'active'))`.execute(tx);
+    SELECT tasks.id, tasks.name, tasks.state FROM platen.tasks JOIN held ON held.id = tasks.id
+    WHERE NOT EXISTS (SELECT FROM platen.jobs WHERE jobs.task_id = tasks.id AND jobs.state IN ('queued', 'active'))`.execute(
+    tx,
+  );
   const waiting = unwanted.rows.filter(({ state }) => state === 'waiting');
   const active = unwanted.rows.filter(({ state }) => state === 'active').map(({ id }) => id);
   if (waiting.length > 0) {

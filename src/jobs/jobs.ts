@@ -5,12 +5,13 @@ import { abortable } from '../abortable.ts';
 import type { Database, Queries } from '../database/database.ts';
 import { fail } from '../errors.ts';
 import { createLog } from '../log.ts';
-import { addJobs, addTasks } from './adding.ts';
+import { addJobs, addTasks, type NewTask } from './adding.ts';
 import { type ChangeListener, Changes } from './changes.ts';
 import type { EnqueueOptions, JobDefinition, JobRecord, JobRequest } from './contract.ts';
 import { detachJobs } from './detaching.ts';
 import { createQueue, type Queue } from './queue.ts';
 import { selectJobs, toRecord } from './records.ts';
+import { retryJobs } from './retrying.ts';
 import { Runner } from './runner.ts';
 import type { Sealing } from './sealing.ts';
 import { priorityOf } from './turns.ts';
@@ -18,6 +19,8 @@ import { priorityOf } from './turns.ts';
 const log = createLog('jobs');
 
 const startTimeoutMs = 15_000;
+
+export type SecretFor = (subject: Record<string, unknown>) => string | undefined;
 
 export interface Jobs extends AsyncDisposable {
   /** Makes the kind of job known; before `start`. */
@@ -35,6 +38,12 @@ export interface Jobs extends AsyncDisposable {
   cancel(id: string): Promise<'cancelled' | 'already_ended'>;
   /** Cancels the jobs of a group that have not ended. @returns their number. */
   cancelGroup(groupId: string): Promise<number>;
+  /**
+   * Begins failed jobs again, each as itself.
+   * @param secretFor what is to be kept secret, by what the job is about: what it had is erased.
+   * @returns their number.
+   */
+  retry(which: { id: string } | { groupId: string }, secretFor?: SecretFor): Promise<number>;
   /** Hears of every change of every job. @returns what ends it. */
   subscribe(listener: ChangeListener): () => void;
   /** Jobs with what is known of their tasks, for queries of their owners. */
@@ -90,22 +99,16 @@ class DurableJobs implements Jobs {
     requests: readonly JobRequest<Data>[],
     { tx, lane, groupId }: EnqueueOptions,
   ): Promise<string[]> {
-    const queue = this.#queue;
-    if (queue === undefined) throw fail('database_unavailable');
     const seal = this.#sealOnce();
     const byKey = new Map(requests.map((request) => [request.key, request]));
     const tasks = await addTasks(tx, {
       name,
       lane,
-      tasks: [...byKey.values()].map(({ key, data, secret }) => ({ key, data, secret: seal(secret) })),
+      tasks: [...byKey.values()].map(({ key, data, secret, rank }) => ({ key, data, rank, secret: seal(secret) })),
     });
-    const runnable = [...tasks.values()].filter(({ isRunnable }) => isRunnable);
     const jobs = requests.map(({ key, owner, subject }) => ({ taskId: tasks.get(key)?.id ?? '', owner, subject }));
     const ids = await addJobs(tx, { groupId, jobs });
-    await queue.add(
-      name,
-      runnable.map(({ id, turn }) => ({ id, priority: priorityOf(turn) })),
-    );
+    await this.#give(name, [...tasks.values()]);
     return ids;
   }
 
@@ -121,6 +124,15 @@ class DurableJobs implements Jobs {
 
   async cancelGroup(groupId: string): Promise<number> {
     return (await this.#detach({ groupId })).jobs;
+  }
+
+  async retry(which: { id: string } | { groupId: string }, secretFor: SecretFor = () => undefined): Promise<number> {
+    const seal = this.#sealOnce();
+    return this.transaction(async (tx) => {
+      const retried = await retryJobs(tx, which, (subject) => seal(secretFor(subject)));
+      for (const [name, tasks] of Map.groupBy(retried.runnable, (task) => task.name)) await this.#give(name, tasks);
+      return retried.jobs;
+    });
   }
 
   subscribe(listener: ChangeListener): () => void {
@@ -176,6 +188,16 @@ class DurableJobs implements Jobs {
         await wait(pauseMs, undefined, { signal: this.#stopping.signal });
       }
     }
+  }
+
+  /** In the transaction that is open: what can begin. */
+  async #give(name: string, tasks: readonly NewTask[]): Promise<void> {
+    if (this.#queue === undefined) throw fail('database_unavailable');
+    const runnable = tasks.filter(({ isRunnable }) => isRunnable);
+    await this.#queue.add(
+      name,
+      runnable.map(({ id, turn }) => ({ id, priority: priorityOf(turn) })),
+    );
   }
 
   /** Those of a class run share one secret: sealed once. */

@@ -4,8 +4,8 @@ import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import contentDisposition from 'content-disposition';
 import type { Request, Response } from 'express';
+import type { ObtainedReport } from './public-reports.ts';
 import { fileName, type Report, type Test } from './report.ts';
-import type { ObtainedReport } from './reports.ts';
 
 const cacheStatus: Record<ObtainedReport['source'], string> = {
   hit: 'platen; hit',

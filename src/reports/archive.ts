@@ -1,14 +1,15 @@
 // Many reports as one ZIP, made while it is sent: nothing is rendered ahead of a slow reader by more than a few reports.
 
-import { addAbortSignal, Readable } from 'node:stream';
+import { addAbortSignal, type Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
-import { makeZip } from 'client-zip';
 import { type ErrorCode, fail, ServiceError } from '../errors.ts';
 import type { Caller } from '../identity/contract.ts';
 import { createLog } from '../log.ts';
 import type { BulkOutcome } from './contract.ts';
+import type { ObtainedReport, ReportRequest } from './public-reports.ts';
 import type { Report } from './report.ts';
-import type { ObtainedReport, ReportRequest, Reports } from './reports.ts';
+import type { Reports } from './reports.ts';
+import { type ZippedFile, zip } from './zip.ts';
 
 const log = createLog('archive');
 
@@ -119,16 +120,16 @@ export async function openArchive(
   if (first.done === true) throw nothingSucceeded(archive.outcomes);
   const firstItem = first.value;
 
-  async function* files() {
+  async function* files(): AsyncGenerator<ZippedFile> {
     yield fileOf(firstItem);
     for await (const item of items) if (item.content !== undefined) yield fileOf(item);
     const { testId, classId } = request;
     const manifest = JSON.stringify({ testId, classId, students: archive.outcomes }, null, 2);
-    yield { name: 'manifest.json', input: manifest, lastModified: new Date() };
+    yield { name: 'manifest.json', content: manifest, modifiedAt: new Date() };
   }
-  return Readable.fromWeb(makeZip(files()) as Parameters<typeof Readable.fromWeb>[0]);
+  return zip(files());
 }
 
-function fileOf({ file = '', content }: Item) {
-  return { name: file, input: content ?? '', lastModified: new Date() };
+function fileOf({ file = '', content }: Item): ZippedFile {
+  return { name: file, content: content ?? '', modifiedAt: new Date() };
 }

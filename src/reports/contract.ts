@@ -8,26 +8,30 @@ const testRule = 'must be a test such as 5, "Test 5", Test_5, overall or another
 
 // As `isId` and `parseTest` check, for readers of the OpenAPI document.
 const idPattern = '[A-Za-z0-9](?:[.]?[A-Za-z0-9_@+-])*[.]?';
-const id = z
+export const id = z
   .string({ error: idRule })
   .refine(isId, { error: idRule })
   .meta({ pattern: `^${idPattern}$`, maxLength: 100 });
-const testId = z
+export const testId = z
   .string({ error: testRule })
   .refine((text) => parseTest(text) !== undefined, { error: testRule })
   .meta({ pattern: `^(?:Test [1-9][0-9]*|${idPattern})$`, maxLength: 100, examples: ['Test_1', '5', 'overall'] });
-const studentId = id
+export const classId = id;
+export const studentId = id
   .refine((text) => text !== 'overall', { error: 'overall is reserved for the report of the class' })
   .meta({ not: { const: 'overall' }, examples: ['STU001'] });
-const origin = z.string().max(300).meta({ description: 'Origin of the frontend: exactly one of FRONTEND_ORIGINS.' });
-const dataVersion = z
+export const origin = z
+  .string()
+  .max(300)
+  .meta({ description: 'Origin of the frontend: exactly one of FRONTEND_ORIGINS.' });
+export const dataVersion = z
   .string()
   .regex(/^[\x21-\x7e]{1,100}$/, { error: 'must be 1 to 100 visible ASCII characters' })
   .meta({ description: 'Version of the figures. A stored document of another version is a miss.' });
 const disposition = z.enum(['attachment', 'inline'], { error: 'must be attachment or inline' });
 
 /** A field that may be left out or null. */
-const optional = <T extends z.ZodType>(schema: T) => schema.nullish().transform((value) => value ?? undefined);
+export const optional = <T extends z.ZodType>(schema: T) => schema.nullish().transform((value) => value ?? undefined);
 
 export const triggerBody = z
   .strictObject({
@@ -81,6 +85,9 @@ const commonQuery = {
   dataVersion: dataVersion.optional(),
   disposition: disposition.optional(),
 };
+
+/** Of a job that a person has asked for: progress is followed by it. */
+export const progressAnswer = z.object({ progressId: z.string() });
 
 export const reportQuery = z.object({
   ...commonQuery,

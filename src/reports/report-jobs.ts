@@ -1,122 +1,165 @@
-// Reports as durable jobs: for the backend (rendered anew), and for a person who does not want to wait (rendered when missing).
+// Reports that are made later: accepts them as jobs, and does the jobs.
 
-import { z } from 'zod';
-import { type ErrorCode, fail, ServiceError } from '../errors.ts';
-import type { JobDefinition, JobStage, Work } from '../jobs/contract.ts';
-import type { Diagnosis, Stage } from '../rendering/contract.ts';
+import type { Tenant } from '../config.ts';
+import type { Queries } from '../database/database.ts';
+import { fail } from '../errors.ts';
+import { type Caller, callerKey, serviceOwner } from '../identity/contract.ts';
+import type { JobDefinition, JobRequest, Work } from '../jobs/contract.ts';
+import type { Jobs } from '../jobs/jobs.ts';
 import type { Generations, KeyedReport } from './generation.ts';
-import { parseTest, type Report, type Test } from './report.ts';
+import type { PublicReports } from './public-reports.ts';
+import { keyOf, type Report, subjectOf } from './report.ts';
+import {
+  type GenerateData,
+  mayHeal,
+  type ObtainData,
+  type ReportJobData,
+  readReport,
+  reportJobData,
+  reportProgress,
+  storeReport,
+} from './report-job.ts';
 import type { PageToken, ReportTokens } from './report-tokens.ts';
 import type { Tenancy } from './tenancy.ts';
 
-const storedReport = z.object({
-  type: z.enum(['student', 'teacher', 'overall']),
-  /** Of the student or teacher. */
-  id: z.string().optional(),
-  classId: z.string(),
-  test: z.string(),
-});
-
-const generateData = z.object({
-  report: storedReport,
-  origin: z.string(),
-  educatorId: z.string().optional(),
-  dataVersion: z.string().optional(),
-  /** Whether a token was given; it is the job's secret until it has ended. */
-  hasToken: z.boolean(),
-  /** Whether the token that is minted serves the whole class. */
-  isOfClassRun: z.boolean(),
-});
-export type GenerateData = z.output<typeof generateData>;
-
-export function storeReport(report: KeyedReport): z.output<typeof storedReport> {
-  const { type, classId, test } = report;
-  const id = type === 'student' ? report.studentId : type === 'teacher' ? report.teacherId : undefined;
-  return { type, ...(id === undefined ? {} : { id }), classId, test: test.segment };
-}
-
-export function readReport({ type, id = '', classId, test: segment }: z.output<typeof storedReport>): KeyedReport {
-  const common = { classId, test: parseTest(segment) as Test };
-  if (type === 'student') return { type, studentId: id, ...common };
-  return type === 'teacher' ? { type, teacherId: id, ...common } : { type, ...common };
-}
-
-const progressOf: Record<Stage | 'store', [JobStage, percent: number] | undefined> = {
-  queue: undefined,
-  open: ['template_loading', 5],
-  load: ['template_loading', 15],
-  ready: ['data_validation', 35],
-  assets: ['data_validation', 60],
-  print: ['pdf_generation', 70],
-  close: undefined,
-  store: ['file_preparation', 90],
-};
-
-export function reportProgress(onStage: Work<unknown>['onStage']): (stage: Stage | 'store') => void {
-  return (stage) => {
-    const progress = progressOf[stage];
-    if (progress !== undefined) onStage(...progress);
-  };
-}
-
-const healing = new Set<ErrorCode>([
-  'browser_unavailable',
-  'database_unavailable',
-  'deadline_exceeded',
-  'identity_unavailable',
-  'page_not_ready',
-  'queue_full',
-  'render_timeout',
-  'resource_limit',
-  'shutting_down',
-  'storage_unavailable',
-]);
-
-/** Crashes, time-outs, connections that break, and 5xx may be gone the next time; what the page itself says stays. */
-export function mayHeal(error: unknown): boolean {
-  if (!(error instanceof ServiceError)) return true;
-  if (healing.has(error.code) || error.details.mayHeal === true) return true;
-  const { failedRequests = [] } = (error.details.diagnosis ?? {}) as Partial<Diagnosis>;
-  return error.code === 'page_failed' && failedRequests.some(({ status }) => status === undefined || status >= 500);
-}
-
 interface Dependencies {
+  jobs: Jobs;
   generations: Generations;
+  publicReports: PublicReports;
   tokens: ReportTokens;
   tenancy: Tenancy;
 }
 
-/** One report of the backend's. */
-export function defineGenerateJob({ generations, tokens, tenancy }: Dependencies): JobDefinition<GenerateData> {
-  function tokenFor(data: GenerateData, report: Report, given: string | undefined): PageToken {
+/** A report of the backend's, of a class run or by itself. */
+export interface BackendReport {
+  report: KeyedReport;
+  tenant: Tenant;
+  reportToken: string | undefined;
+  educatorId: string | undefined;
+  dataVersion: string | undefined;
+}
+
+export interface PersonsReport extends Omit<BackendReport, 'reportToken'> {
+  caller: Caller;
+}
+
+type Result = Record<string, unknown>;
+
+/** Of several who wait for one document, the backend's wish is what is made, then that of who sees the canonical page. */
+const ranks = { ownView: 0, canonical: 1, backend: 2 };
+const mostFailures = 5;
+
+/** What those who look at a job see of its report. */
+function subjectFor(report: KeyedReport, key: string): Record<string, unknown> {
+  const subject = report.type === 'overall' ? {} : { [`${report.type}Id`]: subjectOf(report) };
+  return { reportType: report.type, testId: report.test.segment, classId: report.classId, ...subject, s3Key: key };
+}
+
+export class ReportJobs {
+  readonly #dependencies: Dependencies;
+  readonly #definition: JobDefinition<ReportJobData>;
+
+  constructor(dependencies: Dependencies) {
+    this.#dependencies = dependencies;
+    this.#definition = {
+      name: 'reports.generate',
+      data: reportJobData,
+      mostFailures,
+      mayHeal,
+      run: ({ data, ...work }) => (data.kind === 'generate' ? this.#generate(data, work) : this.#obtain(data, work)),
+    };
+    dependencies.jobs.define(this.#definition);
+  }
+
+  /** Accepts a report of the backend's. @returns its job, when it is committed. @throws database_unavailable. */
+  async accept(asked: BackendReport): Promise<{ jobId: string; key: string }> {
+    const job = this.#jobFor(asked, { isOfClassRun: false });
+    const jobId = await this.#commit(job, `reports ${asked.tenant.prefix}`);
+    return { jobId, key: job.key };
+  }
+
+  /** Accepts a report for a person, whose job it is. */
+  async acceptFor({
+    caller,
+    report,
+    tenant,
+    educatorId,
+    dataVersion,
+  }: PersonsReport): Promise<{ jobId: string; key: string }> {
+    const key = keyOf(tenant.prefix, report);
+    const { type, id, classes } = caller;
+    const data: ObtainData = {
+      kind: 'obtain',
+      report: storeReport(report),
+      origin: tenant.origin,
+      educatorId,
+      dataVersion,
+      caller: { type, id, classes: [...classes] },
+    };
+    const rank = caller.type === 'student' ? ranks.ownView : ranks.canonical;
+    const job = { key, rank, data, owner: callerKey(caller), subject: subjectFor(report, key), secret: caller.token };
+    return { jobId: await this.#commit(job, `callers ${tenant.prefix}`), key };
+  }
+
+  /** Accepts the reports of a class run, in its transaction. @returns their jobs, in their order. */
+  acceptRun(tx: Queries, runId: string, reports: readonly BackendReport[]): Promise<string[]> {
+    const jobs = reports.map((report) => this.#jobFor(report, { isOfClassRun: true }));
+    return this.#dependencies.jobs.enqueue(this.#definition, jobs, { tx, lane: `run ${runId}`, groupId: runId });
+  }
+
+  #jobFor(
+    { report, tenant, reportToken, educatorId, dataVersion }: BackendReport,
+    { isOfClassRun }: { isOfClassRun: boolean },
+  ): JobRequest<ReportJobData> {
+    const key = keyOf(tenant.prefix, report);
+    const data: GenerateData = {
+      kind: 'generate',
+      report: storeReport(report),
+      origin: tenant.origin,
+      educatorId,
+      dataVersion,
+      hasToken: reportToken !== undefined,
+      isOfClassRun,
+    };
+    const subject = subjectFor(report, key);
+    return { key, rank: ranks.backend, data, owner: serviceOwner, subject, secret: reportToken };
+  }
+
+  async #commit(job: JobRequest<ReportJobData>, lane: string): Promise<string> {
+    const { jobs } = this.#dependencies;
+    const [id = ''] = await jobs.transaction((tx) => jobs.enqueue(this.#definition, [job], { tx, lane }));
+    return id;
+  }
+
+  async #generate(data: GenerateData, { secret, signal, onStage }: Omit<Work<unknown>, 'data'>): Promise<Result> {
+    const { generations, tenancy } = this.#dependencies;
+    const { educatorId, dataVersion, origin } = data;
+    const report = readReport(data.report);
+    const token = this.#tokenFor(data, report, secret);
+    const { key, ...made } = await generations.make(
+      { report, tenant: tenancy.named(origin), token, educatorId, dataVersion },
+      { priority: 'background', signal, onStage: reportProgress(onStage) },
+    );
+    onStage('download_ready', 98);
+    return { s3Key: key, ...made };
+  }
+
+  #tokenFor(data: GenerateData, report: Report, given: string | undefined): PageToken {
+    const { tokens } = this.#dependencies;
     if (given !== undefined && !tokens.hasExpired(given)) return { token: given, isShared: true };
     const minted = data.isOfClassRun ? tokens.mintForClass(data.origin, report) : tokens.mint(report);
     if (data.hasToken && minted.token === undefined) throw fail('report_token_expired');
     return minted;
   }
 
-  return {
-    name: 'reports.generate',
-    data: generateData,
-    mostFailures: 5,
-    mayHeal,
-    async run({ data, secret, signal, onStage }) {
-      const { educatorId, dataVersion, origin } = data;
-      const report = readReport(data.report);
-      const order = {
-        report,
-        tenant: tenancy.named(origin),
-        token: tokenFor(data, report, secret),
-        educatorId,
-        dataVersion,
-      };
-      const { key, ...made } = await generations.make(order, {
-        priority: 'background',
-        signal,
-        onStage: reportProgress(onStage),
-      });
-      onStage('download_ready', 98);
-      return { s3Key: key, ...made };
-    },
-  };
+  async #obtain(data: ObtainData, { secret, signal, onStage }: Omit<Work<unknown>, 'data'>): Promise<Result> {
+    const { publicReports, tokens } = this.#dependencies;
+    if (secret === undefined || tokens.hasExpired(secret)) throw fail('report_token_expired');
+    const { origin, educatorId, dataVersion } = data;
+    const caller: Caller = { ...data.caller, tenant: { origin }, token: secret };
+    const request = { caller, report: readReport(data.report), originHeader: undefined, educatorId, dataVersion };
+    const stored = await publicReports.store(request, { signal, onStage: reportProgress(onStage) });
+    onStage('download_ready', 98);
+    return stored;
+  }
 }

@@ -5,6 +5,7 @@ import { defineEndpoint, type Endpoint, type Exchange } from '../http/contract.t
 import type { Caller } from '../identity/contract.ts';
 import { sendReport, sendZip } from './answer.ts';
 import { openArchive } from './archive.ts';
+import { classRunEndpoints } from './class-run-routes.ts';
 import {
   type BulkBody,
   bulkBody,
@@ -12,6 +13,7 @@ import {
   invalidateAnswer,
   invalidateBody,
   ownReportQuery,
+  progressAnswer,
   queryAliases,
   reportQuery,
   type TriggerBody,
@@ -47,9 +49,11 @@ const publicErrors: ErrorCode[] = [
   'rate_limited',
   'too_many_renders',
   'identity_unavailable',
+  'database_unavailable',
   ...renderErrors,
 ];
 const pdfAnswers = {
+  202: { description: 'With Prefer: respond-async, where the PDF can be kept.', schema: progressAnswer },
   200: { description: 'The PDF, stored or fresh; Cache-Status says which.', mediaType: 'application/pdf' },
   206: { description: 'The range that was asked for.', mediaType: 'application/pdf' },
   304: { description: 'The caller has this very PDF already.' },
@@ -75,13 +79,26 @@ interface PublicQuery {
   disposition?: 'attachment' | 'inline' | undefined;
 }
 
+/** RFC 7240: whether the client would rather not wait. */
+const prefersAsync = (req: Exchange<unknown, unknown>['req']) =>
+  (req.get('Prefer') ?? '').split(/[,;]/).some((each) => each.trim().toLowerCase() === 'respond-async');
+
+/** 202 with where to look for the job. */
+function answerAccepted(res: Exchange<unknown, unknown>['res'], jobId: string, body: object): void {
+  res
+    .status(202)
+    .set({ Location: `/jobs/${jobId}`, 'Preference-Applied': 'respond-async' })
+    .json(body);
+}
+
 async function answerReport(reports: Reports, exchange: Exchange<PublicQuery, unknown>, report: Report): Promise<void> {
   const { query, req, res, signal, caller } = exchange;
   const { educatorId, dataVersion, disposition = 'attachment' } = query;
-  const obtained = await reports.obtain(
-    { caller, report, originHeader: req.get('Origin'), educatorId, dataVersion },
-    { signal, priority: 'interactive', mayRender: req.method !== 'HEAD' },
-  );
+  const request = { caller, report, originHeader: req.get('Origin'), educatorId, dataVersion };
+  const progressId = req.method === 'GET' && prefersAsync(req) ? await reports.obtainLater(request) : undefined;
+  if (progressId !== undefined) return answerAccepted(res, progressId, { progressId });
+  const mayRender = req.method !== 'HEAD';
+  const obtained = await reports.obtain(request, { signal, priority: 'interactive', mayRender });
   await sendReport({ req, res }, obtained, { report, disposition });
 }
 
@@ -102,18 +119,6 @@ function triggeredReport(body: TriggerBody): Report & { classId: string } {
   if (body.reportType === 'student') return { type: 'student', studentId: body.studentId ?? '', ...common };
   if (body.reportType === 'teacher') return { type: 'teacher', teacherId: body.teacherId ?? '', ...common };
   return { type: 'overall', ...common };
-}
-
-/** RFC 7240: whether the client would rather not wait. */
-const prefersAsync = (req: Exchange<unknown, unknown>['req']) =>
-  (req.get('Prefer') ?? '').split(/[,;]/).some((each) => each.trim().toLowerCase() === 'respond-async');
-
-/** 202 with where to look for the job. */
-function answerAccepted(res: Exchange<unknown, unknown>['res'], jobId: string, body: object): void {
-  res
-    .status(202)
-    .set({ Location: `/jobs/${jobId}`, 'Preference-Applied': 'respond-async' })
-    .json(body);
 }
 
 async function answerTrigger(reports: Reports, { body, req, res }: Exchange<unknown, TriggerBody>): Promise<void> {
@@ -252,5 +257,9 @@ function internalEndpoints({ reports }: Dependencies): Endpoint[] {
 }
 
 export function reportEndpoints(dependencies: Dependencies): Endpoint[] {
-  return [...publicEndpoints(dependencies), ...internalEndpoints(dependencies)];
+  return [
+    ...publicEndpoints(dependencies),
+    ...internalEndpoints(dependencies),
+    ...classRunEndpoints(dependencies.reports.classRuns),
+  ];
 }

@@ -111,7 +111,7 @@ export async function startJobService({ url }: { url?: string } = {}): Promise<J
     async enqueue(studentId) {
       const id = `work-${process.pid}-${++count}`;
       const owner = studentId === undefined ? serviceOwner : ownerOf(studentId);
-      const request = { data: { id }, key: id, owner, subject: { work: id }, secret: undefined };
+      const request = { data: { id }, key: id, owner, subject: { work: id }, secret: undefined, rank: 0 };
       const [job = ''] = await jobs.transaction((tx) => jobs.enqueue(definition, [request], { tx, lane: 'test' }));
       return job;
     },

@@ -1,0 +1,63 @@
+// The SQL that begins failed jobs again: the same jobs, with new tasks.
+
+import { sql } from 'kysely';
+import type { Queries } from '../database/database.ts';
+import { addTasks, type NewTask } from './adding.ts';
+import { mostTold, tell } from './telling.ts';
+
+interface FailedJob {
+  id: string;
+  group_id: string | null;
+  subject: Record<string, unknown>;
+  name: string;
+  key: string;
+  data: Record<string, unknown>;
+  rank: number;
+  lane: string;
+}
+
+interface Retried {
+  jobs: number;
+  runnable: (NewTask & { name: string })[];
+}
+
+async function retryLane(
+  tx: Queries,
+  failed: FailedJob[],
+  secretFor: (subject: Record<string, unknown>) => Buffer | undefined,
+): Promise<Retried['runnable']> {
+  const { name = '', lane = '' } = failed[0] ?? {};
+  const byKey = new Map(failed.map((job) => [job.key, job]));
+  const tasks = await addTasks(tx, {
+    name,
+    lane,
+    tasks: [...byKey.values()].map(({ key, data, rank, subject }) => ({ key, data, rank, secret: secretFor(subject) })),
+  });
+  const moved = failed.map(({ id, key }) => ({ id, taskId: tasks.get(key)?.id }));
+  await sql`
+    UPDATE platen.jobs SET task_id = given."taskId", state = 'queued', started_at = NULL, ended_at = NULL, error = NULL
+    FROM json_to_recordset(${JSON.stringify(moved)}::json) AS given (id uuid, "taskId" uuid) WHERE jobs.id = given.id`.execute(
+    tx,
+  );
+  return [...tasks.values()].map((task) => ({ ...task, name }));
+}
+
+/** Gives failed jobs new tasks, or those of their keys that wait. */
+export async function retryJobs(
+  tx: Queries,
+  which: { id: string } | { groupId: string },
+  secretFor: (subject: Record<string, unknown>) => Buffer | undefined,
+): Promise<Retried> {
+  const condition = 'id' in which ? sql`jobs.id = ${which.id}` : sql`jobs.group_id = ${which.groupId}`;
+  const { rows } = await sql<FailedJob>`
+    SELECT jobs.id, jobs.group_id, jobs.subject, tasks.name, tasks.key, tasks.data, tasks.rank, tasks.lane
+    FROM platen.jobs JOIN platen.tasks ON tasks.id = jobs.task_id
+    WHERE ${condition} AND jobs.state = 'failed' ORDER BY jobs.position FOR UPDATE OF jobs`.execute(tx);
+  const runnable: Retried['runnable'] = [];
+  for (const lane of Map.groupBy(rows, ({ name, lane }) => JSON.stringify([name, lane])).values())
+    runnable.push(...(await retryLane(tx, lane, secretFor)));
+  const groups = [...new Set(rows.flatMap(({ group_id }) => group_id ?? []))];
+  if (rows.length > 0)
+    await tell(tx, { kind: 'state', tasks: runnable.slice(0, mostTold).map(({ id }) => id), groups });
+  return { jobs: rows.length, runnable };
+}

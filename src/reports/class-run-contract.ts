@@ -1,0 +1,105 @@
+// The wire form of class runs: what a request may hold, and what is told of a run.
+
+import { z } from 'zod';
+import { classId, dataVersion, id, optional, origin, studentId, testId } from './contract.ts';
+
+export const mostRunStudents = 10_000;
+/** A name for each of 10,000 students, and a token for each. */
+export const mostRunBytes = 8 * 1024 * 1024;
+
+const ids = (each: typeof id, most: number) =>
+  z
+    .array(each, { error: 'must be a list of ids' })
+    .max(most, { error: `must name at most ${most}` })
+    .transform((list) => [...new Set(list)]);
+const reportToken = z.string().max(8192);
+
+export const classRunBody = z
+  .strictObject({
+    classId,
+    testId,
+    studentIds: ids(studentId, mostRunStudents),
+    teacherIds: optional(ids(id, 1000)),
+    overall: optional(z.boolean()),
+    origin: optional(origin),
+    reportToken: optional(reportToken.meta({ description: 'Serves the whole run.' })),
+    reportTokens: optional(
+      z.record(id, reportToken).meta({ description: 'A token of its own for each student named.' }),
+    ),
+    dataVersion: optional(dataVersion),
+  })
+  .superRefine(({ studentIds, teacherIds = [], overall = false, reportTokens = {} }, context) => {
+    const total = studentIds.length + teacherIds.length + Number(overall);
+    if (total === 0) context.addIssue({ code: 'custom', path: ['studentIds'], message: 'nothing is asked for' });
+    const known = new Set(studentIds);
+    const stranger = Object.keys(reportTokens).find((each) => !known.has(each));
+    if (stranger !== undefined)
+      context.addIssue({ code: 'custom', path: ['reportTokens'], message: 'names a student who is not in studentIds' });
+  });
+export type ClassRunBody = z.output<typeof classRunBody>;
+
+export const retryBody = z.strictObject({
+  reportToken: optional(reportToken),
+  reportTokens: optional(z.record(id, reportToken)),
+});
+export type RetryBody = z.output<typeof retryBody>;
+
+const runState = z.enum(['queued', 'active', 'completed', 'failed', 'cancelled']);
+export type RunState = z.output<typeof runState>;
+
+export const isOver = (state: RunState): boolean => state !== 'queued' && state !== 'active';
+
+export const itemsQuery = z.object({
+  limit: z.coerce.number().int().min(1).max(1000).default(100).meta({ description: 'Items of one page.' }),
+  offset: z.coerce.number().int().min(0).max(1_000_000).default(0).meta({ description: 'Items before the page.' }),
+  state: runState.optional().meta({ description: 'Only items in this state.' }),
+});
+export type ItemsQuery = z.output<typeof itemsQuery>;
+
+export const acceptedRunAnswer = z.object({ id: z.string(), total: z.int() });
+
+const counts = z.object({
+  queued: z.int(),
+  active: z.int(),
+  completed: z.int(),
+  failed: z.int(),
+  cancelled: z.int(),
+});
+
+/** What followers of a run are told. */
+export const runSummary = z.object({
+  id: z.string(),
+  state: runState,
+  classId: z.string(),
+  testId: z.string(),
+  total: z.int(),
+  counts,
+  etaSeconds: z
+    .int()
+    .nullable()
+    .meta({ description: 'From the time that reports took so far; null while nobody knows.' }),
+});
+export type RunSummary = z.output<typeof runSummary>;
+
+export interface FollowedRun extends RunSummary {
+  createdAt: Date;
+}
+
+export const runItem = z.object({
+  reportType: z.enum(['student', 'teacher', 'overall']),
+  studentId: z.string().optional(),
+  teacherId: z.string().optional(),
+  state: runState,
+  jobId: z.string(),
+  s3Key: z.string(),
+  code: z.string().optional(),
+});
+export type RunItem = z.output<typeof runItem>;
+
+export const runAnswer = runSummary.extend({
+  createdAt: z.iso.datetime(),
+  items: z.array(runItem),
+  nextOffset: z.int().nullable().meta({ description: 'Offset of the next page of items, null on the last.' }),
+});
+export const retriedAnswer = z.object({ retried: z.int() });
+export const cancelledRunAnswer = z.object({ cancelled: z.int() });

@@ -1,0 +1,115 @@
+// The SQL of class runs; their items are the jobs of which the run is the group.
+
+import { sql } from 'kysely';
+import type { Queries } from '../database/database.ts';
+import type { ItemsQuery, RunItem, RunState, RunSummary } from './class-run-contract.ts';
+
+type Counts = RunSummary['counts'];
+
+export interface StoredRun {
+  id: string;
+  classId: string;
+  testId: string;
+  total: number;
+  createdAt: Date;
+  counts: Counts;
+  /** Of the reports that ended last: how many, in how many seconds, and what one took. */
+  pace: { ended: number; seconds: number; secondsEach: number };
+}
+
+interface NewRun {
+  id: string;
+  origin: string;
+  classId: string;
+  testId: string;
+  total: number;
+  idempotencyKey: string | undefined;
+  digest: string;
+}
+
+/** @returns the run that has the idempotency key already, if one has; then nothing is added. */
+export async function addRun(
+  tx: Queries,
+  run: NewRun,
+): Promise<{ id: string; total: number; digest: string } | undefined> {
+  const added = await tx
+    .insertInto('class_runs')
+    .values({
+      id: run.id,
+      origin: run.origin,
+      class_id: run.classId,
+      test_id: run.testId,
+      idempotency_key: run.idempotencyKey ?? null,
+      request_digest: run.digest,
+      total: run.total,
+    })
+    .onConflict((present) => present.doNothing())
+    .returning('id')
+    .executeTakeFirst();
+  if (added !== undefined) return undefined;
+  const { id, total, request_digest } = await tx
+    .selectFrom('class_runs')
+    .select(['id', 'total', 'request_digest'])
+    .where('origin', '=', run.origin)
+    .where('idempotency_key', '=', run.idempotencyKey ?? '')
+    .executeTakeFirstOrThrow();
+  return { id, total, digest: request_digest };
+}
+
+/** How many of the last ends the pace is taken from. */
+const paceOf = 50;
+
+export async function findRun(queries: Queries, id: string): Promise<StoredRun | undefined> {
+  const run = await queries.selectFrom('class_runs').selectAll().where('id', '=', id).executeTakeFirst();
+  if (run === undefined) return undefined;
+  const {
+    rows: [row],
+  } = await sql<{ counts: Partial<Counts> | null; ended: number; seconds: number | null; each: number | null }>`
+    WITH ends AS (
+      SELECT started_at, ended_at FROM platen.jobs
+      WHERE group_id = ${id} AND state IN ('completed', 'failed') ORDER BY ended_at DESC LIMIT ${paceOf}
+    )
+    SELECT
+      (SELECT json_object_agg(state, count) FROM (
+        SELECT state, count(*)::integer AS count FROM platen.jobs WHERE group_id = ${id} GROUP BY state) AS states) AS counts,
+      count(*)::integer AS ended,
+      extract(epoch FROM max(ended_at) - min(ended_at))::float8 AS seconds,
+      extract(epoch FROM avg(ended_at - started_at))::float8 AS each
+    FROM ends`.execute(queries);
+  return {
+    id,
+    classId: run.class_id,
+    testId: run.test_id,
+    total: run.total,
+    createdAt: run.created_at,
+    counts: { queued: 0, active: 0, completed: 0, failed: 0, cancelled: 0, ...row?.counts },
+    pace: { ended: row?.ended ?? 0, seconds: row?.seconds ?? 0, secondsEach: row?.each ?? 0 },
+  };
+}
+
+/** A page of items, in the order asked for. */
+export async function findItems(
+  queries: Queries,
+  id: string,
+  { limit, offset, state }: ItemsQuery,
+): Promise<RunItem[]> {
+  const all = queries.selectFrom('jobs').select(['id', 'state', 'subject', 'error']).where('group_id', '=', id);
+  const rows = await (state === undefined ? all : all.where('state', '=', state))
+    .orderBy('position')
+    .limit(limit)
+    .offset(offset)
+    .execute();
+  return rows.map((row) => {
+    const { reportType, studentId, teacherId, s3Key } = row.subject as Pick<RunItem, 'reportType' | 's3Key'> &
+      Partial<RunItem>;
+    return {
+      reportType,
+      ...(studentId === undefined ? {} : { studentId }),
+      ...(teacherId === undefined ? {} : { teacherId }),
+      state: row.state as RunState,
+      jobId: row.id,
+      s3Key,
+      ...(row.error === null ? {} : { code: row.error.code }),
+    };
+  });
+}

@@ -1,0 +1,192 @@
+// All reports of one class for one test as one durable piece of work: accepted at once, followed, cancelled, retried, downloaded.
+
+import { createHash, randomUUID } from 'node:crypto';
+import type { Readable } from 'node:stream';
+import { setImmediate as breathe } from 'node:timers/promises';
+import type { Tenant } from '../config.ts';
+import type { Database } from '../database/database.ts';
+import type { Documents } from '../documents/documents.ts';
+import { fail } from '../errors.ts';
+import type { EventFeed } from '../http/contract.ts';
+import type { Jobs } from '../jobs/jobs.ts';
+import { archiveRun, itemsAtOnce } from './class-run-archive.ts';
+import {
+  type ClassRunBody,
+  type FollowedRun,
+  type ItemsQuery,
+  isOver,
+  type RetryBody,
+  type RunItem,
+  type RunState,
+} from './class-run-contract.ts';
+import { addRun, findItems, findRun, type StoredRun } from './class-run-store.ts';
+import type { KeyedReport } from './generation.ts';
+import { parseTest, type Test } from './report.ts';
+import type { ReportJobs } from './report-jobs.ts';
+import type { ReportTokens } from './report-tokens.ts';
+import { RunFollowing } from './run-following.ts';
+import type { Tenancy } from './tenancy.ts';
+
+interface Dependencies {
+  database: Database;
+  jobs: Jobs;
+  documents: Documents;
+  tenancy: Tenancy;
+  tokens: ReportTokens;
+  reportJobs: ReportJobs;
+  /** Reports at once, where nothing better is known of how many there are. */
+  concurrency: number;
+}
+
+export interface ClassRunRequest extends Omit<ClassRunBody, 'teacherIds' | 'overall'> {
+  teacherIds: string[];
+  overall: boolean;
+  idempotencyKey: string | undefined;
+}
+
+/** Tokens that are checked before others have their turn. */
+const checkedAtOnce = 100;
+
+export class ClassRuns {
+  readonly #dependencies: Dependencies;
+  readonly #following: RunFollowing;
+
+  constructor(dependencies: Dependencies) {
+    this.#dependencies = dependencies;
+    this.#following = new RunFollowing(dependencies.jobs, (id) => this.find(id));
+  }
+
+  /**
+   * Accepts a run; the same one again for a key that is known.
+   * @throws idempotency_key_reused, database_unavailable, those of report tokens; invalid_request for an unknown origin.
+   */
+  async accept(request: ClassRunRequest): Promise<{ id: string; total: number }> {
+    const { jobs, tenancy, reportJobs } = this.#dependencies;
+    const tenant = tenancy.named(request.origin);
+    const reports = reportsOf(request);
+    const tokenFor = await this.#checkTokens(request, reports);
+    const { classId, testId, dataVersion, idempotencyKey } = request;
+    const digest = digestOf(request, tenant);
+    const run = {
+      id: randomUUID(),
+      origin: tenant.origin,
+      classId,
+      testId,
+      total: reports.length,
+      idempotencyKey,
+      digest,
+    };
+    return jobs.transaction(async (tx) => {
+      const present = await addRun(tx, run);
+      if (present !== undefined && present.digest !== digest) throw fail('idempotency_key_reused');
+      if (present !== undefined) return { id: present.id, total: present.total };
+      const asked = reports.map((report) => ({
+        report,
+        tenant,
+        reportToken: tokenFor(report.type === 'student' ? report.studentId : undefined),
+        educatorId: undefined,
+        dataVersion,
+      }));
+      await reportJobs.acceptRun(tx, run.id, asked);
+      return { id: run.id, total: run.total };
+    });
+  }
+
+  /** @throws not_found. */
+  async find(id: string): Promise<FollowedRun> {
+    const { database, concurrency } = this.#dependencies;
+    const run = isUuid(id) ? await findRun(database.queries, id) : undefined;
+    if (run === undefined) throw fail('not_found');
+    const { classId, testId, total, createdAt, counts } = run;
+    return { id, state: stateOf(run), classId, testId, total, counts, etaSeconds: etaOf(run, concurrency), createdAt };
+  }
+
+  /** The states of a run, one after the other, until it is over. @throws not_found. */
+  async follow(id: string): Promise<EventFeed> {
+    return this.#following.feedOf(await this.find(id));
+  }
+
+  items(id: string, page: ItemsQuery): Promise<RunItem[]> {
+    return findItems(this.#dependencies.database.queries, id, page);
+  }
+
+  /**
+   * What the run has stored as a ZIP with two manifests, made while it is read.
+   * @throws not_found.
+   */
+  async archive(id: string): Promise<{ run: FollowedRun; content: Readable }> {
+    const run = await this.find(id);
+    const page = (offset: number) => this.items(id, { limit: itemsAtOnce, offset, state: undefined });
+    return { run, content: archiveRun(run, { page, documents: this.#dependencies.documents }) };
+  }
+
+  /** Cancels what has not ended. @returns the number of reports. @throws not_found, already_ended. */
+  async cancel(id: string): Promise<number> {
+    const { state } = await this.find(id);
+    const cancelled = isOver(state) ? 0 : await this.#dependencies.jobs.cancelGroup(id);
+    if (cancelled === 0) throw fail('already_ended');
+    return cancelled;
+  }
+
+  /** Begins what has failed again. @returns the number of reports. @throws not_found. */
+  async retry(id: string, { reportToken, reportTokens = {} }: RetryBody): Promise<number> {
+    await this.find(id);
+    return this.#dependencies.jobs.retry(
+      { groupId: id },
+      ({ studentId }) => reportTokens[String(studentId)] ?? reportToken,
+    );
+  }
+
+  async #checkTokens({ reportToken, reportTokens = {} }: ClassRunRequest, reports: readonly KeyedReport[]) {
+    const { tokens } = this.#dependencies;
+    let checked = 0;
+    for (const report of reports) {
+      const own = report.type === 'student' ? reportTokens[report.studentId] : undefined;
+      const token = own ?? reportToken;
+      if (token === undefined) continue;
+      await tokens.check(token, report);
+      if (++checked % checkedAtOnce === 0) await breathe();
+    }
+    return (studentId: string | undefined) =>
+      (studentId === undefined ? undefined : reportTokens[studentId]) ?? reportToken;
+  }
+}
+
+const isUuid = (text: string) => /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(text);
+
+/** In the order asked: the class, its teachers, its students. */
+function reportsOf({ classId, testId, studentIds, teacherIds, overall }: ClassRunRequest): KeyedReport[] {
+  const common = { classId, test: parseTest(testId) as Test };
+  return [
+    ...(overall ? [{ type: 'overall' as const, ...common }] : []),
+    ...teacherIds.map((teacherId) => ({ type: 'teacher' as const, teacherId, ...common })),
+    ...studentIds.map((studentId) => ({ type: 'student' as const, studentId, ...common })),
+  ];
+}
+
+/** What the run is about. Tokens are how it is done: a request that is sent again may bring fresh ones. */
+function digestOf(
+  { classId, testId, studentIds, teacherIds, overall, dataVersion }: ClassRunRequest,
+  tenant: Tenant,
+): string {
+  const content = [tenant.origin, classId, testId, studentIds, teacherIds, overall, dataVersion ?? null];
+  return createHash('sha256').update(JSON.stringify(content)).digest('hex');
+}
+
+function stateOf({ counts, total }: StoredRun): RunState {
+  if (counts.queued === total) return 'queued';
+  if (counts.queued + counts.active > 0) return 'active';
+  if (counts.failed > 0) return 'failed';
+  return counts.cancelled > 0 ? 'cancelled' : 'completed';
+}
+
+/** Seconds that the rest takes at the pace of the last reports; null before the first has ended. */
+function etaOf({ counts, pace }: StoredRun, concurrency: number): number | null {
+  const left = counts.queued + counts.active;
+  if (left === 0) return 0;
+  if (pace.ended === 0) return null;
+  // A few ends say little of how many are done at once.
+  const byDuration = pace.secondsEach / Math.max(1, Math.min(concurrency, left));
+  const secondsPerReport = pace.ended < 5 ? byDuration : pace.seconds / (pace.ended - 1);
+  return Math.ceil(left * secondsPerReport);
+}

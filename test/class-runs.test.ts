@@ -1,0 +1,355 @@
+// All reports of a class as one durable piece of work: accepted, watched, cancelled, retried, downloaded.
+
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import jwt from 'jsonwebtoken';
+import type { Pages } from './support/pages.ts';
+import { startTestService, type TestService } from './support/service.ts';
+import { steerPages } from './support/steered-pages.ts';
+import { serviceToken, signReportToken } from './support/tokens.ts';
+import { until } from './support/until.ts';
+import { readZip } from './support/zip.ts';
+
+const frontend = steerPages();
+let pages: Pages;
+let service: TestService;
+let count = 0;
+beforeAll(async () => {
+  pages = await frontend.start();
+  service = await startTestService({ origin: pages.origin, env: { RENDER_CONCURRENCY: '2' } });
+});
+afterAll(async () => {
+  await service[Symbol.asyncDispose]();
+  await pages[Symbol.asyncDispose]();
+});
+
+const asService = { 'x-service-auth': `Bearer ${serviceToken}` };
+
+interface Run {
+  id: string;
+  state: string;
+  total: number;
+  counts: Record<string, number>;
+  etaSeconds: number | null;
+  items: {
+    reportType: string;
+    studentId?: string;
+    teacherId?: string;
+    state: string;
+    jobId: string;
+    s3Key: string;
+    code?: string;
+  }[];
+  nextOffset: number | null;
+}
+
+/** A class of which nothing is stored. */
+function newClass(students: number) {
+  const classId = `CLASS_${++count}`;
+  return { classId, testId: '5', studentIds: Array.from({ length: students }, (_, index) => `STU${index + 1}`) };
+}
+
+async function accept(body: object, headers: Record<string, string> = {}) {
+  const response = await service.internal('/internal/class-runs', body, headers);
+  const answer = (await response.json()) as { id: string; total: number; code?: string };
+  return { status: response.status, location: response.headers.get('location'), ...answer };
+}
+
+const call = (method: string, path: string) =>
+  fetch(`${service.url}/internal/class-runs/${path}`, { method, headers: asService });
+const look = async (path: string): Promise<Run> => (await (await call('GET', path)).json()) as Run;
+const untilOver = (id: string) =>
+  until(async () => {
+    const run = await look(id);
+    return run.counts.queued === 0 && run.counts.active === 0 && run;
+  }, 30_000);
+const claimsOf = (token: string) => jwt.decode(token) as Record<string, unknown>;
+
+describe('a run', () => {
+  test('makes all reports that it names once, in the order asked, and says how each one ended', async () => {
+    const asked = newClass(3);
+    const body = { ...asked, studentIds: [...asked.studentIds, 'STU1'], teacherIds: ['TCH1'], overall: true };
+    const run = await accept(body);
+    expect(run).toMatchObject({ status: 202, total: 5, location: `/internal/class-runs/${run.id}` });
+    const done = await untilOver(run.id);
+    const below = `reports/${asked.classId}/Test_5`;
+    expect(done).toMatchObject({
+      id: run.id,
+      state: 'completed',
+      classId: asked.classId,
+      testId: '5',
+      total: 5,
+      counts: { queued: 0, active: 0, completed: 5, failed: 0, cancelled: 0 },
+      etaSeconds: 0,
+      nextOffset: null,
+    });
+    const state = 'completed';
+    const jobId = expect.any(String);
+    expect(done.items).toEqual([
+      { reportType: 'overall', state, jobId, s3Key: `${below}/overall.pdf` },
+      { reportType: 'teacher', teacherId: 'TCH1', state, jobId, s3Key: `${below}/teacher_TCH1.pdf` },
+      ...['STU1', 'STU2', 'STU3'].map((studentId) => {
+        return { reportType: 'student', studentId, state, jobId, s3Key: `${below}/students/${studentId}.pdf` };
+      }),
+    ]);
+    const stored = (await service.storedKeys()).filter((key) => key.startsWith(below));
+    expect(stored).toEqual(done.items.map(({ s3Key }) => s3Key).sort());
+  });
+
+  test('uses one token of the class and test for its students, and the teacher gets one of their own', async () => {
+    const asked = newClass(4);
+    const run = await accept({ ...asked, teacherIds: ['TCH1'], overall: true });
+    await untilOver(run.id);
+    const ofStudents = frontend.opened.filter(({ page }) => page.startsWith('/report'));
+    expect(ofStudents).toHaveLength(5);
+    expect(new Set(ofStudents.map(({ token }) => token)).size).toBe(1);
+    expect(claimsOf(ofStudents[0]?.token ?? '')).toMatchObject({
+      role: 'educator',
+      user_id: 'platen',
+      class_id: asked.classId,
+      test_id: 'Test_5',
+      scope: 'report:read',
+      iss: 'inzighted-backend',
+    });
+    const ofTeacher = frontend.opened.find(({ page }) => page.startsWith('/teacher-report'));
+    expect(claimsOf(ofTeacher?.token ?? '')).toMatchObject({ user_type: 'teacher', user_id: 'TCH1' });
+  });
+
+  test('uses the token that the backend gives, and a student one of their own where there is one', async () => {
+    const asked = newClass(3);
+    const forAll = signReportToken({
+      role: 'educator',
+      email: 'e@school.example',
+      educator_id: 'TCH1',
+      class_id: asked.classId,
+    });
+    const own = signReportToken({ user_type: 'student', user_id: 'STU2', student_id: 'STU2', class_id: asked.classId });
+    const run = await accept({ ...asked, reportToken: forAll, reportTokens: { STU2: own } });
+    await untilOver(run.id);
+    const tokens = Object.fromEntries(
+      frontend.opened.map(({ page, token }) => [/studentId=(\w+)/.exec(page)?.[1], token]),
+    );
+    expect(tokens).toEqual({ STU1: forAll, STU2: own, STU3: forAll });
+  });
+
+  test('goes on when one of its reports fails, and says why', async () => {
+    const asked = newClass(3);
+    frontend.figuresFor = ({ page }) => (page.includes('STU2') ? { status: 403 } : { text: 'Figures' });
+    const done = await untilOver((await accept(asked)).id);
+    expect(done).toMatchObject({ state: 'failed', counts: { completed: 2, failed: 1 } });
+    expect(done.items[1]).toMatchObject({ studentId: 'STU2', state: 'failed', code: 'token_rejected' });
+  });
+});
+
+test('while it goes on a run says how many are in which state and how long it will take', async () => {
+  const asked = newClass(4);
+  const gate = frontend.createGate();
+  frontend.figuresFor = ({ page }) => (page.includes('STU1') ? { text: 'Figures' } : gate.promise);
+  const run = await accept(asked);
+  const under = await until(async () => {
+    const each = await look(run.id);
+    return each.counts.completed === 1 && each.counts.active === 2 && each;
+  });
+  expect(under).toMatchObject({ state: 'active', counts: { queued: 1, active: 2, completed: 1 } });
+  expect(under.etaSeconds).toBeGreaterThan(0);
+  expect((await look(`${run.id}?state=active`)).items).toHaveLength(2);
+  gate.resolve({ text: 'Figures' });
+  await untilOver(run.id);
+});
+
+test('items come page by page', async () => {
+  const asked = newClass(5);
+  const run = await accept(asked);
+  await untilOver(run.id);
+  const seen: (string | undefined)[] = [];
+  for (let offset: number | null = 0; offset !== null; ) {
+    const page: Run = await look(`${run.id}?limit=2&offset=${offset}`);
+    seen.push(...page.items.map(({ studentId }) => studentId));
+    offset = page.nextOffset;
+  }
+  expect(seen).toEqual(asked.studentIds);
+});
+
+describe('cancelling', () => {
+  test('closes the pages under way, begins no other, and keeps what is done', async () => {
+    const asked = newClass(5);
+    const gate = frontend.createGate();
+    frontend.figuresFor = ({ page }) => (page.includes('STU1') ? { text: 'Figures' } : gate.promise);
+    const run = await accept(asked);
+    await until(() => frontend.opened.length === 3);
+    const response = await call('DELETE', run.id);
+    expect([response.status, await response.json()]).toEqual([200, { cancelled: 4 }]);
+    await until(() => frontend.opened.filter(({ isClosed }) => isClosed).length === 2);
+    expect(await look(run.id)).toMatchObject({ state: 'cancelled', counts: { completed: 1, cancelled: 4 } });
+    expect(frontend.opened).toHaveLength(3);
+    const again = await call('DELETE', run.id);
+    expect([again.status, await again.json()]).toMatchObject([409, { code: 'already_ended' }]);
+  });
+
+  test('does not take a report from who asked for it beside the run', async () => {
+    const asked = newClass(1);
+    const gate = frontend.createGate();
+    frontend.figuresFor = () => gate.promise;
+    // Both places are taken, so that the report waits and is joined.
+    const busy = await accept(newClass(2));
+    await until(() => frontend.opened.length === 2);
+    const run = await accept(asked);
+    const body = { testId: '5', classId: asked.classId, reportType: 'student', studentId: 'STU1' };
+    const trigger = await service.internal('/internal/trigger-generate-pdf', body, { prefer: 'respond-async' });
+    const { jobId } = (await trigger.json()) as { jobId: string };
+    expect((await call('DELETE', run.id)).status).toBe(200);
+    gate.resolve({ text: 'Figures' });
+    await untilOver(busy.id);
+    await until(
+      async () => (await (await service.get(`/jobs/${jobId}`, undefined, asService)).json()).state === 'completed',
+    );
+    expect(await look(run.id)).toMatchObject({ state: 'cancelled' });
+  });
+});
+
+test('what has failed is begun again, and only that', async () => {
+  const asked = newClass(3);
+  frontend.figuresFor = ({ page }) => (page.includes('STU2') ? { status: 403 } : { text: 'Figures' });
+  const run = await accept(asked);
+  const failed = await untilOver(run.id);
+  frontend.opened = [];
+  frontend.figuresFor = () => ({ text: 'Figures' });
+  const response = await call('POST', `${run.id}/retry`);
+  expect([response.status, await response.json()]).toEqual([202, { retried: 1 }]);
+  const done = await untilOver(run.id);
+  expect(done).toMatchObject({ state: 'completed', counts: { completed: 3 } });
+  expect(done.items.map(({ jobId }) => jobId)).toEqual(failed.items.map(({ jobId }) => jobId));
+  expect(frontend.opened.map(({ page }) => page)).toEqual([expect.stringContaining('STU2')]);
+  expect(await (await call('POST', `${run.id}/retry`)).json()).toEqual({ retried: 0 });
+});
+
+test('a fresh token comes with the retry: the old one is erased', async () => {
+  const asked = newClass(1);
+  const token = (email: string) =>
+    signReportToken({ role: 'educator', email, educator_id: 'TCH1', class_id: asked.classId });
+  frontend.figuresFor = () => ({ status: 403 });
+  const run = await accept({ ...asked, reportToken: token('first@school.example') });
+  await untilOver(run.id);
+  frontend.figuresFor = () => ({ text: 'Figures' });
+  const reportToken = token('second@school.example');
+  await service.internal(`/internal/class-runs/${run.id}/retry`, { reportToken });
+  expect(await untilOver(run.id)).toMatchObject({ state: 'completed' });
+  expect(frontend.opened.at(-1)?.token).toBe(reportToken);
+});
+
+test('the archive has each stored report, and two manifests that tell of all', async () => {
+  const asked = newClass(3);
+  frontend.figuresFor = ({ page }) => (page.includes('STU2') ? { status: 403 } : { text: `Figures of ${page}` });
+  const run = await accept({ ...asked, overall: true });
+  await untilOver(run.id);
+  const response = await call('GET', `${run.id}/archive`);
+  expect(response.headers.get('content-type')).toBe('application/zip');
+  const files = await readZip(Buffer.from(await response.arrayBuffer()));
+  expect([...files.keys()]).toEqual(['overall.pdf', 'STU1.pdf', 'STU3.pdf', 'manifest.json', 'manifest.csv']);
+  expect(files.get('STU1.pdf')?.subarray(0, 5).toString()).toBe('%PDF-');
+  const manifest = JSON.parse(files.get('manifest.json')?.toString() ?? '');
+  expect(manifest).toMatchObject({ id: run.id, state: 'failed', total: 4, counts: { completed: 3, failed: 1 } });
+  expect(manifest.items[2]).toMatchObject({ studentId: 'STU2', state: 'failed', code: 'token_rejected' });
+  const lines = files.get('manifest.csv')?.toString().split('\r\n') ?? [];
+  expect(lines[0]).toBe('reportType,studentId,teacherId,state,code,file,sha256');
+  expect(lines[2]).toMatch(/^student,STU1,,completed,,STU1\.pdf,[0-9a-f]{64}$/);
+  expect(lines[3]).toBe('student,STU2,,failed,token_rejected,,');
+});
+
+describe('an Idempotency-Key', () => {
+  test('makes one run of a request that is sent twice, also at the same time', async () => {
+    const asked = newClass(2);
+    const headers = { 'idempotency-key': `key ${asked.classId}` };
+    const runs = await Promise.all([accept(asked, headers), accept(asked, headers), accept(asked, headers)]);
+    expect(new Set(runs.map(({ id }) => id)).size).toBe(1);
+    expect(runs.map(({ status }) => status)).toEqual([202, 202, 202]);
+    await untilOver(runs[0]?.id ?? '');
+    expect(frontend.opened).toHaveLength(2);
+  });
+
+  test('with another body is refused', async () => {
+    const asked = newClass(1);
+    const headers = { 'idempotency-key': `key ${asked.classId}` };
+    await accept(asked, headers);
+    expect(await accept({ ...asked, studentIds: ['STU9'] }, headers)).toMatchObject({
+      status: 422,
+      code: 'idempotency_key_reused',
+    });
+  });
+});
+
+test.each<[string, object, number, string]>([
+  ['nothing', { studentIds: [] }, 422, 'invalid_request'],
+  ['no list', { studentIds: 'STU1' }, 422, 'invalid_request'],
+  [
+    '10,001 students',
+    { studentIds: Array.from({ length: 10_001 }, (_, index) => `S${index}`) },
+    422,
+    'invalid_request',
+  ],
+  ['a bad id', { studentIds: ['../x'] }, 422, 'invalid_request'],
+  ['a token for a stranger', { reportTokens: { STU9: 'x' } }, 422, 'invalid_request'],
+  ['an origin of nobody', { origin: 'https://elsewhere.example' }, 422, 'invalid_request'],
+  ['an unknown field', { priority: 1 }, 400, 'unknown_field'],
+  ['a token that is none', { reportToken: 'nonsense' }, 422, 'report_token_invalid'],
+])('a run of %s is refused, and nothing is opened', async (_what, more, status, code) => {
+  expect(await accept({ ...newClass(1), ...more })).toMatchObject({ status, code });
+  expect(frontend.opened).toEqual([]);
+});
+
+test('a body of 7 MB is taken, one of more than 8 MB is not', async () => {
+  const asked = newClass(1);
+  const filler = (bytes: number) =>
+    Object.fromEntries([
+      ['STU1', 'x'.repeat(8000)],
+      ['filler', 'x'.repeat(bytes)],
+    ]);
+  expect(await accept({ ...asked, reportTokens: filler(7_000_000) })).toMatchObject({ status: 422 });
+  const tooLarge = await service
+    .internal('/internal/class-runs', { ...asked, reportTokens: filler(8_400_000) })
+    .catch(() => undefined);
+  // The answer may be lost on a connection that is closed under the rest of the body.
+  expect([undefined, 413]).toContain(tooLarge?.status);
+});
+
+test('a run of nobody, and without the service token', async () => {
+  for (const id of ['00000000-0000-4000-8000-000000000000', 'x', "'"])
+    expect((await call('GET', encodeURIComponent(id))).status).toBe(404);
+  expect((await fetch(`${service.url}/internal/class-runs/x`)).status).toBe(401);
+});
+
+describe('following a run', () => {
+  /** The data of all events until the stream ends. */
+  async function follow(id: string, headers: Record<string, string> = {}) {
+    const response = await fetch(`${service.url}/internal/class-runs/${id}/events`, {
+      headers: { ...asService, ...headers },
+    });
+    const text = await response.text();
+    const events = [...text.matchAll(/^id: (.*)\ndata: (.*)$/gm)].map(([, eventId, data]) => ({
+      eventId,
+      ...(JSON.parse(data ?? '') as Run),
+    }));
+    return { status: response.status, type: response.headers.get('content-type'), events };
+  }
+
+  test('tells its state first, then each change, and ends with the last', async () => {
+    const gate = frontend.createGate();
+    frontend.figuresFor = () => gate.promise;
+    const run = await accept(newClass(4));
+    const following = follow(run.id);
+    await until(() => frontend.opened.length === 2);
+    gate.resolve({ text: 'Figures' });
+    const { status, type, events } = await following;
+    expect([status, type]).toEqual([200, 'text/event-stream']);
+    expect(events[0]).toMatchObject({ id: run.id, total: 4, counts: { completed: 0 } });
+    expect(events.at(-1)).toMatchObject({ state: 'completed', counts: { completed: 4 }, etaSeconds: 0 });
+    const completed = events.map(({ counts }) => counts.completed ?? 0);
+    expect(completed).toEqual(completed.toSorted((a, b) => a - b));
+    expect(events[0]).not.toHaveProperty('items');
+    const again = await follow(run.id, { 'last-event-id': events.at(-1)?.eventId ?? '' });
+    expect(again).toMatchObject({ status: 204, events: [] });
+  });
+
+  test('of nobody is not there', async () => {
+    expect(await follow('00000000-0000-4000-8000-000000000000')).toMatchObject({ status: 404 });
+  });
+});
