@@ -51,78 +51,89 @@ export interface PlatenClient {
   createTicket(id: string, options?: CallOptions): Promise<{ ticket: string; expiresInSeconds: number }>;
 }
 
-const progressPath = (id: string) => `/api/certificates/progress/${encodeURIComponent(id)}`;
-const isUnderWay = (state: string) => ['pending', 'in_progress', 'queued', 'active'].includes(state);
+type Init = RequestInit & { headers?: Record<string, string> };
 
 const read = (source: TokenSource) => (typeof source === 'string' ? source : source());
 
-export function createClient({ baseUrl, userToken, serviceToken }: ClientOptions): PlatenClient {
-  const base = baseUrl.replace(/\/+$/, '');
+/** One request after the other, each with a token that is good now. */
+class Connection {
+  readonly #options: ClientOptions;
+  readonly #base: string;
 
-  async function call(path: string, init: RequestInit & { headers?: Record<string, string> } = {}): Promise<Response> {
+  constructor(options: ClientOptions) {
+    this.#options = options;
+    this.#base = options.baseUrl.replace(/\/+$/, '');
+  }
+
+  /** Without a token. */
+  open(path: string, init: Init): Promise<Response> {
+    return fetch(this.#base + path, { cache: 'no-store', ...init });
+  }
+
+  async call(path: string, init: Init): Promise<Response> {
+    const { userToken, serviceToken } = this.#options;
     const headers: Record<string, string> = { ...init.headers };
     if (userToken !== undefined) headers.Authorization = `Bearer ${await read(userToken)}`;
     if (serviceToken !== undefined) headers['X-Service-Auth'] = `Bearer ${await read(serviceToken)}`;
-    return fetch(base + path, { cache: 'no-store', ...init, headers });
+    return this.open(path, { ...init, headers });
   }
 
-  async function ask<T>(path: string, init: Parameters<typeof call>[1]): Promise<T> {
-    const response = await call(path, init);
+  async ask<T>(path: string, init: Init): Promise<T> {
+    const response = await this.call(path, init);
     if (!response.ok) throw await readProblem(response);
     return (await response.json()) as T;
   }
+}
 
-  const withLastId = (lastEventId: string): Record<string, string> =>
-    lastEventId === '' ? {} : { 'Last-Event-ID': lastEventId };
-  const later = { Prefer: 'respond-async' };
+const progressPath = (id: string) => `/api/certificates/progress/${encodeURIComponent(id)}`;
+const isUnderWay = (state: string) => ['pending', 'in_progress', 'queued', 'active'].includes(state);
+const later = { Prefer: 'respond-async' };
+const withLastId = (lastEventId: string): Record<string, string> =>
+  lastEventId === '' ? {} : { 'Last-Event-ID': lastEventId };
 
+export function createClient(options: ClientOptions): PlatenClient {
+  const connection = new Connection(options);
   return {
-    async startReport(path, query, options = {}) {
-      const response = await call(`${path}?${new URLSearchParams(query)}`, { headers: later, ...options });
+    async startReport(path, query, more = {}) {
+      const response = await connection.call(`${path}?${new URLSearchParams(query)}`, { headers: later, ...more });
       if (!response.ok) throw await readProblem(response);
       if (response.status === 202) return (await response.json()) as { progressId: string };
       await response.body?.cancel();
-      throw new PlatenError(
-        'not_accepted',
-        'The report is given at once only; ask for it without waiting for progress.',
-        {
-          status: response.status,
-        },
-      );
+      const { status } = response;
+      throw new PlatenError('not_accepted', 'This report can only be had by waiting for it.', { status });
     },
 
-    triggerReport: (body, options = {}) =>
-      ask('/internal/trigger-generate-pdf', {
+    triggerReport: (body, more = {}) =>
+      connection.ask('/internal/trigger-generate-pdf', {
         method: 'POST',
         headers: { ...later, 'Content-Type': 'application/json' },
         body: JSON.stringify(body),
-        ...options,
+        ...more,
       }),
 
-    followProgress: (id, { ticket, ...options } = {}) =>
+    followProgress: (id, { ticket, ...more } = {}) =>
       followStream<Progress>({
-        ...options,
+        ...more,
         isLast: ({ status }) => !isUnderWay(status),
         async open(lastEventId, signal) {
           const init = { headers: withLastId(lastEventId), signal };
-          if (ticket === undefined) return call(progressPath(id), init);
-          const query = new URLSearchParams({ ticket: await ticket() });
-          return fetch(`${base}${progressPath(id)}?${query}`, { cache: 'no-store', ...init });
+          if (ticket === undefined) return connection.call(progressPath(id), init);
+          return connection.open(`${progressPath(id)}?${new URLSearchParams({ ticket: await ticket() })}`, init);
         },
       }),
 
-    followJob: (id, options = {}) =>
+    followJob: (id, more = {}) =>
       followStream<JobAnswer>({
-        ...options,
+        ...more,
         isLast: ({ state }) => !isUnderWay(state),
         open: (lastEventId, signal) =>
-          call(`/jobs/${encodeURIComponent(id)}/events`, { headers: withLastId(lastEventId), signal }),
+          connection.call(`/jobs/${encodeURIComponent(id)}/events`, { headers: withLastId(lastEventId), signal }),
       }),
 
-    async cancelGeneration(id, options = {}) {
-      await ask(progressPath(id), { method: 'DELETE', ...options });
+    async cancelGeneration(id, more = {}) {
+      await connection.ask(progressPath(id), { method: 'DELETE', ...more });
     },
 
-    createTicket: (id, options = {}) => ask(`${progressPath(id)}/ticket`, { method: 'POST', ...options }),
+    createTicket: (id, more = {}) => connection.ask(`${progressPath(id)}/ticket`, { method: 'POST', ...more }),
   };
 }
