@@ -36,6 +36,12 @@ async function heldJob(owner?: string): Promise<string> {
   return service.enqueue(owner);
 }
 
+/** As the database has it. */
+async function stateOf(id: string): Promise<string> {
+  const { rows } = await service.database.execute('SELECT state FROM platen.jobs WHERE id = $1', [id]);
+  return (rows[0] as { state: string }).state;
+}
+
 async function ticketFor(id: string, headers: Record<string, string>): Promise<string> {
   const response = await ask(`${pathOf(id)}/ticket`, headers, 'POST');
   expect(response.status).toBe(201);
@@ -165,18 +171,20 @@ describe('following', () => {
   test('learns the end although the news of it was missed', async () => {
     const id = await heldJob();
     const events = allEvents<Progress>(await ask(pathOf(id), asService));
-    await until(async () => {
-      const { rows } = await service.database.execute('SELECT state FROM platen.jobs WHERE id = $1', [id]);
-      return (rows[0] as { state: string }).state === 'active';
-    });
+    await until(async () => (await stateOf(id)) === 'active');
     service.setDeaf(true);
     release.resolve({});
-    await until(async () => {
-      const { rows } = await service.database.execute('SELECT state FROM platen.jobs WHERE id = $1', [id]);
-      return (rows[0] as { state: string }).state === 'completed';
-    });
+    await until(async () => (await stateOf(id)) === 'completed');
     service.setDeaf(false);
     expect((await events).at(-1)?.data.status).toBe('completed');
+  });
+
+  test('never goes back behind what its client has seen, in whichever process that was', async () => {
+    const id = await heldJob();
+    const events = allEvents<Progress>(await ask(pathOf(id), { ...asService, 'last-event-id': '4.93' }));
+    await until(async () => (await stateOf(id)) === 'active');
+    expect(await (await ask(pathOf(id), asService, 'DELETE')).json()).toEqual({ success: true });
+    expect((await events).map(({ data }) => [data.status, data.progress])).toEqual([['cancelled', 93]]);
   });
 
   test('shows work that is tried again as going on, and never goes back', async () => {
