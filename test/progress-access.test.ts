@@ -23,6 +23,7 @@ afterEach(() => {
   release.resolve({});
   release = Promise.withResolvers();
   service.run = async () => ({});
+  service.isAway = false;
 });
 
 const asService = { 'x-service-auth': `Bearer ${serviceToken}` };
@@ -44,7 +45,7 @@ async function stateOf(id: string): Promise<string> {
 
 async function ticketFor(id: string, headers: Record<string, string>): Promise<string> {
   const response = await ask(`${pathOf(id)}/ticket`, headers, 'POST');
-  expect(response.status).toBe(201);
+  expect(response.status).toBe(200);
   const body = (await response.json()) as { ticket: string; expiresInSeconds: number };
   expect(body.expiresInSeconds).toBe(30);
   return body.ticket;
@@ -177,6 +178,20 @@ describe('following', () => {
     release.resolve({});
     await until(async () => (await stateOf(id)) === 'completed');
     service.setDeaf(false);
+    expect((await events).at(-1)?.data.status).toBe('completed');
+  });
+
+  test('outlasts a database that is away; who comes meanwhile is asked to come later', async () => {
+    const id = await heldJob();
+    const events = allEvents<Progress>(await ask(pathOf(id), asService));
+    await until(async () => (await stateOf(id)) === 'active');
+    service.isAway = true;
+    const refused = await ask(pathOf(await service.enqueue()), asService);
+    expect([refused.status, Number(refused.headers.get('retry-after')) > 0]).toEqual([503, true]);
+    const before = service.lookUps;
+    release.resolve({});
+    await until(() => service.lookUps > before + 1);
+    service.isAway = false;
     expect((await events).at(-1)?.data.status).toBe('completed');
   });
 
