@@ -60,8 +60,10 @@ const newsOf = async (response: Response) => (await response.text()).split('\n')
 test('states go out as they come, and the answer ends after the last', async () => {
   feed = (sink) => {
     sink.give({ id: '1', data: { done: 'a\nb' }, isLast: false });
-    setTimeout(() => sink.give({ id: '2', data: { done: 2 }, isLast: true }), 20);
-    setTimeout(() => sink.give({ id: '3', data: {}, isLast: false }), 20);
+    setTimeout(() => {
+      sink.give({ id: '2', data: { done: 2 }, isLast: true });
+      sink.give({ id: '3', data: {}, isLast: false });
+    }, 20);
     return () => {
       ended++;
     };
