@@ -12,6 +12,8 @@ const schema = 'platen_queue';
 /** A task of a process that does not say so for this long is given to another; the least that the library takes. */
 const heartbeatSeconds = 10;
 const pollSeconds = 1;
+/** Nobody else can die there; looking each second would take a tenth of a processor. */
+const embeddedSuperviseSeconds = 30;
 const firstRetrySeconds = 1;
 const longestRetrySeconds = 30;
 /** How often a task fails is judged by whoever runs it; the library only has to go on. */
@@ -80,7 +82,7 @@ class LibraryQueue implements Queue {
       useListenNotify: true,
       schedule: false,
       supervise: isSupervisor,
-      superviseIntervalSeconds: 1,
+      superviseIntervalSeconds: isEmbedded ? embeddedSuperviseSeconds : 1,
       monitorIntervalSeconds: 1,
       reindex: false,
       monitorVacuum: false,
