@@ -65,7 +65,8 @@ test('a trigger that prefers not to wait is accepted at once, and its job tells 
   expect(await service.storedKeys()).toContain(body.s3Key);
 });
 
-const isClosed = (index: number) => until(() => frontend.opened[index]?.isClosed === true);
+const isClosed = (studentId: string) =>
+  until(() => frontend.opened.find(({ page }) => page.includes(`studentId=${studentId}&`))?.isClosed === true);
 const stateOf = async (id: string) => (await jobOf(id)).state;
 const untilState = (id: string, state: string) => until(async () => (await stateOf(id)) === state);
 const cancel = (id: string, headers: Record<string, string> = asService) =>
@@ -99,19 +100,19 @@ describe('several who want the same report', () => {
   test('cancelling takes one of them away; with the last one the page is closed', async () => {
     const gate = frontend.createGate();
     frontend.figuresFor = () => gate.promise;
-    const busy = await accept();
-    const studentId = `STU${++count}`;
+    const [busyId, studentId] = [`STU${++count}`, `STU${++count}`];
+    const busy = await accept({ studentId: busyId });
     await accept();
     await until(() => frontend.opened.length === 2);
     const [one, other] = [await accept({ studentId }), await accept({ studentId })];
     expect(await (await cancel(one.body.jobId)).json()).toMatchObject({ state: 'cancelled' });
     expect(await stateOf(other.body.jobId)).toBe('queued');
     expect((await cancel(busy.body.jobId)).status).toBe(200);
-    await isClosed(0);
+    await isClosed(busyId);
     await until(() => frontend.opened.length === 3);
     expect(await stateOf(other.body.jobId)).toBe('active');
     expect((await cancel(other.body.jobId)).status).toBe(200);
-    await isClosed(2);
+    await isClosed(studentId);
     const again = await cancel(other.body.jobId);
     expect([again.status, await again.json()]).toMatchObject([409, { code: 'already_ended' }]);
   });
