@@ -6,6 +6,7 @@ import { developmentSecrets } from '../src/config-checks.ts';
 import { catalogue } from '../src/errors.ts';
 import { createOpenApiDocument } from '../src/http/openapi.ts';
 import { serviceEndpoints } from '../src/http/service-endpoints.ts';
+import { jobEndpoints } from '../src/jobs/routes.ts';
 import { createMetrics } from '../src/metrics.ts';
 import type { Reports } from '../src/reports/reports.ts';
 import { reportEndpoints } from '../src/reports/routes.ts';
@@ -61,10 +62,16 @@ interface Operation {
   security?: Record<string, unknown>[];
 }
 
+const accessNames: Record<string, string> = {
+  serviceToken: 'service token',
+  userToken: 'user token',
+  ticket: 'ticket',
+};
+
 function describeOperation(method: string, path: string, operation: Operation): string[] {
   const schema = operation.requestBody?.content['application/json']?.schema;
-  const [scheme] = Object.keys(operation.security?.[0] ?? {});
-  const access = scheme === 'serviceToken' ? 'service token' : scheme === 'userToken' ? 'user token' : 'anyone';
+  const schemes = (operation.security ?? []).flatMap((each) => Object.keys(each).map((scheme) => accessNames[scheme]));
+  const access = schemes.length === 0 ? 'anyone' : schemes.join(' or ');
   const parameters = (operation.parameters ?? []).map(({ name, required, description }) => {
     return `- \`${name}\`${required ? '' : ' (optional)'}${description === undefined ? '' : `: ${description}`}`;
   });
@@ -79,7 +86,7 @@ function describeOperation(method: string, path: string, operation: Operation): 
     '',
     `${operation.summary}. For: ${access}.`,
     '',
-    ...(parameters.length === 0 ? [] : ['Query:', '', ...parameters, '']),
+    ...(parameters.length === 0 ? [] : ['Parameters:', '', ...parameters, '']),
     ...(fields.length === 0 ? [] : [`JSON body: ${fields.join(', ')}`, '']),
     '| status | answer |',
     '| --- | --- |',
@@ -89,11 +96,11 @@ function describeOperation(method: string, path: string, operation: Operation): 
 }
 
 function apiPage(): string {
-  const nobody = { classRuns: {} } as Reports;
   const metrics = createMetrics();
   const up = { state: 'up' };
   const endpoints = [
-    ...reportEndpoints({ reports: nobody, concurrency: 1 }),
+    ...reportEndpoints({ reports: { classRuns: {} } as Reports, concurrency: 1 }),
+    ...jobEndpoints({} as Parameters<typeof jobEndpoints>[0]),
     ...serviceEndpoints({
       environment: '',
       version: '',

@@ -13,9 +13,13 @@ import { createOpenApiDocument } from './http/openapi.ts';
 import { type HttpLimits, startHttpServer } from './http/server.ts';
 import { serviceEndpoints } from './http/service-endpoints.ts';
 import { createIdentity } from './identity/identity.ts';
+import { createFollowing } from './jobs/following.ts';
+import { createJobProgress } from './jobs/job-progress.ts';
 import { createJobs, type Jobs } from './jobs/jobs.ts';
+import { createProgressTracker } from './jobs/progress.ts';
 import { jobEndpoints } from './jobs/routes.ts';
 import { createSealing } from './jobs/sealing.ts';
+import { createTickets } from './jobs/tickets.ts';
 import { configureLog, createLog } from './log.ts';
 import { createMetrics } from './metrics.ts';
 import { startRendering } from './rendering/rendering.ts';
@@ -89,8 +93,14 @@ export async function startService(config: Config, secrets: Secrets, limits?: Li
   const identity = createTokens(config, secrets);
   const jobs = parts.use(openJobs(config, secrets, database));
   const reports = createReports({ rendering, documents, identity, database, jobs, metrics, config });
+  const tickets = createTickets(database);
+  const progress = createJobProgress(parts.use(createProgressTracker()));
+  const following = createFollowing(jobs);
   jobs.start();
-  const features = [...reportEndpoints({ reports, concurrency: config.rendering.concurrency }), ...jobEndpoints(jobs)];
+  const features = [
+    ...reportEndpoints({ reports, concurrency: config.rendering.concurrency }),
+    ...jobEndpoints({ jobs, following, progress, tickets }),
+  ];
   const endpoints = [
     ...(config.role === 'worker' ? [] : features),
     ...serviceEndpoints({
@@ -104,6 +114,7 @@ export async function startService(config: Config, secrets: Secrets, limits?: Li
   ];
   const app = createApp({
     identity,
+    redeemTicket: tickets.redeem,
     metrics,
     endpoints,
     pages: documentationPages(createOpenApiDocument(endpoints, version)),

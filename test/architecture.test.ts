@@ -14,6 +14,7 @@ const floors: Record<string, number> = {
   'origin.ts': 0,
   'abortable.ts': 0,
   'data-folder.ts': 0,
+  'rate-limiter.ts': 1,
   'encryption-key.ts': 0,
   'log.ts': 1,
   'metrics.ts': 1,
@@ -28,6 +29,7 @@ const floors: Record<string, number> = {
   http: 6,
   jobs: 7,
   reports: 8,
+  client: 8,
   'service.ts': 9,
   'main.ts': 10,
 };
@@ -46,7 +48,7 @@ const doors: [RegExp, RegExp][] = [
   [/^(pg|@electric-sql\/pglite)$/, /^database\//],
   [
     /^kysely/,
-    /^(database\/|jobs\/(adding|attempts|detaching|records|telling)\.ts$|reports\/(revisions|class-run-store)\.ts$)/,
+    /^(database\/|jobs\/(adding|attempts|detaching|records|retrying|telling|tickets)\.ts$|reports\/(revisions|class-run-store)\.ts$)/,
   ],
   [/^pg-boss$/, /^jobs\/queue\.ts$/],
   [/^(jsonwebtoken|jose)$/, /^identity\//],

@@ -38,6 +38,7 @@ beforeEach(async () => {
   });
   const app = createApp({
     identity: {} as Identity,
+    redeemTicket: async () => undefined,
     metrics: createMetrics(),
     endpoints: [endpoint],
     pages: [],

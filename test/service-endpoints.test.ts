@@ -47,14 +47,22 @@ test('/openapi.json is a valid OpenAPI 3.1 document that names every endpoint', 
   const result = await new Validator().validate(structuredClone(document));
   expect(result.errors).toBeUndefined();
   expect(Object.keys((document as { paths: object }).paths).sort()).toEqual([
+    '/api/certificates/progress/{id}',
+    '/api/certificates/progress/{id}/ticket',
     '/generate-bulk-pdf',
     '/generate-pdf',
     '/generate-student-pdf',
     '/generate-teacher-pdf',
     '/health',
+    '/internal/class-runs',
+    '/internal/class-runs/{id}',
+    '/internal/class-runs/{id}/archive',
+    '/internal/class-runs/{id}/events',
+    '/internal/class-runs/{id}/retry',
     '/internal/invalidate',
     '/internal/trigger-generate-pdf',
     '/jobs/{id}',
+    '/jobs/{id}/events',
     '/metrics',
     '/readyz',
   ]);

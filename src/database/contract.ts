@@ -1,4 +1,4 @@
-// The tables, as the migrations leave them. Each is written by one room only: `jobs` and `tasks` by jobs/, the others by reports/.
+// The tables, as the migrations leave them. Each is written by one room only: `jobs`, `tasks` and `tickets` by jobs/, the others by reports/.
 
 import type { ColumnType, Generated } from 'kysely';
 
@@ -26,7 +26,7 @@ export interface JobsTable {
   started_at: Date | null;
   ended_at: Date | null;
   result: Json<Record<string, unknown>> | null;
-  error: Json<{ code: string; detail: string; diagnosis?: object }> | null;
+  error: Json<{ code: string; detail: string; diagnosis?: object; isTimeUp?: true }> | null;
 }
 
 /** A piece of work. Of one name and key at most one waits and one is active. */
@@ -78,7 +78,18 @@ export interface RemovalsTable {
   revision: string;
 }
 
+/** Each opens one stream of events, once. */
+export interface TicketsTable {
+  /** SHA-256 of the ticket. */
+  digest: Buffer;
+  owner: string;
+  /** Id of what it opens. */
+  opens: string;
+  expires_at: Date;
+}
+
 export interface Tables {
+  tickets: TicketsTable;
   jobs: JobsTable;
   tasks: TasksTable;
   class_runs: ClassRunsTable;

@@ -11,13 +11,14 @@ import { withLogContext } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
 import { callerOf, createAuthentication, ownerOf } from './authentication.ts';
 import { readJson } from './body.ts';
-import type { Endpoint, Exchange } from './contract.ts';
+import type { Endpoint, Exchange, RedeemTicket } from './contract.ts';
 import { clientSignal, readBody, readQuery } from './input.ts';
 import { answerWithProblem } from './problem.ts';
 import { streamEvents } from './server-sent-events.ts';
 
 interface Dependencies {
   identity: Identity;
+  redeemTicket: RedeemTicket;
   metrics: Metrics;
   endpoints: readonly Endpoint[];
   /** Further handlers with paths of their own, such as the documentation's. */
@@ -109,7 +110,7 @@ function mountEndpoints(
   }
 }
 
-export function createApp({ identity, metrics, endpoints, pages, config }: Dependencies): Express {
+export function createApp({ identity, redeemTicket, metrics, endpoints, pages, config }: Dependencies): Express {
   const app = express();
   // Without the parser's limit of 1,000 keys, beyond which a parameter given twice would not be seen; the length is limited before.
   app.set('query parser', (text: string) => parseQuery(text, '&', '=', { maxKeys: 0 }));
@@ -117,7 +118,8 @@ export function createApp({ identity, metrics, endpoints, pages, config }: Depen
   app.set('etag', false);
   app.use(identifyRequest, measureRequests(metrics), helmet(), limitUri);
   app.use(cors({ origin: config.allowedOrigins, exposedHeaders, maxAge: 600 }));
-  mountEndpoints(app, endpoints, createAuthentication(identity, config.rateLimitPer15Min));
+  const limit = config.rateLimitPer15Min;
+  mountEndpoints(app, endpoints, createAuthentication({ identity, redeemTicket, limit }));
   for (const { path, handler } of pages) app.use(path, allowReading, handler);
   app.use(() => {
     throw fail('not_found');

@@ -5,8 +5,14 @@ import type { z } from 'zod';
 import type { ErrorCode } from '../errors.ts';
 import type { Caller } from '../identity/contract.ts';
 
-/** anyone; service: the backend's service token; user: a person's token, counted against the rate limit; either: one of the two. */
-export type Access = 'anyone' | 'service' | 'user' | 'either';
+/**
+ * anyone; service: the backend's service token; user: a person's token, counted against the rate limit; either: one of the two;
+ * ticket: one of the two, or without either a ticket in the query that opens what `:id` names.
+ */
+export type Access = 'anyone' | 'service' | 'user' | 'either' | 'ticket';
+
+/** Whose a ticket is that opens this; it is used up by being asked for. Undefined when it opens nothing. */
+export type RedeemTicket = (ticket: string, opens: string) => Promise<string | undefined>;
 
 /** State of something at one moment. */
 export interface Snapshot {
@@ -41,7 +47,7 @@ export interface Exchange<Query, Body> {
   res: Response;
   /** Aborted when the client goes away before it is answered. */
   signal: AbortSignal;
-  /** Who asks; throws where nobody was asked for a user token. */
+  /** Who asks; throws where nobody has shown a user token. */
   caller: Caller;
   /** Who asks, the backend or a person: `service`, or the key of the caller. */
   owner: string;

@@ -12,6 +12,7 @@ const schemes = {
   service: { security: [{ serviceToken: [] }] },
   user: { security: [{ userToken: [] }] },
   either: { security: [{ serviceToken: [] }, { userToken: [] }] },
+  ticket: { security: [{ serviceToken: [] }, { userToken: [] }, { ticket: [] }] },
 };
 
 function toJsonSchema(schema: z.ZodType, io: 'input' | 'output'): Json {
@@ -123,6 +124,7 @@ export function createOpenApiDocument(endpoints: readonly Endpoint[], version: s
     tags: [
       { name: 'Reports', description: 'For people: students, teachers, admins.' },
       { name: 'Jobs', description: 'Work that goes on after the request, and how far it is.' },
+      { name: 'Progress', description: 'How far a generation is, for people and their pages.' },
       { name: 'Class runs', description: 'All reports of a class for one test, for the backend.' },
       { name: 'Internal', description: 'For the backend, with the service token.' },
       { name: 'Service', description: 'For those who operate Platen.' },
@@ -138,6 +140,7 @@ export function createOpenApiDocument(endpoints: readonly Endpoint[], version: s
           name: 'X-Service-Auth',
           description: '`Bearer` and PDF_SERVICE_INTERNAL_TOKEN.',
         },
+        ticket: { type: 'apiKey', in: 'query', name: 'ticket', description: 'Single use, 30 s; for EventSource.' },
       },
     },
   };

@@ -15,6 +15,8 @@ export class Changes {
       onMessage: (payload) => this.#give(JSON.parse(payload) as Change),
       onGap: () => this.#give({ kind: 'gap' }),
     });
+    // Whoever followed before could not hear anything.
+    this.#give({ kind: 'gap' });
   }
 
   /** @returns what ends it. */

@@ -1,6 +1,6 @@
 // Durable work in words: what a kind of job says of itself, what is known of one job, and the stages that it passes.
 
-import type { z } from 'zod';
+import { z } from 'zod';
 import type { JobState } from '../database/contract.ts';
 import type { Queries } from '../database/database.ts';
 
@@ -69,7 +69,38 @@ export type JobError = {
   code: string;
   detail: string;
   diagnosis?: object;
+  /** The time of the whole generation was over, and not only that of one page. */
+  isTimeUp?: true;
 };
+
+/** Where a generation stands, for those who follow it. */
+export type ProgressStatus = 'pending' | 'in_progress' | 'completed' | 'failed' | 'cancelled' | 'timeout';
+
+/** One stage of a generation: passed, under way, or to come; the one in which it ended otherwise says how. */
+export interface StageProgress {
+  stage: JobStage;
+  status: ProgressStatus;
+  /** 0 to 100, of this stage. */
+  progress: number;
+  /** Milliseconds spent in it, where it was heard of. */
+  duration?: number;
+}
+
+/** How far a generation is. */
+export interface Progress {
+  id: string;
+  status: ProgressStatus;
+  stage: JobStage;
+  /** 0 to 100, of the whole; never goes back. */
+  progress: number;
+  message: string;
+  error?: JobError;
+  /** Milliseconds. */
+  estimatedTimeRemaining?: number;
+  stageProgress: StageProgress[];
+  /** What it is about, and what came of it. */
+  metadata: Record<string, unknown>;
+}
 
 /** What is known of one job. */
 export interface JobRecord {
@@ -85,9 +116,27 @@ export interface JobRecord {
   createdAt: Date;
   startedAt: Date | undefined;
   endedAt: Date | undefined;
+  /** Milliseconds from the start of its work to its end, or to when it was looked at; by the database's clock. */
+  elapsedMs: number;
   result: Record<string, unknown> | undefined;
   error: JobError | undefined;
 }
+
+/** A job as those who ask for it are told. */
+export const jobAnswer = z.object({
+  id: z.string(),
+  state: z.enum(['queued', 'active', 'completed', 'failed', 'cancelled']),
+  attempts: z.int(),
+  stage: z.enum(jobStages).nullable(),
+  percent: z.int(),
+  createdAt: z.iso.datetime(),
+  startedAt: z.iso.datetime().nullable(),
+  endedAt: z.iso.datetime().nullable(),
+  subject: z.looseObject({}),
+  result: z.looseObject({}).nullable(),
+  error: z.looseObject({ code: z.string(), detail: z.string() }).nullable(),
+});
+export type JobAnswer = z.output<typeof jobAnswer>;
 
 export const hasEnded = (state: JobState): boolean => state !== 'queued' && state !== 'active';
 

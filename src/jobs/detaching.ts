@@ -2,12 +2,9 @@
 
 import { sql } from 'kysely';
 import type { Queries } from '../database/database.ts';
-import { tell } from './telling.ts';
+import { mostTold, tell } from './telling.ts';
 
 const asJson = (value: unknown) => JSON.stringify(value);
-
-/** What is told has a largest size. */
-const mostTold = 100;
 
 interface Detached {
   /** Jobs that were cancelled. */

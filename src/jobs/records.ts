@@ -1,5 +1,6 @@
 // What is known of jobs, as it is read.
 
+import { sql } from 'kysely';
 import type { Queries } from '../database/database.ts';
 import type { JobRecord, JobStage, JobState } from './contract.ts';
 
@@ -21,8 +22,15 @@ const jobColumns = [
   'tasks.state as task_state',
 ] as const;
 
+const elapsed = sql<number>`coalesce(
+  extract(epoch FROM coalesce(jobs.ended_at, clock_timestamp()) - jobs.started_at) * 1000, 0)::float8`;
+
 export function selectJobs(queries: Queries) {
-  return queries.selectFrom('jobs').innerJoin('tasks', 'tasks.id', 'jobs.task_id').select(jobColumns);
+  return queries
+    .selectFrom('jobs')
+    .innerJoin('tasks', 'tasks.id', 'jobs.task_id')
+    .select(jobColumns)
+    .select(elapsed.as('elapsed'));
 }
 
 export type JobRow = Awaited<ReturnType<ReturnType<typeof selectJobs>['executeTakeFirstOrThrow']>>;
@@ -41,6 +49,7 @@ export function toRecord(row: JobRow): JobRecord {
     createdAt: row.created_at,
     startedAt: row.started_at ?? undefined,
     endedAt: row.ended_at ?? undefined,
+    elapsedMs: row.elapsed,
     result: row.result ?? undefined,
     error: row.error ?? undefined,
   };

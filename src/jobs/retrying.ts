@@ -3,7 +3,7 @@
 import { sql } from 'kysely';
 import type { Queries } from '../database/database.ts';
 import { addTasks, type NewTask } from './adding.ts';
-import { tell } from './telling.ts';
+import { mostTold, tell } from './telling.ts';
 
 interface FailedJob {
   id: string;
@@ -57,6 +57,7 @@ export async function retryJobs(
   for (const lane of Map.groupBy(rows, ({ name, lane }) => JSON.stringify([name, lane])).values())
     runnable.push(...(await retryLane(tx, lane, secretFor)));
   const groups = [...new Set(rows.flatMap(({ group_id }) => group_id ?? []))];
-  if (rows.length > 0) await tell(tx, { kind: 'state', tasks: runnable.slice(0, 100).map(({ id }) => id), groups });
+  if (rows.length > 0)
+    await tell(tx, { kind: 'state', tasks: runnable.slice(0, mostTold).map(({ id }) => id), groups });
   return { jobs: rows.length, runnable };
 }

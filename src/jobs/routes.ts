@@ -1,27 +1,20 @@
-// The endpoints of jobs: what is known of one, and its end before its time.
+// The endpoints of jobs: what is known of one, how it goes on, and its end before its time.
 
-import { z } from 'zod';
-import { fail } from '../errors.ts';
-import { defineEndpoint, type Endpoint, type Exchange } from '../http/contract.ts';
-import { serviceOwner } from '../identity/contract.ts';
-import { type JobRecord, jobStages } from './contract.ts';
+import { type ErrorCode, fail } from '../errors.ts';
+import { defineEndpoint, type Endpoint, type EventFeed } from '../http/contract.ts';
+import { createRateLimiter } from '../rate-limiter.ts';
+import { hasEnded, type JobAnswer, type JobRecord, jobAnswer } from './contract.ts';
+import type { FollowedJob, Following } from './following.ts';
+import type { JobProgress } from './job-progress.ts';
 import type { Jobs } from './jobs.ts';
+import { findOwn, followOwn } from './own-job.ts';
+import { progressEndpoints } from './progress-routes.ts';
+import type { Tickets } from './tickets.ts';
 
-const jobAnswer = z.object({
-  id: z.string(),
-  state: z.enum(['queued', 'active', 'completed', 'failed', 'cancelled']),
-  attempts: z.int(),
-  stage: z.enum(jobStages).nullable(),
-  percent: z.int(),
-  createdAt: z.iso.datetime(),
-  startedAt: z.iso.datetime().nullable(),
-  endedAt: z.iso.datetime().nullable(),
-  subject: z.looseObject({}),
-  result: z.looseObject({}).nullable(),
-  error: z.looseObject({ code: z.string(), detail: z.string() }).nullable(),
-});
+/** Streams of events that one person may open in a minute, of all kinds. */
+const streamLimit = { limit: 10, windowMs: 60_000 };
 
-export function describeJob(job: JobRecord): z.output<typeof jobAnswer> {
+export function describeJob(job: JobRecord): JobAnswer {
   const { id, state, attempts, percent, subject } = job;
   return {
     id,
@@ -38,17 +31,32 @@ export function describeJob(job: JobRecord): z.output<typeof jobAnswer> {
   };
 }
 
-const isUuid = (text: string) => /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(text);
-
-/** The job that the path names, where it is the asker's; the same 404 for all others. */
-async function ownJob(jobs: Jobs, { params, owner }: Exchange<unknown, unknown>): Promise<JobRecord> {
-  const { id = '' } = params;
-  const job = isUuid(id) ? await jobs.find(id) : undefined;
-  if (job === undefined || (owner !== serviceOwner && job.owner !== owner)) throw fail('not_found');
-  return job;
+/** The events of one who follows the job: each is what a look at it gives. */
+function jobFeed(job: FollowedJob): EventFeed {
+  return (sink) => {
+    const tell = (record: JobRecord) => sink.give({ data: describeJob(record), isLast: hasEnded(record.state) });
+    tell(job.record);
+    return job.listen(tell);
+  };
 }
 
-export function jobEndpoints(jobs: Jobs): Endpoint[] {
+const errors: ErrorCode[] = [
+  'unauthorized',
+  'not_found',
+  'rate_limited',
+  'identity_unavailable',
+  'database_unavailable',
+];
+
+interface Dependencies {
+  jobs: Jobs;
+  following: Following;
+  progress: JobProgress;
+  tickets: Tickets;
+}
+
+export function jobEndpoints({ jobs, following, progress, tickets }: Dependencies): Endpoint[] {
+  const limiter = createRateLimiter(streamLimit);
   return [
     defineEndpoint({
       method: 'get',
@@ -57,9 +65,25 @@ export function jobEndpoints(jobs: Jobs): Endpoint[] {
       summary: 'State of a job',
       access: 'either',
       answers: { 200: { description: 'What is known of it.', schema: jobAnswer } },
-      errors: ['unauthorized', 'not_found', 'rate_limited', 'database_unavailable'],
+      errors,
       handle: async (exchange) => {
-        exchange.res.set('Cache-Control', 'private, no-store').json(describeJob(await ownJob(jobs, exchange)));
+        exchange.res.set('Cache-Control', 'private, no-store').json(describeJob(await findOwn(jobs, exchange)));
+      },
+    }),
+    defineEndpoint({
+      method: 'get',
+      path: '/jobs/:id/events',
+      tag: 'Jobs',
+      summary: 'The states of a job as server-sent events, until it has ended',
+      access: 'either',
+      answers: {
+        200: { description: 'Each event is what GET /jobs/{id} gives.', mediaType: 'text/event-stream' },
+        204: { description: 'By its Last-Event-ID the client has the last state already.' },
+      },
+      errors: [...errors, 'shutting_down'],
+      handle: async (exchange) => {
+        using job = await followOwn(following, limiter, exchange);
+        await exchange.streamEvents(jobFeed(job));
       },
     }),
     defineEndpoint({
@@ -69,12 +93,13 @@ export function jobEndpoints(jobs: Jobs): Endpoint[] {
       summary: 'Cancel a job; a page that nobody else waits for is closed',
       access: 'either',
       answers: { 200: { description: 'Cancelled.', schema: jobAnswer } },
-      errors: ['unauthorized', 'not_found', 'already_ended', 'rate_limited', 'database_unavailable'],
+      errors: [...errors, 'already_ended'],
       handle: async (exchange) => {
-        const { id } = await ownJob(jobs, exchange);
+        const { id } = await findOwn(jobs, exchange);
         if ((await jobs.cancel(id)) === 'already_ended') throw fail('already_ended');
-        exchange.res.json(describeJob((await jobs.find(id)) ?? (await ownJob(jobs, exchange))));
+        exchange.res.json(describeJob(await findOwn(jobs, exchange)));
       },
     }),
+    ...progressEndpoints({ jobs, following, progress, tickets, limiter }),
   ];
 }

@@ -16,7 +16,7 @@ import {
   reportStage,
 } from './attempts.ts';
 import type { Changes } from './changes.ts';
-import type { JobDefinition, JobStage } from './contract.ts';
+import type { JobDefinition, JobError, JobStage } from './contract.ts';
 import type { Queue } from './queue.ts';
 import type { Sealing } from './sealing.ts';
 import { priorityOf } from './turns.ts';
@@ -92,7 +92,7 @@ export class Runner {
         return signal.reason === unwanted ? { state: 'cancelled' } : new Interrupted('handed back');
       const isLast = signal.aborted || task.failures + 1 >= (definition?.mostFailures ?? 0);
       if (!isLast && definition?.mayHeal(error) === true) return error as Error;
-      return { state: 'failed', error: describeError(error) };
+      return { state: 'failed', error: describeFailure(error, signal) };
     }
   }
 
@@ -170,7 +170,14 @@ function startTimeout(timeoutMs: number): { signal: AbortSignal } & Disposable {
   return { signal: controller.signal, [Symbol.dispose]: () => clearTimeout(timer) };
 }
 
-function describeError(error: unknown): { code: string; detail: string; diagnosis?: object } {
+/** Where time was up: with what the page was doing meanwhile, if the error tells. */
+function describeFailure(error: unknown, { aborted, reason }: AbortSignal): JobError {
+  if (!aborted) return describeError(error);
+  const isRenders = error instanceof ServiceError && error.code === 'render_timeout';
+  return { ...describeError(isRenders ? error : reason), isTimeUp: true };
+}
+
+function describeError(error: unknown): JobError {
   if (!(error instanceof ServiceError)) {
     log.error('A job failed by a fault of ours', { error });
     return { code: 'internal_error', detail: fail('internal_error').entry.detail };

@@ -6,6 +6,9 @@ import type { Change } from './contract.ts';
 
 export const changesChannel = 'platen_changes';
 
+/** Tasks in one message: what is told has a largest size. */
+export const mostTold = 100;
+
 /** Is heard when the transaction commits. */
 export function tell(tx: Queries, change: Change): Promise<unknown> {
   return sql`SELECT pg_notify(${changesChannel}, ${JSON.stringify(change)})`.execute(tx);

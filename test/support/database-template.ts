@@ -22,6 +22,8 @@ async function makeTemplate(folder: string): Promise<void> {
   const made = await mkdtemp(join(tmpdir(), 'platen-test-making-'));
   {
     await using database = openDatabase({ url: undefined, dataDir: made });
+    // Takes longer than anybody would wait for, on a machine with much else to do.
+    await database.ready;
     await using jobs = createJobs({
       database,
       isEmbedded: true,
