@@ -22,13 +22,12 @@ export async function detachJobs(tx: Queries, which: { id: string } | { groupId:
     WHERE ${condition} AND state IN ('queued', 'active') RETURNING task_id, group_id`.execute(tx);
   const tasks = [...new Set(rows.map(({ task_id }) => task_id))];
   if (tasks.length === 0) return { jobs: 0, waiting: [], active: [] };
+  const given = sql`SELECT value::uuid FROM json_array_elements_text(${asJson(tasks)}::json)`;
+  // In two statements: whoever has joined a task while it was waited for is seen by the second only.
+  await sql`SELECT FROM platen.tasks WHERE id IN (${given}) AND state <> 'ended' ORDER BY key FOR UPDATE`.execute(tx);
   const unwanted = await sql<{ id: string; name: string; state: string }>`
-    WITH given AS (SELECT value::uuid AS id FROM json_array_elements_text(${asJson(tasks)}::json)),
-    held AS (SELECT tasks.id FROM platen.tasks JOIN given USING (id) WHERE state <> 'ended' ORDER BY key FOR UPDATE OF tasks)
-    SELECT tasks.id, tasks.name, tasks.state FROM platen.tasks JOIN held ON held.id = tasks.id
-    WHERE NOT EXISTS (SELECT FROM platen.jobs WHERE jobs.task_id = tasks.id AND jobs.state IN ('queued', 'active'))`.execute(
-    tx,
-  );
+    SELECT id, name, state FROM platen.tasks WHERE id IN (${given}) AND state <> 'ended'
+    AND NOT EXISTS (SELECT FROM platen.jobs WHERE jobs.task_id = tasks.id AND jobs.state IN ('queued', 'active'))`.execute(tx);
   const waiting = unwanted.rows.filter(({ state }) => state === 'waiting');
   const active = unwanted.rows.filter(({ state }) => state === 'active').map(({ id }) => id);
   if (waiting.length > 0) {
