@@ -44,7 +44,7 @@ const doors: [RegExp, RegExp][] = [
   [/^cockatiel$/, /^documents\/outage\.ts$/],
   [/^node:sqlite$/, /^data-folder\.ts$/],
   [/^(pg|@electric-sql\/pglite)$/, /^database\//],
-  [/^kysely/, /^(database\/|jobs\/(adding|attempts|detaching|records|telling)\.ts$|reports\/revisions\.ts$)/],
+  [/^kysely/, /^(database\/|jobs\/(adding|attempts|cleaning|detaching|records|telling)\.ts$|reports\/revisions\.ts$)/],
   [/^pg-boss$/, /^jobs\/queue\.ts$/],
   [/^(jsonwebtoken|jose)$/, /^identity\//],
   [/^winston$/, /^log\.ts$/],
