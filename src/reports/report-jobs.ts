@@ -98,7 +98,8 @@ export function defineGenerateJob({ generations, tokens, tenancy }: Dependencies
   return {
     name: 'reports.generate',
     data: generateData,
-    mostFailures: 5,
+    // The pauses between them outlast a storage that is away for a minute.
+    mostFailures: 8,
     mayHeal,
     async run({ data, secret, signal, onStage }) {
       const { educatorId, dataVersion, origin } = data;
