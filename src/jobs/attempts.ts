@@ -2,10 +2,9 @@
 
 import { sql } from 'kysely';
 import type { Queries } from '../database/database.ts';
+import { asJson } from './as-json.ts';
 import { type Change, type JobError, type JobStage, jobStages } from './contract.ts';
 import { changesChannel, tell, told } from './telling.ts';
-
-const asJson = (value: unknown) => JSON.stringify(value);
 
 /** A task as it was begun. */
 export interface BegunTask {
@@ -19,7 +18,7 @@ export interface BegunTask {
   /** Since its work began, in this process or another. */
   elapsedMs: number;
   groups: string[];
-  /** Jobs that still want it. */
+  /** Jobs that still want it, without those that joined it in this moment. */
   wanted: number;
 }
 
@@ -124,7 +123,11 @@ export async function handBackTask(
       .where('id', '=', task.id)
       .execute();
   } else {
-    await tx.updateTable('tasks').set({ state: 'ended', secret: null }).where('id', '=', task.id).execute();
+    await tx
+      .updateTable('tasks')
+      .set({ state: 'ended', secret: null, ended_at: sql`clock_timestamp()` })
+      .where('id', '=', task.id)
+      .execute();
   }
   await tx
     .updateTable('jobs')

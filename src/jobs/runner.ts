@@ -64,15 +64,15 @@ export class Runner {
 
   /** @throws when the task is to be tried again later. */
   async run(id: string, claim: AbortSignal): Promise<void> {
-    const { database } = this.#options;
-    const task = await beginTask(database.queries, id);
-    if (task === undefined) return;
     const cancelling = new AbortController();
+    // Before it begins: it may be cancelled as soon as it has.
     this.#underWay.set(id, cancelling);
-    using ending = followSignals([this.#stopping.signal, cancelling.signal, claim]);
-    using timeout = startTimeout(this.#options.timeoutMs - task.elapsedMs);
-    using all = followSignals([ending.signal, timeout.signal]);
     try {
+      const task = await beginTask(this.#options.database.queries, id);
+      if (task === undefined) return;
+      using ending = followSignals([this.#stopping.signal, cancelling.signal, claim]);
+      using timeout = startTimeout(this.#options.timeoutMs - task.elapsedMs);
+      using all = followSignals([ending.signal, timeout.signal]);
       const outcome = await withLogContext({ jobTask: id }, () => this.#attempt(task, all.signal));
       await this.#conclude(task, outcome);
     } finally {
@@ -84,7 +84,8 @@ export class Runner {
   async #attempt(task: BegunTask, signal: AbortSignal): Promise<Ending | Error> {
     const definition = this.#options.definitions.get(task.name);
     try {
-      if (task.wanted === 0) return { state: 'cancelled' };
+      if (task.wanted === 0 && !(await isWanted(this.#options.database.queries, task.id)))
+        return { state: 'cancelled' };
       if (definition === undefined) throw new Error(`this version knows no job ${task.name}`);
       return { state: 'completed', result: await this.#work(definition, task, signal) };
     } catch (error) {
