@@ -11,6 +11,7 @@ import { hasEnded } from '../src/jobs/contract.ts';
 import { createJobs, type Jobs } from '../src/jobs/jobs.ts';
 import { createSealing } from '../src/jobs/sealing.ts';
 import { configureLog } from '../src/log.ts';
+import { createMetrics } from '../src/metrics.ts';
 import { createTestDatabase, describeDatabases, type TestDatabase } from './support/postgres.ts';
 import { until } from './support/until.ts';
 
@@ -42,7 +43,17 @@ describeDatabases('jobs', (server) => {
   const startJobs = (more: { cleaningMs?: number; concurrency?: number; timeoutMs?: number } = {}) => {
     const sealing = createSealing(Buffer.alloc(32, 7));
     const isEmbedded = server === undefined;
-    const options = { database, isEmbedded, sealing, concurrency, timeoutMs: 60_000, historyDays: 14, ...more };
+    const metrics = createMetrics();
+    const options = {
+      metrics,
+      database,
+      isEmbedded,
+      sealing,
+      concurrency,
+      timeoutMs: 60_000,
+      historyDays: 14,
+      ...more,
+    };
     const made = createJobs(options);
     made.define(definition);
     made.start();

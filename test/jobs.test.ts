@@ -213,3 +213,44 @@ test.each(['x', '00000000-0000-4000-8000-000000000000', "' OR 1=1"])('the job %s
       404,
     );
 });
+
+describe('those who operate Platen', () => {
+  test('see what has failed, and begin it again when its cause is mended', async () => {
+    frontend.figuresFor = () => ({ status: 403 });
+    const { body } = await accept();
+    await untilState(body.jobId, 'failed');
+    const list = async (query: string) => {
+      const response = await service.get(`/internal/jobs${query}`, undefined, asService);
+      return ((await response.json()) as { jobs: { id: string }[] }).jobs.map(({ id }) => id);
+    };
+    expect((await list(''))[0]).toBe(body.jobId);
+    expect(await list('?code=token_rejected&limit=1')).toEqual([body.jobId]);
+    expect(await list('?code=wrong_subject')).toEqual([]);
+    frontend.figuresFor = () => ({ text: 'Figures' });
+    const retry = () => fetch(`${service.url}/jobs/${body.jobId}/retry`, { method: 'POST', headers: asService });
+    const response = await retry();
+    expect([response.status, await response.json()]).toMatchObject([202, { id: body.jobId, error: null }]);
+    await untilState(body.jobId, 'completed');
+    const again = await retry();
+    expect([again.status, await again.json()]).toMatchObject([409, { code: 'not_failed' }]);
+  });
+
+  test('see in figures how much waits and how attempts ended', async () => {
+    frontend.figuresFor = () => ({ error: 'no figures' });
+    const { body } = await accept();
+    await untilState(body.jobId, 'failed');
+    expect(await service.metric('platen_job_attempts_total{outcome="page_failed"}')).toBeGreaterThan(0);
+    expect(await service.metric('platen_tasks{state="waiting"}')).toBe(0);
+    expect(await service.metric('platen_database_up')).toBe(1);
+  });
+});
+
+test('a person may ask for five reports a minute without waiting', async () => {
+  const token = studentToken(`STU${++count}`, 'C1');
+  const ask = () => service.get('/generate-student-pdf?testId=5&classId=C1', token, later);
+  const answers = await Promise.all(Array.from({ length: 6 }, ask));
+  expect(answers.map(({ status }) => status).sort()).toEqual([202, 202, 202, 202, 202, 429]);
+  const refused = answers.find(({ status }) => status === 429);
+  expect(Number(refused?.headers.get('retry-after'))).toBeGreaterThan(0);
+  expect(await refused?.json()).toMatchObject({ code: 'rate_limited' });
+});

@@ -5,13 +5,14 @@ import { abortable } from '../abortable.ts';
 import type { Database, Queries } from '../database/database.ts';
 import { fail } from '../errors.ts';
 import { createLog } from '../log.ts';
+import type { Metrics } from '../metrics.ts';
 import { addJobs, addTasks, type NewTask } from './adding.ts';
 import { type ChangeListener, Changes } from './changes.ts';
 import { keepClean } from './cleaning.ts';
 import type { EnqueueOptions, JobDefinition, JobRecord, JobRequest } from './contract.ts';
 import { detachJobs } from './detaching.ts';
 import { createQueue, type Queue } from './queue.ts';
-import { selectJobs, toRecord } from './records.ts';
+import { countTasks, selectJobs, toRecord } from './records.ts';
 import { retryJobs } from './retrying.ts';
 import { Runner } from './runner.ts';
 import type { Sealing } from './sealing.ts';
@@ -49,6 +50,8 @@ export interface Jobs extends AsyncDisposable {
   subscribe(listener: ChangeListener): () => void;
   /** Jobs with what is known of their tasks, for queries of their owners. */
   select(queries?: Queries): ReturnType<typeof selectJobs>;
+  /** Brings the figures of what is in the database up to date, where it answers. */
+  measure(): Promise<void>;
   /** Begins to do tasks, as soon as the database is ready. */
   start(): void;
   /** Takes no more tasks; kept when those under way have ended. */
@@ -65,6 +68,7 @@ interface Options {
   timeoutMs: number;
   /** Days for which ended jobs are kept. */
   historyDays: number;
+  metrics: Metrics;
   /** How often those that are older are looked for. */
   cleaningMs?: number;
 }
@@ -151,6 +155,16 @@ class DurableJobs implements Jobs {
 
   select(queries: Queries = this.#options.database.queries): ReturnType<typeof selectJobs> {
     return selectJobs(queries);
+  }
+
+  async measure(): Promise<void> {
+    const { database, metrics } = this.#options;
+    const { state } = await database.status();
+    metrics.databaseUp.set(Number(state === 'up'));
+    if (state !== 'up') return;
+    const counts = await countTasks(database.queries).catch(() => undefined);
+    if (counts === undefined) return;
+    for (const name of ['waiting', 'active'] as const) metrics.tasks.set({ state: name }, counts[name]);
   }
 
   start(): void {

@@ -5,6 +5,7 @@ import { followSignals } from '../abortable.ts';
 import type { Database } from '../database/database.ts';
 import { fail, ServiceError } from '../errors.ts';
 import { createLog, withLogContext } from '../log.ts';
+import type { Metrics } from '../metrics.ts';
 import {
   type BegunTask,
   beginTask,
@@ -37,6 +38,7 @@ interface RunnerOptions {
   definitions: ReadonlyMap<string, JobDefinition>;
   /** Time that a task may take from its first attempt on. */
   timeoutMs: number;
+  metrics: Metrics;
 }
 
 /** Ends a task's attempt without blame: the process stops, or another one has the task. */
@@ -70,10 +72,12 @@ export class Runner {
     try {
       const task = await beginTask(this.#options.database.queries, id);
       if (task === undefined) return;
+      if (task.attempt === 1) this.#options.metrics.jobWait.observe(task.waitedMs / 1000);
       using ending = followSignals([this.#stopping.signal, cancelling.signal, claim]);
       using timeout = startTimeout(this.#options.timeoutMs - task.elapsedMs);
       using all = followSignals([ending.signal, timeout.signal]);
       const outcome = await withLogContext({ jobTask: id }, () => this.#attempt(task, all.signal));
+      this.#options.metrics.jobAttempts.inc({ outcome: nameOf(outcome) });
       await this.#conclude(task, outcome);
     } finally {
       this.#underWay.delete(id);
@@ -159,6 +163,11 @@ export class Runner {
     for (const [id, cancelling] of this.#underWay)
       if (!(await isWanted(this.#options.database.queries, id))) cancelling.abort(unwanted);
   }
+}
+
+function nameOf(outcome: Ending | Error): string {
+  if (outcome instanceof Error) return outcome instanceof Interrupted ? 'handed_back' : 'retried';
+  return outcome.state === 'failed' ? outcome.error.code : outcome.state;
 }
 
 function startTimeout(timeoutMs: number): { signal: AbortSignal } & Disposable {
