@@ -73,7 +73,7 @@ export function progressEndpoints({ jobs, following, progress, tickets, limiter 
       summary: 'A ticket with which the events can be opened once, as `?ticket=`, by who can send no header',
       access: 'either',
       answers: {
-        201: {
+        200: {
           description: 'The ticket.',
           schema: z.object({ ticket: z.string(), expiresInSeconds: z.int() }),
         },
@@ -82,7 +82,7 @@ export function progressEndpoints({ jobs, following, progress, tickets, limiter 
       handle: async (exchange) => {
         const { id } = await findOwn(jobs, exchange);
         const issued = await tickets.issue(exchange.owner, id);
-        exchange.res.status(201).set('Cache-Control', 'no-store').json(issued);
+        exchange.res.set('Cache-Control', 'no-store').json(issued);
       },
     }),
   ];

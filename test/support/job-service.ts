@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { type Database, openDatabase } from '../../src/database/database.ts';
+import { fail } from '../../src/errors.ts';
 import { createApp } from '../../src/http/app.ts';
 import { startHttpServer } from '../../src/http/server.ts';
 import { callerKey, serviceOwner } from '../../src/identity/contract.ts';
@@ -35,6 +36,8 @@ export interface JobService extends AsyncDisposable {
   run: (work: Steered) => Promise<Record<string, unknown>>;
   /** Look-ups of followed jobs so far. */
   lookUps: number;
+  /** While true, look-ups of followed jobs find no database. */
+  isAway: boolean;
   /** While true, no change is heard; when it is over, that some were missed is. */
   setDeaf(isDeaf: boolean): void;
 }
@@ -77,6 +80,7 @@ export async function startJobService({ url }: { url?: string } = {}): Promise<J
   const following = createFollowing({
     select: (queries) => {
       service.lookUps++;
+      if (service.isAway) throw fail('database_unavailable');
       return jobs.select(queries);
     },
     subscribe: (listener) => {
@@ -108,6 +112,7 @@ export async function startJobService({ url }: { url?: string } = {}): Promise<J
     database,
     run: async () => ({}),
     lookUps: 0,
+    isAway: false,
     async enqueue(studentId) {
       const id = `work-${process.pid}-${++count}`;
       const owner = studentId === undefined ? serviceOwner : ownerOf(studentId);
