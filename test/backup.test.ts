@@ -109,7 +109,7 @@ test('what was backed up is served, remembered and continued on another folder',
     code: 1,
     output: `${source} has data already (database, documents, encryption.key): move it away first`,
   });
-}, 180_000);
+}, 300_000);
 
 test('what is no backup, is cut off, or is not there restores nothing', async () => {
   const whole = await readFile(at('platen.backup'));
@@ -135,4 +135,4 @@ test('what is no backup, is cut off, or is not there restores nothing', async ()
   await pipeline(tar.pack(at('foreign')), createGzip(), createWriteStream(packed));
   expect((await run('restore', packed, target)).output).toBe(`${packed} is no backup of Platen`);
   expect(readdirSync(target).filter((each) => !each.startsWith('lock.'))).toEqual([]);
-}, 60_000);
+}, 300_000);

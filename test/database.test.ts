@@ -286,7 +286,7 @@ describe('the service', () => {
       const { database } = await ask();
       states.add(database.state);
       return database.state === 'up';
-    }, 45_000);
+    }, 300_000);
     expect([...states]).toEqual(['starting', 'up']);
     expect(() => openDataFolder(dataDir)).toThrow(`in use by process ${service.child.pid}`);
     expect(await service.stop('SIGTERM')).toEqual({ code: 0, signal: null });

@@ -81,7 +81,7 @@ const databaseIsUp = ({ url }: ServiceProcess) =>
   until(async () => {
     const body = (await (await fetch(`${url}/readyz`)).json()) as { database: { state: string } };
     return body.database.state === 'up';
-  }, 30_000);
+  }, 60_000);
 const expectAllKept = ({ url }: ServiceProcess, withinMs?: number) =>
   jobs.expectAllKept(url, { readStored: readFromS3(s3), ...(withinMs === undefined ? {} : { withinMs }) });
 
@@ -121,7 +121,7 @@ test('killed while jobs are queued, rendered, stored, and stored but not yet com
   service = await start();
   await databaseIsUp(service);
   const readyAt = performance.now();
-  await until(() => openedBy('RENDERED') === 2, 20_000);
+  await until(() => openedBy('RENDERED') === 2, 60_000);
   process.stdout.write(`taken up again ${Math.round(performance.now() - readyAt)} ms after the database was up\n`);
   expect(performance.now() - readyAt).toBeLessThan(5000);
   await until(() => reached > 0);
@@ -134,7 +134,7 @@ test('killed while jobs are queued, rendered, stored, and stored but not yet com
   const ended = await expectAllKept(service);
   expect(ended.map(({ attempts }) => attempts).slice(0, 2)).toEqual([3, 3]);
   await expectNothingLeft(service);
-}, 120_000);
+}, 300_000);
 
 test('told to stop, it finishes what it has begun, hands back the rest, and exits with 0', async () => {
   let service = await start();
@@ -151,7 +151,7 @@ test('told to stop, it finishes what it has begun, hands back the rest, and exit
   const ended = await expectAllKept(service);
   expect(ended.map(({ attempts }) => attempts)).toEqual([1, 1, 1, 1]);
   await expectNothingLeft(service);
-}, 120_000);
+}, 300_000);
 
 test('the storage is away for a while: jobs are tried again until they are stored', async () => {
   const service = await start();
@@ -159,11 +159,11 @@ test('the storage is away for a while: jobs are tried again until they are store
   s3.faultFor = () => 'error';
   await jobs.acceptMany(service.url, 3);
   const isTriedAgain = async ({ jobId }: { jobId: string }) => (await jobs.look(service.url, jobId)).attempts > 2;
-  await until(async () => (await Promise.all(jobs.all.map(isTriedAgain))).every(Boolean), 30_000);
+  await until(async () => (await Promise.all(jobs.all.map(isTriedAgain))).every(Boolean), 60_000);
   s3.faultFor = () => undefined;
   await expectAllKept(service);
   await expectNothingLeft(service);
-}, 120_000);
+}, 300_000);
 
 const disk = await mountSmallDisk(80);
 const describeDisk = disk === undefined ? describe.skip : describe;
@@ -187,11 +187,11 @@ describeDisk('a full disk under the embedded database', () => {
     expect(refused.headers['retry-after']).toBeDefined();
     expect((await askWith(adminToken(), service.url + pathOf(stored))).headers['cache-status']).toBe('platen; hit');
     await free();
-    await until(async () => (await jobs.trigger(service.url)).status === 202, 20_000);
+    await until(async () => (await jobs.trigger(service.url)).status === 202, 60_000);
     await expectAllKept(service);
     expect(service.child.exitCode).toBe(null);
     await expectNothingLeft(service);
-  }, 180_000);
+  }, 300_000);
 
   test('that breaks the database itself never looks like success: it is opened again, with all that was committed', async () => {
     const dataDir = join(place, 'apart');
@@ -217,7 +217,7 @@ describeDisk('a full disk under the embedded database', () => {
     );
     const rows = await database.queries.selectFrom('removals').select('below').orderBy('below').execute();
     expect(rows).toEqual([{ below: 'after' }, { below: 'before' }]);
-  }, 120_000);
+  }, 300_000);
 });
 
 describePostgres('several processes on one PostgreSQL and one bucket', () => {
@@ -238,14 +238,14 @@ describePostgres('several processes on one PostgreSQL and one bucket', () => {
     const held = ['HELD1', 'HELD2', 'HELD3', 'HELD4'];
     const gate = holdPages(...held);
     for (const id of held) await jobs.trigger(api.url, id);
-    await until(() => held.every((id) => openedBy(id) === 1), 20_000);
+    await until(() => held.every((id) => openedBy(id) === 1), 60_000);
     await jobs.acceptMany(api.url, 4);
     await workers[0].stop('SIGKILL');
     const killedAt = performance.now();
     frontend.figuresFor = (page) => ({ text: `Figures of ${studentOf(page)} end` });
     // The pages of the other one are still held: it has no place free.
     const third = await start({ PLATEN_ROLE: 'worker', DATABASE_URL: url, DATA_DIR: join(folder, 'data3') });
-    await until(() => held.filter((id) => openedBy(id) === 2).length === 2, 25_000);
+    await until(() => held.filter((id) => openedBy(id) === 2).length === 2, 60_000);
     const tookMs = Math.round(performance.now() - killedAt);
     process.stdout.write(`taken up by another process ${tookMs} ms after the kill\n`);
     expect(tookMs).toBeLessThan(15_000);
@@ -254,36 +254,33 @@ describePostgres('several processes on one PostgreSQL and one bucket', () => {
     expect(ended.filter(({ attempts }) => attempts === 2).length).toBe(2);
     for (const { stop } of [api, workers[1]]) expect((await stop('SIGTERM')).code).toBe(0);
     await expectNothingLeft(third, url);
-  }, 180_000);
+  }, 300_000);
 
   test('a worker that was frozen and comes back late does not overwrite what another has made since', async () => {
     const { services, url } = await startMany('worker', 'api');
     const [frozen, api] = services;
     const gate = holdPages('LATE');
     await jobs.trigger(api.url, 'LATE');
-    await until(() => openedBy('LATE') === 1, 20_000);
+    await until(() => openedBy('LATE') === 1, 60_000);
     frozen.child.kill('SIGSTOP');
     frontend.figuresFor = () => ({ text: 'Figures of LATE end' });
     const other = await start({ PLATEN_ROLE: 'worker', DATABASE_URL: url, DATA_DIR: join(folder, 'data2') });
-    await jobs.waitForEnds(api.url, 30_000);
+    await jobs.waitForEnds(api.url, 60_000);
     const stored = s3.objects.get(keyOf('LATE'));
     // What it prints now shows old figures.
     gate.resolve({});
     frozen.child.kill('SIGCONT');
-    await until(
-      () => frozen.output().includes('PDF not stored') || frozen.output().includes('handed back') || isIdle(frozen),
-      20_000,
-    );
+    await until(() => isIdle(frozen), 60_000);
     const [job] = await expectAllKept(api);
     expect(job?.attempts).toBe(2);
     expect(s3.objects.get(keyOf('LATE'))).toBe(stored);
     await frozen.stop('SIGTERM');
     await api.stop('SIGTERM');
     await expectNothingLeft(other, url);
-  }, 120_000);
+  }, 300_000);
 
   const isIdle = async ({ url }: ServiceProcess) =>
-    /platen_renders_running 0/.test(await (await fetch(`${url}/metrics`)).text());
+    /platen_renders_active 0/.test(await (await fetch(`${url}/metrics`)).text());
 
   test('an older render neither replaces a newer one of another process, nor brings back what was removed there', async () => {
     const { services, url } = await startMany('all', 'all');
@@ -332,5 +329,5 @@ describePostgres('several processes on one PostgreSQL and one bucket', () => {
     expect([...s3.objects.keys()]).toEqual([keyOf('REMOVED')]);
     await using client = await connectTo(url);
     expect((await client.query('SELECT below FROM platen.removals')).rows).toEqual([{ below: 'reports/C1/' }]);
-  }, 120_000);
+  }, 300_000);
 });

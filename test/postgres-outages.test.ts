@@ -37,11 +37,11 @@ describeOutages('a service on PostgreSQL', () => {
   beforeAll(async () => {
     server = startPostgresServer();
     pages = await frontend.start();
-  }, 120_000);
+  }, 300_000);
   afterAll(async () => {
     await pages[Symbol.asyncDispose]();
     await server[Symbol.asyncDispose]();
-  }, 60_000);
+  }, 300_000);
   beforeEach(async () => {
     parts = new AsyncDisposableStack();
     folder = await mkdtemp(join(tmpdir(), 'platen-outage-'));
@@ -68,7 +68,7 @@ describeOutages('a service on PostgreSQL', () => {
         ...s3.env,
       }),
     );
-    await until(async () => (await databaseOf(service)).state === 'up', 30_000);
+    await until(async () => (await databaseOf(service)).state === 'up', 60_000);
     return service;
   };
   const databaseOf = async (service: ServiceProcess) =>
@@ -104,7 +104,7 @@ describeOutages('a service on PostgreSQL', () => {
       return { text: `Figures of ${studentOf(page)} end` };
     };
     await jobs.acceptMany(service.url, 4);
-    await until(() => frontend.opened.length >= 2, 20_000);
+    await until(() => frontend.opened.length >= 2, 60_000);
     return gate;
   };
 
@@ -122,11 +122,11 @@ describeOutages('a service on PostgreSQL', () => {
       if (round % 2 === 0) server.kill();
       else server.stop();
       server.start();
-      await until(async () => (await jobs.trigger(service.url)).status === 202, 20_000);
+      await until(async () => (await jobs.trigger(service.url)).status === 202, 60_000);
     }
     expect(jobs.all.length).toBeGreaterThan(8);
     await expectAllKept(service);
-  }, 180_000);
+  }, 300_000);
 
   test('that is stopped for 20 s: stored PDFs are served, new work is refused, and what was accepted is done', async () => {
     const service = await start();
@@ -141,10 +141,10 @@ describeOutages('a service on PostgreSQL', () => {
     for (const ms of took) expect(ms).toBeLessThan(5000);
     server.start();
     const startedAt = performance.now();
-    await until(async () => (await jobs.trigger(service.url)).status === 202, 20_000);
+    await until(async () => (await jobs.trigger(service.url)).status === 202, 60_000);
     process.stdout.write(`accepts again ${Math.round(performance.now() - startedAt)} ms after PostgreSQL was back\n`);
     await expectAllKept(service);
-  }, 180_000);
+  }, 300_000);
 
   test('that was away when the service started: it is up, and comes to life by itself', async () => {
     server.stop();
@@ -155,14 +155,14 @@ describeOutages('a service on PostgreSQL', () => {
     await expectStoredIsServed(service);
     expect(await expectRefused(service)).toBeLessThan(5000);
     server.start();
-    await until(async () => (await jobs.trigger(service.url)).status === 202, 30_000);
+    await until(async () => (await jobs.trigger(service.url)).status === 202, 60_000);
     await expectAllKept(service);
     server.stop();
     await using never = await startServiceProcess({ FRONTEND_ORIGINS: pages.origin, DATABASE_URL: url, ...s3.env });
     await until(async () => (await databaseOf(never)).state === 'down');
     expect(await never.stop('SIGTERM')).toEqual({ code: 0, signal: null });
     server.start();
-  }, 120_000);
+  }, 300_000);
 
   const testNetwork = process.env.TOXIPROXY_URL === undefined ? test.skip : test;
 
@@ -179,7 +179,7 @@ describeOutages('a service on PostgreSQL', () => {
       expect([status, code]).toEqual(status === 202 ? [202, undefined] : [503, 'database_unavailable']);
       expect(await expectStoredIsServed(service)).toBeLessThan(2000);
       await network.heal();
-      await until(async () => (await jobs.trigger(service.url)).status === 202, 30_000);
+      await until(async () => (await jobs.trigger(service.url)).status === 202, 60_000);
       await expectAllKept(service);
     },
     180_000,
@@ -206,7 +206,7 @@ describeOutages('a service on PostgreSQL', () => {
       expect(await expectStoredIsServed(service)).toBeLessThan(2000);
       await network.heal();
       const healedAt = performance.now();
-      await until(async () => (await jobs.trigger(service.url)).status === 202, 30_000);
+      await until(async () => (await jobs.trigger(service.url)).status === 202, 60_000);
       process.stdout.write(`accepts again ${Math.round(performance.now() - healedAt)} ms after the network was well\n`);
       await jobs.waitForEnds(service.url);
       await silence();
@@ -227,5 +227,5 @@ describeOutages('a service on PostgreSQL', () => {
     await wait(outageMs);
     s3.faultFor = () => undefined;
     await expectAllKept(service);
-  }, 180_000);
+  }, 300_000);
 });

@@ -20,7 +20,7 @@ export interface ServiceProcess extends AsyncDisposable {
   stop(signal: NodeJS.Signals): Promise<{ code: number | null; signal: NodeJS.Signals | null }>;
 }
 
-const startTimeoutMs = 20_000;
+const startTimeoutMs = 60_000;
 
 /** Starts `src/main.ts` with exactly this environment beside PATH and HOME, and collects what it writes. */
 export function spawnMain(env: Record<string, string | undefined>, command: [string, ...string[]] = nodeMain) {
