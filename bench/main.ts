@@ -1,6 +1,7 @@
 // npm run bench: measures everything, prints it, and writes docs/performance.md. With names of sections it measures only those and writes nothing.
 
 import { writeFile } from 'node:fs/promises';
+import { measureClassRun } from './class-run.ts';
 import { measureOverload } from './overload.ts';
 import { measureFresh, measureKept, measureProxy } from './rendering.ts';
 import { asMarkdown, describeMachine, type Section } from './report.ts';
@@ -14,6 +15,7 @@ const all: Record<string, () => Promise<Section>> = {
   stored: measureStored,
   overload: measureOverload,
   start: measureStart,
+  'class-run': measureClassRun,
 };
 
 const wanted = process.argv.slice(2);

@@ -21,7 +21,6 @@ const teacherId = 'TCH_1224';
 const folder = 'demo-output';
 const port = 8080;
 const schoolPort = 3000;
-const triggersAtOnce = 2;
 
 const secrets = {
   service: 'your-token-here',
@@ -32,38 +31,58 @@ const secrets = {
 const say = (text = '') => process.stdout.write(`${text}\n`);
 const seconds = (since: number) => `${((performance.now() - since) / 1000).toFixed(1)} s`;
 
-/** A body for the trigger. */
-type Trigger = { reportType: 'student' | 'teacher' | 'overall'; studentId?: string; teacherId?: string };
+const asService = { 'content-type': 'application/json', 'x-service-auth': `Bearer ${secrets.service}` };
 
-async function trigger(url: string, report: Trigger, isLast = false): Promise<string> {
-  const response = await fetch(`${url}/internal/trigger-generate-pdf`, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json', 'x-service-auth': `Bearer ${secrets.service}` },
-    body: JSON.stringify({ testId, classId, ...report }),
-  });
-  const answer = (await response.json()) as { s3Key?: string; code?: string; detail?: string };
-  if (answer.s3Key !== undefined) return answer.s3Key;
-  const said = `${response.status} ${answer.code}: ${answer.detail}`;
-  if (isLast || ![503, 504].includes(response.status)) throw new Error(said);
-  // As a backend should: what may heal is asked for again, and said.
-  say(`  asked again after ${said}`);
-  return trigger(url, report, true);
+/** A class run as its events tell it. */
+interface Run {
+  state: string;
+  total: number;
+  counts: { queued: number; active: number; completed: number; failed: number };
+  etaSeconds: number | null;
 }
 
-async function triggerAll(url: string, reports: Trigger[]): Promise<void> {
+/** A line for terminals, which is written over, or one now and then for logs. */
+function sayProgress({ state, total, counts, etaSeconds }: Run): void {
+  const width = 30;
+  const done = counts.completed + counts.failed;
+  const bar = '#'.repeat(Math.round((done / total) * width)).padEnd(width, '.');
+  const left = etaSeconds === null || state === 'completed' ? '' : `  about ${etaSeconds} s left`;
+  const line = `  [${bar}] ${done} of ${total}${left}`;
+  if (process.stdout.isTTY) process.stdout.write(`\r${line.padEnd(70)}`);
+  else say(line);
+}
+
+/** Asks for the class as a backend does, and follows the run until it is over. */
+async function runClass(url: string, body: object): Promise<void> {
   const startedAt = performance.now();
-  const waiting = [...reports];
-  let done = 0;
-  const work = async () => {
-    for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
-      const key = await trigger(url, next);
-      done++;
-      if (process.stdout.isTTY) process.stdout.write(`\r  ${done} of ${reports.length}  ${key.padEnd(60)}`);
-      else if (done % 10 === 0 || done === reports.length) say(`  ${done} of ${reports.length}  ${key}`);
-    }
-  };
-  await Promise.all(Array.from({ length: triggersAtOnce }, work));
-  say(`${process.stdout.isTTY ? '\n' : ''}  all stored after ${seconds(startedAt)}`);
+  const request = { method: 'POST', headers: asService, body: JSON.stringify(body) };
+  const accepted = await fetch(`${url}/internal/class-runs`, request);
+  if (accepted.status !== 202) throw new Error(`${accepted.status} ${await accepted.text()}`);
+  const { id, total } = (await accepted.json()) as { id: string; total: number };
+  say(`  accepted after ${Math.round(performance.now() - startedAt)} ms: ${total} reports, class run ${id}`);
+  const events = await fetch(`${url}/internal/class-runs/${id}/events`, { headers: asService });
+  let run: Run | undefined;
+  let shown = -1;
+  for await (const line of linesOf(events)) {
+    if (!line.startsWith('data: ')) continue;
+    run = JSON.parse(line.slice('data: '.length)) as Run;
+    const tenths = Math.floor((run.counts.completed / run.total) * 10);
+    if (process.stdout.isTTY || tenths > shown) sayProgress(run);
+    shown = tenths;
+  }
+  if (process.stdout.isTTY) say();
+  if (run?.state !== 'completed')
+    throw new Error(`the class run ended as ${run?.state}: ${JSON.stringify(run?.counts)}`);
+  say(`  all stored after ${seconds(startedAt)}`);
+}
+
+async function* linesOf(response: Response): AsyncGenerator<string> {
+  let rest = '';
+  for await (const text of (response.body ?? new ReadableStream()).pipeThrough(new TextDecoderStream())) {
+    const lines = (rest + text).split('\n');
+    rest = lines.pop() ?? '';
+    yield* lines;
+  }
 }
 
 /** Downloads with a bearer token into the demo's folder; says what came, and how. */
@@ -121,12 +140,8 @@ async function runDemo(): Promise<void> {
   say(`Example school at ${school.origin}, Platen at ${url}`);
 
   const studentIds = await readClass(school, classId);
-  say(`\n1. The backend triggers all reports of ${classId}: ${studentIds.length} students, the teacher, the class`);
-  await triggerAll(url, [
-    { reportType: 'overall' },
-    { reportType: 'teacher', teacherId },
-    ...studentIds.map((id) => ({ reportType: 'student' as const, studentId: id })),
-  ]);
+  say(`\n1. The backend asks for all reports of ${classId}: ${studentIds.length} students, the teacher, the class`);
+  await runClass(url, { classId, testId, studentIds, teacherIds: [teacherId], overall: true });
 
   const ofStudent = school.issueUserToken({ user_type: 'student', student_id: studentId, class_id: classId });
   const ofTeacher = school.issueUserToken({ user_type: 'teacher', teacher_id: teacherId, class_id: classId });

@@ -108,6 +108,7 @@ function apiPage(): string {
       browserStatus: () => up,
       storageStatus: async () => up,
       databaseStatus: async () => up,
+      measure: async () => undefined,
     }),
   ];
   const { paths } = createOpenApiDocument(endpoints, '') as { paths: Record<string, Record<string, Operation>> };

@@ -71,6 +71,11 @@ export const catalogue = {
     title: 'Already ended',
     detail: 'This has ended already; there is nothing left to cancel.',
   },
+  not_failed: {
+    status: 409,
+    title: 'Not failed',
+    detail: 'Only a job that has failed can be begun again.',
+  },
   idempotency_key_reused: {
     status: 422,
     title: 'Idempotency key reused',

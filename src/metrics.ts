@@ -34,6 +34,34 @@ function documentMetrics(registers: Registry[]) {
   };
 }
 
+function jobMetrics(registers: Registry[]) {
+  return {
+    jobAttempts: new Counter({
+      name: 'platen_job_attempts_total',
+      help: 'Attempts at work of jobs in this process that ended, by outcome: completed, cancelled, retried, handed_back, or the error code.',
+      labelNames: ['outcome'],
+      registers,
+    }),
+    jobWait: new Histogram({
+      name: 'platen_job_wait_seconds',
+      help: 'Time from when work was accepted until it was begun for the first time, by the process that began it.',
+      buckets: [...seconds, 300, 1800, 7200],
+      registers,
+    }),
+    tasks: new Gauge({
+      name: 'platen_tasks',
+      help: 'Work in the database, of all processes, by state: waiting, active. As it was last seen while the database answered.',
+      labelNames: ['state'],
+      registers,
+    }),
+    databaseUp: new Gauge({
+      name: 'platen_database_up',
+      help: '1 while the database answers, else 0.',
+      registers,
+    }),
+  };
+}
+
 /** A registry of its own per service, so that two services in one process (tests) don't share figures. */
 export function createMetrics() {
   const registry = new Registry();
@@ -85,6 +113,7 @@ export function createMetrics() {
       registers,
     }),
     ...documentMetrics(registers),
+    ...jobMetrics(registers),
     http: new Histogram({
       name: 'platen_http_request_seconds',
       help: 'Time until a request was answered in full, by method, route and status.',

@@ -21,7 +21,7 @@ import { jobEndpoints } from './jobs/routes.ts';
 import { createSealing } from './jobs/sealing.ts';
 import { createTickets } from './jobs/tickets.ts';
 import { configureLog, createLog } from './log.ts';
-import { createMetrics } from './metrics.ts';
+import { createMetrics, type Metrics } from './metrics.ts';
 import { startRendering } from './rendering/rendering.ts';
 import { createReports } from './reports/reports.ts';
 import { reportEndpoints } from './reports/routes.ts';
@@ -67,10 +67,15 @@ function openFolder({ documents, dataDir }: Config, { databaseUrl }: Secrets): D
   return documents.s3 === undefined || databaseUrl === undefined ? openDataFolder(dataDir) : undefined;
 }
 
-function openJobs(config: Config, secrets: Secrets, database: Database): Jobs {
+function openJobs(
+  config: Config,
+  secrets: Secrets,
+  { database, metrics }: { database: Database; metrics: Metrics },
+): Jobs {
   if (secrets.encryptionKey === undefined) mkdirSync(config.dataDir, { recursive: true });
   return createJobs({
     database,
+    metrics,
     isEmbedded: secrets.databaseUrl === undefined,
     sealing: createSealing(secrets.encryptionKey ?? openEncryptionKey(config.dataDir)),
     concurrency: config.role === 'api' ? 0 : config.rendering.concurrency,
@@ -91,7 +96,7 @@ export async function startService(config: Config, secrets: Secrets, limits?: Li
   );
   const rendering = parts.use(await startRendering({ config: config.rendering, origins, metrics }));
   const identity = createTokens(config, secrets);
-  const jobs = parts.use(openJobs(config, secrets, database));
+  const jobs = parts.use(openJobs(config, secrets, { database, metrics }));
   const reports = createReports({ rendering, documents, identity, database, jobs, metrics, config });
   const tickets = createTickets(database);
   const progress = createJobProgress(parts.use(createProgressTracker()));
@@ -110,6 +115,7 @@ export async function startService(config: Config, secrets: Secrets, limits?: Li
       browserStatus: () => rendering.status().browser,
       storageStatus: () => documents.status(),
       databaseStatus: () => database.status(),
+      measure: () => jobs.measure(),
     }),
   ];
   const app = createApp({

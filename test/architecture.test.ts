@@ -48,7 +48,7 @@ const doors: [RegExp, RegExp][] = [
   [/^(pg|@electric-sql\/pglite)$/, /^database\//],
   [
     /^kysely/,
-    /^(database\/|jobs\/(adding|attempts|detaching|records|retrying|telling|tickets)\.ts$|reports\/(revisions|class-run-store)\.ts$)/,
+    /^(database\/|jobs\/(adding|attempts|cleaning|detaching|records|retrying|telling|tickets)\.ts$|reports\/(revisions|class-run-store)\.ts$)/,
   ],
   [/^pg-boss$/, /^jobs\/queue\.ts$/],
   [/^(jsonwebtoken|jose)$/, /^identity\//],

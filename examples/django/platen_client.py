@@ -1,10 +1,12 @@
-"""Asks Platen to print one report and says where the PDF is kept.
+"""Asks Platen to print one report, or all reports of a class, and says where the PDFs are kept.
 
 Copy this file into a Django project and set PLATEN_URL and PLATEN_SERVICE_TOKEN in its settings.
 """
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -20,6 +22,9 @@ ReportType = Literal["student", "teacher", "overall"]
 CONNECT_TIMEOUT_SECONDS = 10
 ANSWER_TIMEOUT_SECONDS = 150
 
+TRIGGER_PATH = "/internal/trigger-generate-pdf"
+RUNS_PATH = "/internal/class-runs"
+
 # The page itself is at fault: the same request fails again until somebody mends the page, the ids or the token.
 FINAL_CODES = frozenset({"page_failed", "page_redirected", "token_rejected", "wrong_subject", "resource_limit"})
 
@@ -30,6 +35,34 @@ class TriggeredReport:
 
     s3_key: str
     answer: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
+
+
+@dataclass(frozen=True)
+class AcceptedReport:
+    """A report that will be printed, whatever happens to this process or to Platen's."""
+
+    job_id: str
+    s3_key: str
+
+
+@dataclass(frozen=True)
+class ClassRun:
+    """All reports of a class for one test, as far as they are."""
+
+    id: str
+    state: Literal["queued", "active", "completed", "failed", "cancelled"]
+    total: int
+    counts: dict[str, int]
+    eta_seconds: int | None
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing more happens by itself. A run that is over with failures can be retried."""
+        return self.state not in ("queued", "active")
+
+    @property
+    def done(self) -> int:
+        return self.total - self.counts["queued"] - self.counts["active"]
 
 
 class PlatenError(Exception):
@@ -100,23 +133,168 @@ def trigger_report(
         "dataVersion": data_version,
         "origin": origin,
     }
-    response = _post({name: value for name, value in given.items() if value is not None})
+    response = _call("POST", TRIGGER_PATH, _without_none(given))
     if response.status_code not in (200, 202):
         raise _error_from(response)
     answer = _json_object(response)
-    if not isinstance(answer.get("s3Key"), str):
-        raise PlatenError("unexpected_answer", "The answer names no s3Key.", status=response.status_code)
-    return TriggeredReport(s3_key=answer["s3Key"], answer=answer)
+    return TriggeredReport(s3_key=_text(answer, "s3Key", response), answer=answer)
 
 
-def _post(body: dict[str, str]) -> requests.Response:
+def start_report(
+    test_id: str,
+    class_id: str,
+    report_type: ReportType,
+    student_id: str | None = None,
+    teacher_id: str | None = None,
+    report_token: str | None = None,
+    data_version: str | None = None,
+    origin: str | None = None,
+) -> AcceptedReport:
+    """The same, but returns as soon as Platen has promised to print it: within milliseconds, so a web request may call it.
+
+    `wait_for_job` tells how it ended. Raises PlatenError.
+    """
+    given = {
+        "testId": test_id,
+        "classId": class_id,
+        "reportType": report_type,
+        "studentId": student_id,
+        "teacherId": teacher_id,
+        "reportToken": report_token,
+        "dataVersion": data_version,
+        "origin": origin,
+    }
+    response = _call("POST", TRIGGER_PATH, _without_none(given), {"Prefer": "respond-async"})
+    if response.status_code != 202:
+        raise _error_from(response)
+    answer = _json_object(response)
+    return AcceptedReport(job_id=_text(answer, "jobId", response), s3_key=_text(answer, "s3Key", response))
+
+
+def wait_for_job(job_id: str, timeout_seconds: float = 600, poll_seconds: float = 1) -> str:
+    """Waits until the job has ended and returns the key of the report. Raises PlatenError with the job's code when it has failed."""
+    for job in _states(f"/jobs/{job_id}", timeout_seconds, poll_seconds):
+        if job.get("state") == "completed":
+            return job["result"]["s3Key"]
+        if job.get("state") in ("failed", "cancelled"):
+            error = job.get("error") or {}
+            raise PlatenError(error.get("code", job["state"]), error.get("detail", f"The job is {job['state']}."))
+    raise PlatenError("no_answer_in_time", f"The job {job_id} has not ended within {timeout_seconds:g} s.")
+
+
+def start_class_run(
+    test_id: str,
+    class_id: str,
+    student_ids: list[str],
+    *,
+    teacher_ids: list[str] | None = None,
+    overall: bool = False,
+    report_token: str | None = None,
+    report_tokens: dict[str, str] | None = None,
+    data_version: str | None = None,
+    origin: str | None = None,
+    idempotency_key: str | None = None,
+) -> str:
+    """Has all these reports printed and returns the id of the run, as soon as Platen has promised it.
+
+    `idempotency_key`, of your making, makes a call that is repeated start no second run. Call it after the commit. Raises PlatenError.
+    """
+    given = {
+        "testId": test_id,
+        "classId": class_id,
+        "studentIds": student_ids,
+        "teacherIds": teacher_ids,
+        "overall": overall,
+        "reportToken": report_token,
+        "reportTokens": report_tokens,
+        "dataVersion": data_version,
+        "origin": origin,
+    }
+    headers = {"Idempotency-Key": idempotency_key} if idempotency_key else {}
+    response = _call("POST", RUNS_PATH, _without_none(given), headers)
+    if response.status_code != 202:
+        raise _error_from(response)
+    return _text(_json_object(response), "id", response)
+
+
+def wait_for_class_run(
+    run_id: str,
+    on_progress: Callable[[ClassRun], None] = lambda run: None,
+    timeout_seconds: float = 3600,
+    poll_seconds: float = 1,
+) -> ClassRun:
+    """Waits until the run is over, telling `on_progress` how far it is. Platen may be restarted meanwhile. Raises PlatenError."""
+    for answer in _states(f"{RUNS_PATH}/{run_id}?limit=1", timeout_seconds, poll_seconds):
+        run = ClassRun(run_id, answer["state"], answer["total"], answer["counts"], answer["etaSeconds"])
+        on_progress(run)
+        if run.is_over:
+            return run
+    raise PlatenError("no_answer_in_time", f"The class run {run_id} is not over within {timeout_seconds:g} s.")
+
+
+def class_run_items(run_id: str, state: str | None = None) -> Iterator[dict[str, Any]]:
+    """The reports of a run, in the order asked for: reportType, studentId or teacherId, state, s3Key, and code where one has failed."""
+    offset: int | None = 0
+    while offset is not None:
+        query = f"?limit=1000&offset={offset}" + (f"&state={state}" if state else "")
+        response = _call("GET", f"{RUNS_PATH}/{run_id}{query}")
+        if response.status_code != 200:
+            raise _error_from(response)
+        page = _json_object(response)
+        yield from page["items"]
+        offset = page["nextOffset"]
+
+
+def retry_class_run(run_id: str) -> int:
+    """Prints again what has failed in the run; returns how many that are. Raises PlatenError."""
+    response = _call("POST", f"{RUNS_PATH}/{run_id}/retry")
+    if response.status_code != 202:
+        raise _error_from(response)
+    return _json_object(response)["retried"]
+
+
+def cancel_class_run(run_id: str) -> int:
+    """Cancels what has not ended; returns how many reports that are. Raises PlatenError, `already_ended` when there are none."""
+    response = _call("DELETE", f"{RUNS_PATH}/{run_id}")
+    if response.status_code != 200:
+        raise _error_from(response)
+    return _json_object(response)["cancelled"]
+
+
+def _without_none(given: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in given.items() if value is not None}
+
+
+def _states(path: str, timeout_seconds: float, poll_seconds: float) -> Iterator[dict[str, Any]]:
+    """What Platen says of something, again and again until time is up; it may be away for a while."""
+    deadline = time.monotonic() + timeout_seconds
+    while True:
+        try:
+            response = _call("GET", path)
+            if response.status_code != 200:
+                raise _error_from(response)
+            yield _json_object(response)
+            pause = poll_seconds
+        except PlatenError as error:
+            if not error.is_retryable or time.monotonic() > deadline:
+                raise
+            pause = error.retry_after or poll_seconds
+        if time.monotonic() + pause > deadline:
+            return
+        time.sleep(pause)
+
+
+def _call(
+    method: str, path: str, body: dict[str, Any] | None = None, headers: dict[str, str] | None = None
+) -> requests.Response:
     if not settings.PLATEN_SERVICE_TOKEN:
         raise ImproperlyConfigured("PLATEN_SERVICE_TOKEN is empty")
     try:
-        return requests.post(
-            settings.PLATEN_URL.rstrip("/") + "/internal/trigger-generate-pdf",
+        return requests.request(
+            method,
+            settings.PLATEN_URL.rstrip("/") + path,
             json=body,
-            headers={"X-Service-Auth": f"Bearer {settings.PLATEN_SERVICE_TOKEN}"},
+            headers={"X-Service-Auth": f"Bearer {settings.PLATEN_SERVICE_TOKEN}", **(headers or {})},
             timeout=(CONNECT_TIMEOUT_SECONDS, ANSWER_TIMEOUT_SECONDS),
             # requests would send X-Service-Auth along to wherever a redirect leads.
             allow_redirects=False,
@@ -138,6 +316,12 @@ def _error_from(response: requests.Response) -> PlatenError:
         retry_after=_seconds(response.headers.get("Retry-After")),
         errors=problem.get("errors"),
     )
+
+
+def _text(answer: dict[str, Any], name: str, response: requests.Response) -> str:
+    if not isinstance(answer.get(name), str):
+        raise PlatenError("unexpected_answer", f"The answer names no {name}.", status=response.status_code)
+    return answer[name]
 
 
 def _json_object(response: requests.Response) -> dict[str, Any]:

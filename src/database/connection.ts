@@ -34,18 +34,32 @@ export interface ConnectionPool {
   end(): Promise<void>;
 }
 
-/** States in which the database itself does not work, as PostgreSQL and the network name them. */
-const outage = /^(08|53|57P|25P03|58|XX)|^E[A-Z]+$/;
+/** The database can not be used, for a reason that those who operate it may read. */
+export class UnusableDatabase extends Error {}
+
+/** States in which the database itself does not work, as PostgreSQL names them. */
+const outage = /^(08|28|3D|53|57|58|XX)|^25P03/;
+/** The same, in the words of Node and of the driver. */
+const networkOutage = /^E[A-Z]+(_AGAIN)?$/;
+const driverOutage = /timeout|terminated|not queryable|Connection ended|connection error|ECONN/i;
+/** Two transactions were in each other's way: the same may succeed now. */
+const conflict = /^(40001|40P01)$/;
+const sqlState = /^[0-9A-Z]{5}$/;
+
+const codeOf = (error: unknown): string => {
+  const { code } = (error ?? {}) as { code?: unknown };
+  return typeof code === 'string' ? code : '';
+};
 
 /** Whether the database, and not the statement, is at fault. */
 export function isOutage(error: unknown): boolean {
   if (error instanceof ServiceError) return error.code === 'database_unavailable';
-  const { code, message = '' } = (error ?? {}) as { code?: unknown; message?: string };
-  return (
-    (typeof code === 'string' && outage.test(code)) ||
-    /timeout|terminated|not queryable|Connection ended|connection error|ECONN/i.test(message)
-  );
+  const code = codeOf(error);
+  if (networkOutage.test(code)) return true;
+  return sqlState.test(code) ? outage.test(code) : driverOutage.test((error as Error | undefined)?.message ?? '');
 }
+
+export const isConflict = (error: unknown): boolean => conflict.test(codeOf(error));
 
 /** The public form of an outage; any other error as it is. */
 export function asOutage(cause: unknown): unknown {

@@ -2,11 +2,20 @@
 
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { setTimeout as wait } from 'node:timers/promises';
-import { CompiledQuery, Kysely, PostgresDialect, type PostgresPool, sql } from 'kysely';
+import { Kysely, PostgresDialect, type PostgresPool, sql } from 'kysely';
 import { abortable } from '../abortable.ts';
 import { fail } from '../errors.ts';
 import { createLog } from '../log.ts';
-import { asOutage, type Connection, type ConnectionPool, type Listener, type ListenHandle } from './connection.ts';
+import {
+  asOutage,
+  type Connection,
+  type ConnectionPool,
+  isConflict,
+  isOutage,
+  type Listener,
+  type ListenHandle,
+  UnusableDatabase,
+} from './connection.ts';
 import type { Tables } from './contract.ts';
 import { openEmbedded } from './embedded.ts';
 import { migrate } from './migrations.ts';
@@ -23,7 +32,7 @@ export interface DatabaseStatus {
 }
 
 export interface Database extends AsyncDisposable {
-  /** Statements outside of a transaction; inside of one they belong to it. @throws database_unavailable. */
+  /** Statements; asked from inside a transaction they belong to it. @throws database_unavailable. */
   readonly queries: Queries;
   /** Runs `work` as one transaction, or as a part of that which is open. @throws database_unavailable. */
   transaction<T>(work: (tx: Queries) => Promise<T>): Promise<T>;
@@ -50,9 +59,15 @@ const readyTimeoutMs = 15_000;
 const statusTimeoutMs = 2000;
 const statusAgeMs = 3000;
 const longestPauseMs = 5000;
+/** Microseconds. */
+const farForward = 10_000;
+
+const mostTries = 5;
 
 interface OpenTransaction {
-  tx: Queries;
+  tx: Queries | undefined;
+  /** All that is asked from inside goes over it, by whichever handle; with another one it would wait for its own end. */
+  connection: Connection | undefined;
   isOpen: boolean;
 }
 
@@ -60,52 +75,46 @@ class PooledDatabase implements Database {
   readonly queries: Queries;
   readonly ready: Promise<void>;
   readonly #pool: ConnectionPool;
-  readonly #base: Queries;
   readonly #current = new AsyncLocalStorage<OpenTransaction>();
   readonly #stopping = new AbortController();
+  /** Kept when the first attempt to open it has ended, however it did. */
+  readonly #tried = Promise.withResolvers<void>();
   #status: { at: number; value: Promise<DatabaseStatus> } | undefined;
   #startProblem: unknown;
   #isReady = false;
 
   constructor(pool: ConnectionPool) {
     this.#pool = pool;
-    const connect = async () => this.#lend();
-    const lent = { options: {}, connect, end: async () => undefined } as unknown as PostgresPool;
-    this.#base = new Kysely<Tables>({ dialect: new PostgresDialect({ pool: lent }) }).withSchema(schema);
-    this.queries = this.#base;
+    this.queries = openQueries(() => this.#lend());
     this.ready = this.#start();
     this.ready.catch(() => undefined);
   }
 
   async transaction<T>(work: (tx: Queries) => Promise<T>): Promise<T> {
     const current = this.#current.getStore();
-    if (current?.isOpen === true) return work(current.tx);
+    if (current?.isOpen === true && current.tx !== undefined) return work(current.tx);
     await this.#untilReady();
-    return this.#base.transaction().execute(async (tx) => {
-      const open = { tx: tx.withSchema(schema), isOpen: true };
+    for (let tries = 1; ; tries++) {
       try {
-        return await this.#current.run(open, () => work(open.tx));
-      } finally {
-        open.isOpen = false;
+        return await this.#begin(work);
+      } catch (error) {
+        if (tries === mostTries || !isConflict(error)) throw error;
       }
-    });
+    }
   }
 
   async execute(text: string, values: readonly unknown[] = []): Promise<{ rows: unknown[] }> {
-    const current = this.#current.getStore();
-    if (current?.isOpen === true) {
-      const { rows } = await current.tx.executeQuery(CompiledQuery.raw(text, [...values]));
-      return { rows };
-    }
+    const isInside = this.#current.getStore()?.isOpen === true;
     const connection = await this.#lend();
     let isBroken = false;
     try {
       return await connection.query(text, values);
     } catch (error) {
       // Several statements may have begun a transaction of their own.
-      await connection.query('ROLLBACK').catch(() => {
-        isBroken = true;
-      });
+      if (!isInside) {
+        isBroken = isOutage(error);
+        if (!isBroken) await connection.query('ROLLBACK');
+      }
       throw error;
     } finally {
       connection.release(isBroken);
@@ -113,11 +122,12 @@ class PooledDatabase implements Database {
   }
 
   async listen(channel: string, listener: Listener): Promise<ListenHandle> {
-    return this.#pool.listen(channel, listener);
+    return this.#pool.listen(channel, listener).catch((error) => {
+      throw asOutage(error);
+    });
   }
 
   async nextRevision(): Promise<bigint> {
-    await this.#untilReady();
     const { rows } = await sql<{ revision: string }>`SELECT nextval('platen.revisions') AS revision`.execute(
       this.queries,
     );
@@ -134,12 +144,47 @@ class PooledDatabase implements Database {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stopping.abort(fail('shutting_down'));
     await this.ready.catch(() => undefined);
-    await this.#base.destroy();
+    await this.queries.destroy();
     await this.#pool.end().catch((error) => log.warn('The database could not be closed in order', { error }));
   }
 
-  /** A connection whose failures say what they are. */
+  async #begin<T>(work: (tx: Queries) => Promise<T>): Promise<T> {
+    const open: OpenTransaction = { tx: undefined, connection: undefined, isOpen: true };
+    const run = async (plain: Queries) => {
+      const tx = plain.withSchema(schema);
+      open.tx = tx;
+      try {
+        return await work(tx);
+      } finally {
+        open.isOpen = false;
+      }
+    };
+    return this.#current.run(open, () => this.queries.transaction().execute(run));
+  }
+
+  /** A connection of its own, or that of the transaction from inside of which it is asked for. */
   async #lend(): Promise<Connection> {
+    const current = this.#current.getStore();
+    if (current?.isOpen !== true) {
+      await this.#untilReady();
+      return this.#connect();
+    }
+    const { connection } = current;
+    if (connection === undefined) {
+      current.connection = await this.#connect();
+      return current.connection;
+    }
+    return {
+      async query(text, values) {
+        if (!current.isOpen) throw new Error('the transaction from which this was asked has ended');
+        return connection.query(text, values);
+      },
+      release: () => undefined,
+    };
+  }
+
+  /** A connection whose failures say what they are. */
+  async #connect(): Promise<Connection> {
     const connection = await this.#pool.connect().catch((error) => {
       throw asOutage(error);
     });
@@ -154,43 +199,40 @@ class PooledDatabase implements Database {
 
   /** Tries until it can be used: a database that is away comes back. */
   async #start(): Promise<void> {
+    const starting = openQueries(() => this.#connect());
     for (let pauseMs = 200; ; pauseMs = Math.min(pauseMs * 2, longestPauseMs)) {
       this.#stopping.signal.throwIfAborted();
       try {
-        await this.#prepare();
+        await prepare(starting);
         this.#isReady = true;
         this.#status = undefined;
+        this.#tried.resolve();
         return;
       } catch (error) {
         this.#startProblem = error;
+        this.#status = undefined;
+        this.#tried.resolve();
         log.error('The database can not be used yet', { error });
         await wait(pauseMs, undefined, { signal: this.#stopping.signal });
       }
     }
   }
 
-  async #prepare(): Promise<void> {
-    await migrate(this.#base as Kysely<unknown>, schema);
-    // A restored backup knows less than the storage does; and whatever was stored before is older than now.
-    await this.execute(
-      `SELECT setval('platen.revisions', greatest(last_value, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint)) FROM platen.revisions`,
-    );
-  }
-
   async #untilReady(): Promise<void> {
     if (this.#isReady) return;
-    const tooLong = AbortSignal.timeout(readyTimeoutMs);
-    await abortable(this.ready, tooLong).catch((cause) => {
+    this.#stopping.signal.throwIfAborted();
+    await abortable(this.#tried.promise, AbortSignal.timeout(readyTimeoutMs)).catch((cause) => {
       throw fail('database_unavailable', {}, { cause });
     });
+    if (!this.#isReady) throw fail('database_unavailable', {}, { cause: this.#startProblem });
   }
 
   async #ask(): Promise<DatabaseStatus> {
     if (!this.#isReady) {
       const problem = this.#startProblem;
-      return problem === undefined
-        ? { state: 'starting' }
-        : { state: 'down', reason: 'the database can not be used; the log has the cause' };
+      if (problem === undefined) return { state: 'starting' };
+      const reason = problem instanceof UnusableDatabase ? problem.message : 'the log has the cause';
+      return { state: 'down', reason: `the database can not be used: ${reason}` };
     }
     try {
       await abortable(this.execute('SELECT 1'), AbortSignal.timeout(statusTimeoutMs));
@@ -199,6 +241,25 @@ class PooledDatabase implements Database {
       return { state: 'down', reason: 'the database does not answer' };
     }
   }
+}
+
+function openQueries(connect: () => Promise<Connection>): Queries {
+  const lent = { options: {}, connect, end: async () => undefined } as unknown as PostgresPool;
+  return new Kysely<Tables>({ dialect: new PostgresDialect({ pool: lent }) }).withSchema(schema);
+}
+
+/** Brings the tables and the order of renders to where they must be. */
+async function prepare(queries: Queries): Promise<void> {
+  await migrate(queries as Kysely<unknown>, schema);
+  // A restored backup knows less than the storage does; and whatever was stored before is older than now. One starting process after the
+  // other, and only far forward: those that take the next one at the same time are never put back.
+  await queries.transaction().execute(async (tx) => {
+    await sql`SELECT pg_advisory_xact_lock(hashtext('platen.revisions'))`.execute(tx);
+    await sql`
+      WITH now AS (SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint AS revision)
+      SELECT setval('platen.revisions', now.revision) FROM platen.revisions, now
+      WHERE last_value < now.revision - ${farForward}::bigint`.execute(tx);
+  });
 }
 
 /** Begins to open it, and returns at once: `ready` says when it can be used, and whoever needs it before waits. */

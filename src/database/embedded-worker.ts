@@ -21,6 +21,11 @@ const parsers = { [types.INT8]: (text: string) => text };
 
 const open = (dataDir: string) => PGlite.create({ dataDir, parsers });
 
+/** Its state in memory is broken, and what it answers means nothing: only a new one, on the same folder, can go on. */
+class BrokenInstance extends Error {
+  readonly code = '57P02';
+}
+
 /** Made aside and put in its place when it is whole, so that a crash on the way leaves no half of one. */
 async function make(): Promise<void> {
   const unfinished = `${folder}.unfinished`;
@@ -36,9 +41,17 @@ async function openFolder(): Promise<PGlite> {
   const missing = await Promise.all(parts.map(async (part) => !(await isThere(join(folder, part)))));
   if (missing.includes(true)) {
     const names = parts.filter((_, index) => missing[index]).join(', ');
-    throw new Error(`DATA_DIR/database is not whole (${names} missing): restore a backup, or move it away`);
+    const reason = `DATA_DIR/database is not whole (${names} missing): restore a backup, or move it away`;
+    throw Object.assign(new Error(reason), { reason });
   }
   return open(folder);
+}
+
+/** After a panic the library answers everything with nothing, as if it had succeeded: what was really done names its command. */
+function checkResults<T extends { command?: string }>(results: T[]): (T & { command: string })[] {
+  if (results.length === 0 || results.some(({ command }) => command === undefined))
+    throw new BrokenInstance('the embedded database does not answer any more: it is opened again');
+  return results as (T & { command: string })[];
 }
 
 async function answer(lite: PGlite, request: EmbeddedRequest): Promise<EmbeddedAnswer['result']> {
@@ -53,25 +66,34 @@ async function answer(lite: PGlite, request: EmbeddedRequest): Promise<EmbeddedA
   }
   const { text, values = [] } = request;
   // Only without values can there be several statements.
-  const results = values.length > 0 ? [await lite.query(text, values)] : await lite.exec(text);
-  return { rows: results.flatMap(({ rows }) => rows), rowCount: results.at(-1)?.affectedRows ?? 0 };
+  const results = checkResults(values.length > 0 ? [await lite.query(text, values)] : await lite.exec(text));
+  const last = results.at(-1);
+  return {
+    rows: results.flatMap(({ rows }) => rows),
+    rowCount: last?.affectedRows ?? 0,
+    command: (last?.command.split(' ')[0] ?? 'SELECT') as 'SELECT',
+  };
 }
 
 /** What an error says, in a form that goes to another thread. */
-function describe(error: unknown) {
-  const { message, code, detail, constraint } = error as Error & Record<string, string | undefined>;
-  return { message, code, detail, constraint };
+function describe(error: unknown): NonNullable<EmbeddedAnswer['error']> {
+  const { message, code, detail, constraint, reason } = error as Error & Record<string, string | undefined>;
+  return { message, code, detail, constraint, reason };
 }
+
+/** An error without a state, or with one that says so, is the library's own end and not the statement's. */
+const isBroken = (error: unknown) => !/^(?!57P02|XX)[0-9A-Z]{5}$/.test((error as { code?: string }).code ?? '');
 
 try {
   const lite = await openFolder();
   port.on('message', async (request: EmbeddedRequest) => {
     try {
       port.postMessage({ id: request.id, result: await answer(lite, request) });
+      if ('close' in request) port.close();
     } catch (error) {
       port.postMessage({ id: request.id, error: describe(error) });
+      if ('close' in request || isBroken(error)) port.close();
     }
-    if ('close' in request) port.close();
   });
   port.postMessage({ id: 0 });
 } catch (error) {

@@ -2,18 +2,24 @@
 
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
-import type { Connection, ConnectionPool, Listener, QueryResult } from './connection.ts';
+import { createLog } from '../log.ts';
+import {
+  type Connection,
+  type ConnectionPool,
+  type Listener,
+  type QueryResult,
+  UnusableDatabase,
+} from './connection.ts';
 
-export type EmbeddedRequest = { id: number } & (
-  | { text: string; values?: unknown[] | undefined }
-  | { channel: string }
-  | { close: true }
-);
+const log = createLog('database');
+
+type Ask = { text: string; values?: unknown[] | undefined } | { channel: string } | { close: true };
+export type EmbeddedRequest = { id: number } & Ask;
 
 export interface EmbeddedAnswer {
   id: number;
-  result?: Pick<QueryResult, 'rows' | 'rowCount'> | undefined;
-  error?: { message: string; code?: string };
+  result?: QueryResult | undefined;
+  error?: Record<'code' | 'detail' | 'constraint' | 'reason', string | undefined> & { message: string };
 }
 
 interface Notification {
@@ -21,75 +27,43 @@ interface Notification {
   payload: string;
 }
 
-type Ask = { text: string; values?: unknown[] | undefined } | { channel: string } | { close: true };
+/** One that could not be opened, or has ended, is opened again, but not more often. */
+const reopenPauseMs = 1000;
 
-class EmbeddedPool implements ConnectionPool {
-  readonly options = {};
+/** One opened database. */
+class Thread {
+  readonly opened: Promise<unknown>;
   readonly #worker: Worker;
   readonly #waiting = new Map<number, PromiseWithResolvers<EmbeddedAnswer['result']>>();
-  readonly #listeners = new Map<string, Set<Listener>>();
-  readonly #opened: Promise<unknown>;
   #lastId = 0;
   #ended: Error | undefined;
-  /** Kept when the one connection is free again. */
-  #free: Promise<void> = Promise.resolve();
 
-  constructor(folder: string) {
+  constructor(folder: string, onNotification: (notification: Notification) => void) {
     this.#worker = new Worker(new URL('./embedded-worker.ts', import.meta.url), { workerData: { folder } });
-    this.#opened = this.#wait(0);
-    this.#opened.catch(() => undefined);
+    this.opened = this.#wait(0);
+    this.opened.catch(() => undefined);
     this.#worker.on('message', (message: EmbeddedAnswer | Notification) => {
-      if ('channel' in message) this.#notify(message);
+      if ('channel' in message) onNotification(message);
       else this.#settle(message);
     });
     this.#worker.on('error', (error) => this.#failAll(error));
     this.#worker.on('exit', () => this.#failAll(new Error('the embedded database has ended: connection terminated')));
   }
 
-  async connect(): Promise<Connection> {
-    await this.#opened;
-    const before = this.#free;
-    const { promise, resolve } = Promise.withResolvers<void>();
-    this.#free = promise;
-    await before;
-    return { query: (text, values) => this.#query(text, values), release: () => resolve() };
+  get hasEnded(): boolean {
+    return this.#ended !== undefined;
   }
 
-  async listen(channel: string, listener: Listener) {
-    await this.#opened;
-    const present = this.#listeners.get(channel);
-    const atChannel = present ?? new Set();
-    this.#listeners.set(channel, atChannel.add(listener));
-    if (present === undefined) await this.#ask({ channel });
-    return {
-      async close() {
-        atChannel.delete(listener);
-      },
-    };
-  }
-
-  async end(): Promise<void> {
-    const isOpen = await this.#opened.then(
-      () => true,
-      () => false,
-    );
-    if (isOpen) await this.#ask({ close: true });
-    await this.#worker.terminate();
-  }
-
-  async #query(text: string, values?: readonly unknown[]): Promise<QueryResult> {
-    const result = await this.#ask({ text, values: values === undefined ? undefined : [...values] });
-    // Kysely looks at it to tell writes from reads.
-    const command = (/^\s*(\w+)/.exec(text)?.[1]?.toUpperCase() ?? 'SELECT') as QueryResult['command'];
-    return { command, rowCount: result?.rowCount ?? 0, rows: result?.rows ?? [] };
-  }
-
-  #ask(request: Ask): Promise<EmbeddedAnswer['result']> {
+  ask(request: Ask): Promise<EmbeddedAnswer['result']> {
     if (this.#ended !== undefined) return Promise.reject(this.#ended);
     const id = ++this.#lastId;
     const answered = this.#wait(id);
     this.#worker.postMessage({ id, ...request });
     return answered;
+  }
+
+  async end(): Promise<void> {
+    await this.#worker.terminate();
   }
 
   #wait(id: number): Promise<EmbeddedAnswer['result']> {
@@ -102,17 +76,100 @@ class EmbeddedPool implements ConnectionPool {
     const waiting = this.#waiting.get(id);
     this.#waiting.delete(id);
     if (error === undefined) waiting?.resolve(result);
+    else if (error.reason !== undefined) waiting?.reject(new UnusableDatabase(error.reason));
     else waiting?.reject(Object.assign(new Error(error.message), error));
-  }
-
-  #notify({ channel, payload }: Notification): void {
-    for (const listener of this.#listeners.get(channel) ?? []) listener.onMessage(payload);
   }
 
   #failAll(error: Error): void {
     this.#ended ??= error;
     for (const { reject } of this.#waiting.values()) reject(error);
     this.#waiting.clear();
+  }
+}
+
+class EmbeddedPool implements ConnectionPool {
+  readonly options = {};
+  readonly #folder: string;
+  readonly #listeners = new Map<string, Set<Listener>>();
+  #thread: Thread;
+  #startedAt = performance.now();
+  #hasEnded = false;
+  /** Kept when the one connection is free again. */
+  #free: Promise<void> = Promise.resolve();
+
+  constructor(folder: string) {
+    this.#folder = folder;
+    this.#thread = this.#start();
+  }
+
+  async connect(): Promise<Connection> {
+    const before = this.#free;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#free = promise;
+    await before;
+    try {
+      const thread = await this.#open();
+      return { query: (text, values) => this.#query(thread, text, values), release: () => resolve() };
+    } catch (error) {
+      resolve();
+      throw error;
+    }
+  }
+
+  async listen(channel: string, listener: Listener) {
+    const connection = await this.connect();
+    try {
+      const present = this.#listeners.get(channel);
+      const atChannel = present ?? new Set();
+      if (present === undefined) await this.#thread.ask({ channel });
+      this.#listeners.set(channel, atChannel.add(listener));
+      return {
+        async close() {
+          atChannel.delete(listener);
+        },
+      };
+    } finally {
+      connection.release();
+    }
+  }
+
+  async end(): Promise<void> {
+    this.#hasEnded = true;
+    const thread = this.#thread;
+    const isOpen = await thread.opened.then(
+      () => !thread.hasEnded,
+      () => false,
+    );
+    try {
+      if (isOpen) await thread.ask({ close: true });
+    } finally {
+      await thread.end();
+    }
+  }
+
+  #start(): Thread {
+    return new Thread(this.#folder, ({ channel, payload }) => {
+      for (const listener of this.#listeners.get(channel) ?? []) listener.onMessage(payload);
+    });
+  }
+
+  /** The database, opened again where it has ended. Called by one user at a time. */
+  async #open(): Promise<Thread> {
+    if (this.#thread.hasEnded && !this.#hasEnded && performance.now() - this.#startedAt > reopenPauseMs) {
+      log.warn('The embedded database has ended and is opened again');
+      this.#startedAt = performance.now();
+      this.#thread = this.#start();
+      await this.#thread.opened;
+      for (const channel of this.#listeners.keys()) await this.#thread.ask({ channel });
+      for (const listener of [...this.#listeners.values()].flatMap((each) => [...each])) listener.onGap();
+    }
+    await this.#thread.opened;
+    return this.#thread;
+  }
+
+  async #query(thread: Thread, text: string, values?: readonly unknown[]): Promise<QueryResult> {
+    const result = await thread.ask({ text, values: values === undefined ? undefined : [...values] });
+    return result ?? { command: 'SELECT', rowCount: 0, rows: [] };
   }
 }
 

@@ -1,10 +1,12 @@
 // PostgreSQL by DATABASE_URL: a pool that gives up on connections which do not answer, and one connection that listens.
 
-import { setTimeout as wait } from 'node:timers/promises';
+import { once } from 'node:events';
+import { Socket } from 'node:net';
 import pg from 'pg';
 import { createLog } from '../log.ts';
-import type { Connection, ConnectionPool, Listener, ListenHandle, QueryResult } from './connection.ts';
+import type { Connection, ConnectionPool, QueryResult } from './connection.ts';
 import { isOutage } from './connection.ts';
+import { Listening } from './listening.ts';
 
 const log = createLog('database');
 
@@ -12,9 +14,11 @@ const mostConnections = 10;
 const connectTimeoutMs = 5000;
 /** Also of a statement that waits for a lock; migrations are far below it. */
 const statementTimeoutMs = 15_000;
-/** How often the listening connection proves that it is one; a half-open one is found by it. */
-const pulseMs = 3000;
-const longestPauseMs = 2000;
+/** A connection that was idle for so long is asked first whether it is still one. */
+const trustedMs = 2000;
+const proofTimeoutMs = 2000;
+/** Connections that do not end by themselves are cut. */
+const endTimeoutMs = 1000;
 
 /** One result per statement where several were sent at once. */
 function joinResults(result: pg.QueryResult | pg.QueryResult[]): QueryResult {
@@ -27,128 +31,110 @@ function joinResults(result: pg.QueryResult | pg.QueryResult[]): QueryResult {
   };
 }
 
-function wrapClient(client: pg.PoolClient): Connection {
-  let isBroken = false;
+/** Lends a connection out; one that has failed is not asked again, since its answer may still come. */
+function wrapClient(client: pg.PoolClient, onRelease: () => void): Connection {
+  let broken: unknown;
   // A connection that dies while it is lent out says so here; the statement under way fails by itself.
-  const onError = () => {
-    isBroken = true;
+  const onError = (error: Error) => {
+    broken = error;
   };
   client.on('error', onError);
   return {
     async query(text, values) {
+      if (broken !== undefined) throw broken;
       try {
         return joinResults(await client.query(text, values as unknown[] | undefined));
       } catch (error) {
-        // After a time-out its answer may still come: nothing else may be asked over it.
-        if (isOutage(error)) isBroken = true;
+        if (isOutage(error)) broken = error;
         throw error;
       }
     },
-    release(isBrokenNow = false) {
+    release(isBroken = false) {
       client.off('error', onError);
-      client.release(isBroken || isBrokenNow);
+      onRelease();
+      client.release(isBroken || broken !== undefined);
     },
   };
 }
 
-/** The one connection over which notifications come; it is made again for as long as it is wanted. */
-class Listening {
-  readonly #options: pg.ClientConfig;
-  readonly #listeners = new Map<string, Set<Listener>>();
-  #client: pg.Client | undefined;
-  #connecting: Promise<void> | undefined;
-  #isClosed = false;
+class PostgresPool implements ConnectionPool {
+  readonly options = {};
+  readonly #options: pg.PoolConfig;
+  readonly #listening: Listening;
+  readonly #sockets = new Set<Socket>();
+  readonly #usedAt = new WeakMap<pg.PoolClient, number>();
+  #pool: pg.Pool;
 
-  constructor(options: pg.ClientConfig) {
-    this.#options = options;
-  }
-
-  async add(channel: string, listener: Listener): Promise<ListenHandle> {
-    const present = this.#listeners.get(channel);
-    const atChannel = present ?? new Set();
-    this.#listeners.set(channel, atChannel.add(listener));
-    this.#connecting ??= this.#connect();
-    await this.#connecting;
-    if (present === undefined) await this.#client?.query(`LISTEN ${pg.escapeIdentifier(channel)}`);
-    return {
-      close: async () => {
-        atChannel.delete(listener);
-      },
+  constructor(connectionString: string) {
+    this.#options = {
+      connectionString,
+      application_name: 'platen',
+      max: mostConnections,
+      connectionTimeoutMillis: connectTimeoutMs,
+      query_timeout: statementTimeoutMs,
+      statement_timeout: statementTimeoutMs,
+      idle_in_transaction_session_timeout: statementTimeoutMs,
+      keepAlive: true,
+      keepAliveInitialDelayMillis: 5000,
+      idleTimeoutMillis: 30_000,
+      stream: () => this.#openSocket(),
     };
+    this.#pool = this.#openPool();
+    this.#listening = new Listening(this.#options);
   }
 
-  async close(): Promise<void> {
-    this.#isClosed = true;
-    await this.#client?.end().catch(() => undefined);
-  }
-
-  async #connect(): Promise<void> {
-    const client = new pg.Client(this.#options);
-    const lost = Promise.withResolvers<void>();
-    client.on('error', () => lost.resolve());
-    client.on('end', () => lost.resolve());
-    client.on('notification', ({ channel, payload = '' }) => {
-      for (const listener of this.#listeners.get(channel) ?? []) listener.onMessage(payload);
-    });
+  async connect(): Promise<Connection> {
+    const pool = this.#pool;
+    const client = await pool.connect();
+    const lent = () => wrapClient(client, () => this.#usedAt.set(client, performance.now()));
+    const usedAt = this.#usedAt.get(client) ?? performance.now();
+    if (performance.now() - usedAt < trustedMs) return lent();
     try {
-      await client.connect();
-      for (const channel of this.#listeners.keys()) await client.query(`LISTEN ${pg.escapeIdentifier(channel)}`);
-    } catch (error) {
-      void client.end().catch(() => undefined);
-      throw error;
+      const proof = { text: 'SELECT 1', query_timeout: proofTimeoutMs };
+      await client.query(proof);
+      return lent();
+    } catch {
+      client.release(true);
     }
-    this.#client = client;
-    void this.#watch(client, lost);
+    // Then so are its neighbours, and each would be waited for.
+    if (this.#pool === pool) {
+      log.warn('The connections to the database have gone silent and are made anew');
+      this.#pool = this.#openPool();
+      void pool.end().catch(() => undefined);
+    }
+    const fresh = await this.#pool.connect();
+    return wrapClient(fresh, () => this.#usedAt.set(fresh, performance.now()));
   }
 
-  async #watch(client: pg.Client, lost: PromiseWithResolvers<void>): Promise<void> {
-    const pulse = setInterval(() => {
-      client.query('SELECT 1').catch(() => lost.resolve());
-    }, pulseMs);
-    await lost.promise;
-    clearInterval(pulse);
-    void client.end().catch(() => undefined);
-    this.#client = undefined;
-    if (this.#isClosed) return;
-    log.warn('The listening connection to the database is lost');
-    for (let pauseMs = 50; !this.#isClosed; pauseMs = Math.min(pauseMs * 2, longestPauseMs)) {
-      try {
-        this.#connecting = this.#connect();
-        await this.#connecting;
-        break;
-      } catch {
-        await wait(pauseMs);
-      }
-    }
-    for (const listener of [...this.#listeners.values()].flatMap((each) => [...each])) listener.onGap();
+  listen(...[channel, listener]: Parameters<ConnectionPool['listen']>) {
+    return this.#listening.add(channel, listener);
+  }
+
+  async end(): Promise<void> {
+    const tooLong = setTimeout(() => {
+      for (const socket of this.#sockets) socket.destroy();
+    }, endTimeoutMs);
+    await Promise.all([this.#listening.close(), this.#pool.end()]);
+    await Promise.all([...this.#sockets].map((socket) => (socket.destroyed ? undefined : once(socket, 'close'))));
+    clearTimeout(tooLong);
+  }
+
+  #openPool(): pg.Pool {
+    const pool = new pg.Pool(this.#options);
+    // An idle connection that dies is replaced by the next that is wanted.
+    pool.on('error', (error) => log.warn('An idle connection to the database is lost', { error }));
+    return pool;
+  }
+
+  #openSocket(): Socket {
+    const socket = new Socket();
+    this.#sockets.add(socket);
+    socket.once('close', () => this.#sockets.delete(socket));
+    return socket;
   }
 }
 
 /** Connects when it is first needed. */
 export function openPostgres(connectionString: string): ConnectionPool {
-  const options: pg.PoolConfig = {
-    connectionString,
-    application_name: 'platen',
-    max: mostConnections,
-    connectionTimeoutMillis: connectTimeoutMs,
-    query_timeout: statementTimeoutMs,
-    statement_timeout: statementTimeoutMs,
-    idle_in_transaction_session_timeout: statementTimeoutMs,
-    keepAlive: true,
-    keepAliveInitialDelayMillis: 5000,
-    idleTimeoutMillis: 30_000,
-  };
-  const pool = new pg.Pool(options);
-  // An idle connection that dies is replaced by the next that is wanted.
-  pool.on('error', (error) => log.warn('An idle connection to the database is lost', { error }));
-  const listening = new Listening({ ...options, query_timeout: pulseMs });
-  return {
-    options: {},
-    connect: async () => wrapClient(await pool.connect()),
-    listen: (channel, listener) => listening.add(channel, listener),
-    async end() {
-      await listening.close();
-      await pool.end();
-    },
-  };
+  return new PostgresPool(connectionString);
 }

@@ -16,6 +16,8 @@ interface Dependencies {
   browserStatus(): PartStatus;
   storageStatus(): Promise<PartStatus>;
   databaseStatus(): Promise<PartStatus>;
+  /** Brings figures up to date that are looked up. */
+  measure(): Promise<void>;
 }
 
 const healthAnswer = z.object({
@@ -51,6 +53,7 @@ export function serviceEndpoints({
   browserStatus,
   storageStatus,
   databaseStatus,
+  measure,
 }: Dependencies): Endpoint[] {
   return [
     defineEndpoint({
@@ -92,6 +95,7 @@ export function serviceEndpoints({
       answers: { 200: { description: 'Text exposition format.', mediaType: 'text/plain' } },
       errors: [],
       handle: async ({ res }) => {
+        await measure();
         res.set('Content-Type', metrics.registry.contentType).send(await metrics.registry.metrics());
       },
     }),

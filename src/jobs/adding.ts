@@ -3,10 +3,9 @@
 import { randomUUID } from 'node:crypto';
 import { sql } from 'kysely';
 import type { Queries } from '../database/database.ts';
+import { asJson } from './as-json.ts';
 import type { JobRequest } from './contract.ts';
 import { turnsFor } from './turns.ts';
-
-const asJson = (value: unknown) => JSON.stringify(value);
 
 export interface NewTask {
   id: string;

@@ -2,10 +2,9 @@
 
 import { sql } from 'kysely';
 import type { Queries } from '../database/database.ts';
+import { asJson } from './as-json.ts';
 import { type Change, type JobError, type JobStage, jobStages } from './contract.ts';
 import { changesChannel, tell, told } from './telling.ts';
-
-const asJson = (value: unknown) => JSON.stringify(value);
 
 /** A task as it was begun. */
 export interface BegunTask {
@@ -18,8 +17,10 @@ export interface BegunTask {
   failures: number;
   /** Since its work began, in this process or another. */
   elapsedMs: number;
+  /** From when it was accepted until its work began. */
+  waitedMs: number;
   groups: string[];
-  /** Jobs that still want it. */
+  /** Jobs that still want it, without those that joined it in this moment. */
   wanted: number;
 }
 
@@ -32,7 +33,7 @@ export type Ending =
 export async function beginTask(tx: Queries, id: string): Promise<BegunTask | undefined> {
   const {
     rows: [row],
-  } = await sql<Omit<BegunTask, 'elapsedMs'> & { elapsed: number }>`
+  } = await sql<Omit<BegunTask, 'elapsedMs' | 'waitedMs'> & { elapsed: number; waited: number }>`
     WITH begun AS (
       UPDATE platen.tasks SET state = 'active', attempt = attempt + 1, stage = ${jobStages[0]}, percent = 0, ended_at = NULL,
         -- What a dead process left unfinished begins anew, also its time.
@@ -46,13 +47,15 @@ export async function beginTask(tx: Queries, id: string): Promise<BegunTask | un
     )
     SELECT id, name, key, data, secret, attempt, failures,
       (extract(epoch FROM clock_timestamp() - started_at) * 1000)::float8 AS elapsed,
+      (extract(epoch FROM started_at - created_at) * 1000)::float8 AS waited,
       (SELECT count(*)::integer FROM joined) AS wanted,
       coalesce((SELECT json_agg(DISTINCT group_id) FROM joined WHERE group_id IS NOT NULL), '[]'::json) AS groups,
       ${told(sql`id`, sql`(SELECT json_agg(DISTINCT group_id) FROM joined WHERE group_id IS NOT NULL)`)}
     FROM begun`.execute(tx);
   if (row === undefined) return undefined;
-  const { elapsed, ...task } = row;
-  return { ...task, secret: row.secret === null ? null : Buffer.from(row.secret), elapsedMs: elapsed };
+  const { elapsed, waited, ...task } = row;
+  const secret = row.secret === null ? null : Buffer.from(row.secret);
+  return { ...task, secret, elapsedMs: elapsed, waitedMs: Math.max(0, waited) };
 }
 
 /**
@@ -124,7 +127,11 @@ export async function handBackTask(
       .where('id', '=', task.id)
       .execute();
   } else {
-    await tx.updateTable('tasks').set({ state: 'ended', secret: null }).where('id', '=', task.id).execute();
+    await tx
+      .updateTable('tasks')
+      .set({ state: 'ended', secret: null, ended_at: sql`clock_timestamp()` })
+      .where('id', '=', task.id)
+      .execute();
   }
   await tx
     .updateTable('jobs')

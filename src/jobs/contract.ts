@@ -148,3 +148,21 @@ export type Change =
   | { kind: 'progress'; task: string; stage: JobStage; percent: number; at: number }
   /** Nobody wants the tasks any more. */
   | { kind: 'cancel'; tasks: string[] };
+
+/** As it is told to those who may see it. */
+export function describeJob(job: JobRecord): JobAnswer {
+  const { id, state, attempts, percent, subject } = job;
+  return {
+    id,
+    state,
+    attempts,
+    stage: job.stage ?? null,
+    percent,
+    createdAt: job.createdAt.toISOString(),
+    startedAt: job.startedAt?.toISOString() ?? null,
+    endedAt: job.endedAt?.toISOString() ?? null,
+    subject,
+    result: job.result ?? null,
+    error: job.error ?? null,
+  };
+}

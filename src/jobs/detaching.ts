@@ -1,10 +1,9 @@
 // The SQL that cancels jobs, and finds the tasks that nobody wants any more.
 
-import { sql } from 'kysely';
+import { type RawBuilder, sql } from 'kysely';
 import type { Queries } from '../database/database.ts';
+import { asJson } from './as-json.ts';
 import { mostTold, tell } from './telling.ts';
-
-const asJson = (value: unknown) => JSON.stringify(value);
 
 interface Detached {
   /** Jobs that were cancelled. */
@@ -14,19 +13,28 @@ interface Detached {
   active: string[];
 }
 
+/** Holds tasks that have not ended until the transaction does, in the order in which all hold several. */
+const holdTasks = (tx: Queries, which: RawBuilder<unknown>) =>
+  sql`SELECT id FROM platen.tasks WHERE id IN (${which}) AND state <> 'ended' ORDER BY key FOR UPDATE`.execute(tx);
+
 /** Cancels jobs that have not ended. */
 export async function detachJobs(tx: Queries, which: { id: string } | { groupId: string }): Promise<Detached> {
   const condition = 'id' in which ? sql`id = ${which.id}` : sql`group_id = ${which.groupId}`;
+  // First the task, then its jobs, as whoever begins or ends it: otherwise they would wait for each other.
+  await holdTasks(tx, sql`SELECT task_id FROM platen.jobs WHERE ${condition} AND state IN ('queued', 'active')`);
   const { rows } = await sql<{ task_id: string; group_id: string | null }>`
     UPDATE platen.jobs SET state = 'cancelled', ended_at = clock_timestamp()
     WHERE ${condition} AND state IN ('queued', 'active') RETURNING task_id, group_id`.execute(tx);
   const tasks = [...new Set(rows.map(({ task_id }) => task_id))];
   if (tasks.length === 0) return { jobs: 0, waiting: [], active: [] };
+  const given = sql`SELECT value::uuid AS id FROM json_array_elements_text(${asJson(tasks)}::json)`;
+  // Jobs may have been moved to another task meanwhile.
+  await holdTasks(tx, given);
+  // A statement of its own, which sees the jobs that joined while the tasks were waited for.
   const unwanted = await sql<{ id: string; name: string; state: string }>`
-    WITH given AS (SELECT value::uuid AS id FROM json_array_elements_text(${asJson(tasks)}::json)),
-    held AS (SELECT tasks.id FROM platen.tasks JOIN given USING (id) WHERE state <> 'ended' ORDER BY key FOR UPDATE OF tasks)
-    SELECT tasks.id, tasks.name, tasks.state FROM platen.tasks JOIN held ON held.id = tasks.id
-    WHERE NOT EXISTS (SELECT FROM platen.jobs WHERE jobs.task_id = tasks.id AND jobs.state IN ('queued', 'active'))`.execute(
+    SELECT id, name, state FROM platen.tasks
+    WHERE id IN (${given}) AND state <> 'ended'
+      AND NOT EXISTS (SELECT FROM platen.jobs WHERE task_id = tasks.id AND jobs.state IN ('queued', 'active'))`.execute(
     tx,
   );
   const waiting = unwanted.rows.filter(({ state }) => state === 'waiting');

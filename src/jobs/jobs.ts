@@ -5,12 +5,14 @@ import { abortable } from '../abortable.ts';
 import type { Database, Queries } from '../database/database.ts';
 import { fail } from '../errors.ts';
 import { createLog } from '../log.ts';
+import type { Metrics } from '../metrics.ts';
 import { addJobs, addTasks, type NewTask } from './adding.ts';
 import { type ChangeListener, Changes } from './changes.ts';
+import { keepClean } from './cleaning.ts';
 import type { EnqueueOptions, JobDefinition, JobRecord, JobRequest } from './contract.ts';
 import { detachJobs } from './detaching.ts';
 import { createQueue, type Queue } from './queue.ts';
-import { selectJobs, toRecord } from './records.ts';
+import { countTasks, selectJobs, toRecord } from './records.ts';
 import { retryJobs } from './retrying.ts';
 import { Runner } from './runner.ts';
 import type { Sealing } from './sealing.ts';
@@ -48,6 +50,8 @@ export interface Jobs extends AsyncDisposable {
   subscribe(listener: ChangeListener): () => void;
   /** Jobs with what is known of their tasks, for queries of their owners. */
   select(queries?: Queries): ReturnType<typeof selectJobs>;
+  /** Brings the figures of what is in the database up to date, where it answers. */
+  measure(): Promise<void>;
   /** Begins to do tasks, as soon as the database is ready. */
   start(): void;
   /** Takes no more tasks; kept when those under way have ended. */
@@ -64,6 +68,9 @@ interface Options {
   timeoutMs: number;
   /** Days for which ended jobs are kept. */
   historyDays: number;
+  metrics: Metrics;
+  /** How often those that are older are looked for. */
+  cleaningMs?: number;
 }
 
 class DurableJobs implements Jobs {
@@ -73,8 +80,12 @@ class DurableJobs implements Jobs {
   readonly #stopping = new AbortController();
   #queue: Queue | undefined;
   #runner: Runner | undefined;
+  /** Kept when jobs can be accepted. */
+  #opened: Promise<Queue> | undefined;
+  /** Kept when they are worked on. */
   #started: Promise<void> | undefined;
-  #settling: Promise<void> | undefined;
+  #cleaning: Promise<void> | undefined;
+  #isSettling = false;
 
   constructor(options: Options) {
     this.#options = options;
@@ -85,13 +96,16 @@ class DurableJobs implements Jobs {
   }
 
   async transaction<T>(work: (tx: Queries) => Promise<T>): Promise<T> {
-    await abortable(
-      this.#started ?? Promise.reject(new Error('not started')),
-      AbortSignal.timeout(startTimeoutMs),
-    ).catch((cause) => {
-      throw fail('database_unavailable', {}, { cause });
-    });
-    return this.#options.database.transaction(work);
+    const { database } = this.#options;
+    if (this.#queue === undefined) {
+      // Says at once when the database is away.
+      await database.execute('SELECT 1');
+      const opened = this.#opened ?? Promise.reject(new Error('not started'));
+      await abortable(opened, AbortSignal.timeout(startTimeoutMs)).catch((cause) => {
+        throw fail('database_unavailable', {}, { cause });
+      });
+    }
+    return database.transaction(work);
   }
 
   async enqueue<Data>(
@@ -143,14 +157,25 @@ class DurableJobs implements Jobs {
     return selectJobs(queries);
   }
 
+  async measure(): Promise<void> {
+    const { database, metrics } = this.#options;
+    const { state } = await database.status();
+    metrics.databaseUp.set(Number(state === 'up'));
+    if (state !== 'up') return;
+    const counts = await countTasks(database.queries).catch(() => undefined);
+    if (counts === undefined) return;
+    for (const name of ['waiting', 'active'] as const) metrics.tasks.set({ state: name }, counts[name]);
+  }
+
   start(): void {
-    this.#started = this.#start();
-    this.#started.catch(() => undefined);
+    this.#opened = this.#open();
+    this.#started = this.#opened.then((queue) => this.#begin(queue));
+    for (const step of [this.#opened, this.#started]) step.catch(() => undefined);
   }
 
   async settle(): Promise<void> {
-    this.#settling ??= this.#queue?.drain();
-    await this.#settling;
+    this.#isSettling = true;
+    await this.#queue?.drain();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -158,34 +183,52 @@ class DurableJobs implements Jobs {
     await this.#started?.catch(() => undefined);
     this.#runner?.interrupt();
     await this.settle();
+    await this.#cleaning;
     await this.#queue?.stop();
   }
 
-  async #start(): Promise<void> {
-    const { database, concurrency } = this.#options;
-    await database.ready;
-    const names = [...this.#definitions.keys()];
-    const queue = await this.#startQueue(names);
-    await this.#changes.start(database);
-    this.#queue = queue;
-    if (concurrency === 0) return;
-    const runner = new Runner({ ...this.#options, queue, changes: this.#changes, definitions: this.#definitions });
-    this.#runner = runner;
-    for (const name of names) await queue.work(name, concurrency, (id, signal) => runner.run(id, signal));
-  }
-
-  /** Tries until it has started: the database may go away at any time. */
-  async #startQueue(names: readonly string[]): Promise<Queue> {
+  async #open(): Promise<Queue> {
     const { database, isEmbedded, concurrency } = this.#options;
-    for (let pauseMs = 200; ; pauseMs = Math.min(pauseMs * 2, 5000)) {
-      const queue = createQueue({ database, isEmbedded, names, isSupervisor: concurrency > 0 });
+    const { signal } = this.#stopping;
+    await abortable(database.ready, signal);
+    const names = [...this.#definitions.keys()];
+    this.#queue = await this.#insist('The queue could not be started yet', async () => {
+      const queue = createQueue({ database, isEmbedded, names, isSupervisor: concurrency > 0, signal });
       try {
         await queue.start();
         return queue;
       } catch (error) {
-        log.error('The queue could not be started yet', { error });
         await queue.stop().catch(() => undefined);
-        await wait(pauseMs, undefined, { signal: this.#stopping.signal });
+        throw error;
+      }
+    });
+    return this.#queue;
+  }
+
+  async #begin(queue: Queue): Promise<void> {
+    const { database, concurrency, historyDays, cleaningMs } = this.#options;
+    const { signal } = this.#stopping;
+    await this.#insist('Changes of jobs can not be followed yet', () =>
+      abortable(this.#changes.start(database), signal),
+    );
+    if (concurrency === 0) return;
+    const runner = new Runner({ ...this.#options, queue, changes: this.#changes, definitions: this.#definitions });
+    this.#runner = runner;
+    for (const name of this.#definitions.keys())
+      if (!this.#isSettling) await queue.work(name, concurrency, (id, claim) => runner.run(id, claim));
+    this.#cleaning = keepClean({ queries: database.queries, historyDays, intervalMs: cleaningMs, signal });
+  }
+
+  /** Tries until it works, or the process stops: the database may go away at any time. */
+  async #insist<T>(complaint: string, attempt: () => Promise<T>): Promise<T> {
+    const { signal } = this.#stopping;
+    for (let pauseMs = 200; ; pauseMs = Math.min(pauseMs * 2, 5000)) {
+      try {
+        return await attempt();
+      } catch (error) {
+        signal.throwIfAborted();
+        log.error(complaint, { error });
+        await wait(pauseMs, undefined, { signal });
       }
     }
   }

@@ -1,6 +1,8 @@
 // The door to the queue library: hands tasks to whoever has time, as long as they take, and again when a process has died.
 
+import { setTimeout as wait } from 'node:timers/promises';
 import { PgBoss } from 'pg-boss';
+import { abortable } from '../abortable.ts';
 import type { Database } from '../database/database.ts';
 import { createLog } from '../log.ts';
 
@@ -12,6 +14,8 @@ const schema = 'platen_queue';
 /** A task of a process that does not say so for this long is given to another; the least that the library takes. */
 const heartbeatSeconds = 10;
 const pollSeconds = 1;
+/** Nobody else can die there; looking each second would take a tenth of a processor. */
+const embeddedSuperviseSeconds = 30;
 const firstRetrySeconds = 1;
 const longestRetrySeconds = 30;
 /** How often a task fails is judged by whoever runs it; the library only has to go on. */
@@ -61,26 +65,29 @@ interface QueueOptions {
   names: readonly string[];
   /** Whether this process looks after tasks whose process has died. */
   isSupervisor: boolean;
+  /** Comes when the process stops. */
+  signal: AbortSignal;
 }
 
 class LibraryQueue implements Queue {
   readonly #options: QueueOptions;
   readonly #boss: PgBoss;
+  #freeing: Promise<void> | undefined;
 
   constructor(options: QueueOptions) {
     this.#options = options;
-    const { database, isEmbedded, isSupervisor } = options;
+    const { database, isEmbedded, isSupervisor, signal } = options;
     this.#boss = new PgBoss({
       db: {
         executeSql: (text, values) => database.execute(text, values),
-        listen: (channel, onMessage, onGap) => database.listen(channel, { onMessage, onGap }),
+        listen: (channel, onMessage, onGap) => abortable(database.listen(channel, { onMessage, onGap }), signal),
       },
       backend: isEmbedded ? 'pglite' : 'postgres',
       schema,
       useListenNotify: true,
       schedule: false,
       supervise: isSupervisor,
-      superviseIntervalSeconds: 1,
+      superviseIntervalSeconds: isEmbedded ? embeddedSuperviseSeconds : 1,
       monitorIntervalSeconds: 1,
       reindex: false,
       monitorVacuum: false,
@@ -90,12 +97,11 @@ class LibraryQueue implements Queue {
   }
 
   async start(): Promise<void> {
-    const { names, isEmbedded } = this.#options;
+    const { names, isEmbedded, isSupervisor } = this.#options;
     await this.#boss.start();
-    for (const name of names) {
-      await this.#boss.createQueue(name, queueSettings);
-      if (isEmbedded) await this.#freeOrphans(name);
-    }
+    for (const name of names) await this.#boss.createQueue(name, queueSettings);
+    if (isEmbedded) await this.#freeOrphans();
+    else if (isSupervisor) this.#freeing = this.#keepFreeing();
   }
 
   async add(name: string, tasks: Runnable[]): Promise<void> {
@@ -124,15 +130,28 @@ class LibraryQueue implements Queue {
   }
 
   async stop(): Promise<void> {
+    await this.#freeing;
     await this.#boss.stop({ graceful: false, close: false });
   }
 
-  /** In the embedded database every task that is under way at the start is a dead process's. */
-  async #freeOrphans(name: string): Promise<void> {
-    const active = `SELECT id FROM ${schema}.job WHERE name = $1 AND state = 'active'`;
-    const { rows } = await this.#options.database.execute(active, [name]);
-    const ids = (rows as { id: string }[]).map(({ id }) => id);
-    if (ids.length > 0) await this.#boss.fail(name, ids, { reason: 'the process has ended' });
+  /** Tasks whose process has died are begun again at once, without the pause that follows a failure. */
+  async #freeOrphans(): Promise<void> {
+    const { database, isEmbedded, names } = this.#options;
+    // In the embedded database every task that is under way at the start is a dead process's.
+    const isDead = isEmbedded ? 'true' : `heartbeat_on < now() - interval '${heartbeatSeconds} seconds'`;
+    await database.execute(
+      `UPDATE ${schema}.job SET state = 'retry', start_after = now(), heartbeat_on = NULL WHERE name = ANY($1) AND state = 'active' AND ${isDead}`,
+      [names],
+    );
+  }
+
+  async #keepFreeing(): Promise<void> {
+    const { signal } = this.#options;
+    while (!signal.aborted) {
+      await wait(pollSeconds * 1000, undefined, { signal }).catch(() => undefined);
+      if (!signal.aborted)
+        await this.#freeOrphans().catch((error) => log.debug('Orphans were not looked for', { error }));
+    }
   }
 }
 

@@ -54,3 +54,11 @@ export function toRecord(row: JobRow): JobRecord {
     error: row.error ?? undefined,
   };
 }
+
+/** Tasks that have not ended, by their state; each is counted by its own index. */
+export async function countTasks(queries: Queries): Promise<{ waiting: number; active: number } | undefined> {
+  const { rows } = await sql<{ waiting: number; active: number }>`
+    SELECT (SELECT count(*)::integer FROM platen.tasks WHERE state = 'waiting') AS waiting,
+      (SELECT count(*)::integer FROM platen.tasks WHERE state = 'active') AS active`.execute(queries);
+  return rows[0];
+}

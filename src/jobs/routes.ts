@@ -3,7 +3,8 @@
 import { type ErrorCode, fail } from '../errors.ts';
 import { defineEndpoint, type Endpoint, type EventFeed } from '../http/contract.ts';
 import { createRateLimiter } from '../rate-limiter.ts';
-import { hasEnded, type JobAnswer, type JobRecord, jobAnswer } from './contract.ts';
+import { describeJob, hasEnded, type JobRecord, jobAnswer } from './contract.ts';
+import { deadLetterEndpoints } from './dead-letters.ts';
 import type { FollowedJob, Following } from './following.ts';
 import type { JobProgress } from './job-progress.ts';
 import type { Jobs } from './jobs.ts';
@@ -13,23 +14,6 @@ import type { Tickets } from './tickets.ts';
 
 /** Streams of events that one person may open in a minute, of all kinds. */
 const streamLimit = { limit: 10, windowMs: 60_000 };
-
-export function describeJob(job: JobRecord): JobAnswer {
-  const { id, state, attempts, percent, subject } = job;
-  return {
-    id,
-    state,
-    attempts,
-    stage: job.stage ?? null,
-    percent,
-    createdAt: job.createdAt.toISOString(),
-    startedAt: job.startedAt?.toISOString() ?? null,
-    endedAt: job.endedAt?.toISOString() ?? null,
-    subject,
-    result: job.result ?? null,
-    error: job.error ?? null,
-  };
-}
 
 /** The events of one who follows the job: each is what a look at it gives. */
 function jobFeed(job: FollowedJob): EventFeed {
@@ -100,6 +84,7 @@ export function jobEndpoints({ jobs, following, progress, tickets }: Dependencie
         exchange.res.json(describeJob(await findOwn(jobs, exchange)));
       },
     }),
+    ...deadLetterEndpoints(jobs),
     ...progressEndpoints({ jobs, following, progress, tickets, limiter }),
   ];
 }

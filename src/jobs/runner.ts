@@ -5,6 +5,7 @@ import { followSignals } from '../abortable.ts';
 import type { Database } from '../database/database.ts';
 import { fail, ServiceError } from '../errors.ts';
 import { createLog, withLogContext } from '../log.ts';
+import type { Metrics } from '../metrics.ts';
 import {
   type BegunTask,
   beginTask,
@@ -37,6 +38,7 @@ interface RunnerOptions {
   definitions: ReadonlyMap<string, JobDefinition>;
   /** Time that a task may take from its first attempt on. */
   timeoutMs: number;
+  metrics: Metrics;
 }
 
 /** Ends a task's attempt without blame: the process stops, or another one has the task. */
@@ -64,16 +66,18 @@ export class Runner {
 
   /** @throws when the task is to be tried again later. */
   async run(id: string, claim: AbortSignal): Promise<void> {
-    const { database } = this.#options;
-    const task = await beginTask(database.queries, id);
-    if (task === undefined) return;
     const cancelling = new AbortController();
+    // Before it begins: it may be cancelled as soon as it has.
     this.#underWay.set(id, cancelling);
-    using ending = followSignals([this.#stopping.signal, cancelling.signal, claim]);
-    using timeout = startTimeout(this.#options.timeoutMs - task.elapsedMs);
-    using all = followSignals([ending.signal, timeout.signal]);
     try {
+      const task = await beginTask(this.#options.database.queries, id);
+      if (task === undefined) return;
+      if (task.attempt === 1) this.#options.metrics.jobWait.observe(task.waitedMs / 1000);
+      using ending = followSignals([this.#stopping.signal, cancelling.signal, claim]);
+      using timeout = startTimeout(this.#options.timeoutMs - task.elapsedMs);
+      using all = followSignals([ending.signal, timeout.signal]);
       const outcome = await withLogContext({ jobTask: id }, () => this.#attempt(task, all.signal));
+      this.#options.metrics.jobAttempts.inc({ outcome: nameOf(outcome) });
       await this.#conclude(task, outcome);
     } finally {
       this.#underWay.delete(id);
@@ -84,7 +88,8 @@ export class Runner {
   async #attempt(task: BegunTask, signal: AbortSignal): Promise<Ending | Error> {
     const definition = this.#options.definitions.get(task.name);
     try {
-      if (task.wanted === 0) return { state: 'cancelled' };
+      if (task.wanted === 0 && !(await isWanted(this.#options.database.queries, task.id)))
+        return { state: 'cancelled' };
       if (definition === undefined) throw new Error(`this version knows no job ${task.name}`);
       return { state: 'completed', result: await this.#work(definition, task, signal) };
     } catch (error) {
@@ -158,6 +163,11 @@ export class Runner {
     for (const [id, cancelling] of this.#underWay)
       if (!(await isWanted(this.#options.database.queries, id))) cancelling.abort(unwanted);
   }
+}
+
+function nameOf(outcome: Ending | Error): string {
+  if (outcome instanceof Error) return outcome instanceof Interrupted ? 'handed_back' : 'retried';
+  return outcome.state === 'failed' ? outcome.error.code : outcome.state;
 }
 
 function startTimeout(timeoutMs: number): { signal: AbortSignal } & Disposable {

@@ -1,7 +1,7 @@
 // The wire form of class runs: what a request may hold, and what is told of a run.
 
 import { z } from 'zod';
-import { classId, dataVersion, id, optional, origin, studentId, testId } from './contract.ts';
+import { dataVersion, id, optional, origin, studentId, testId } from './contract.ts';
 
 export const mostRunStudents = 10_000;
 /** A name for each of 10,000 students, and a token for each. */
@@ -16,7 +16,7 @@ const reportToken = z.string().max(8192);
 
 export const classRunBody = z
   .strictObject({
-    classId,
+    classId: id,
     testId,
     studentIds: ids(studentId, mostRunStudents),
     teacherIds: optional(ids(id, 1000)),

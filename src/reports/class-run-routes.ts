@@ -60,6 +60,10 @@ const bodyErrors: ErrorCode[] = [
 const lookErrors: ErrorCode[] = ['unauthorized', 'not_found', 'database_unavailable'];
 
 export function classRunEndpoints(classRuns: ClassRuns): Endpoint[] {
+  return [...readingEndpoints(classRuns), ...changingEndpoints(classRuns)];
+}
+
+function changingEndpoints(classRuns: ClassRuns): Endpoint[] {
   return [
     defineEndpoint({
       method: 'post',
@@ -83,31 +87,6 @@ export function classRunEndpoints(classRuns: ClassRuns): Endpoint[] {
         'database_unavailable',
       ],
       handle: (exchange) => accept(classRuns, exchange),
-    }),
-    defineEndpoint({
-      method: 'get',
-      path: '/internal/class-runs/:id',
-      tag: 'Class runs',
-      summary: 'How far a run is, with its items page by page',
-      access: 'service',
-      query: itemsQuery,
-      answers: { 200: { description: 'The run.', schema: runAnswer } },
-      errors: [...lookErrors, 'malformed_request', 'invalid_request'],
-      handle: (exchange) => look(classRuns, exchange),
-    }),
-    defineEndpoint({
-      method: 'get',
-      path: '/internal/class-runs/:id/events',
-      tag: 'Class runs',
-      summary:
-        'The run as server-sent events: its state, counts and remaining time whenever they change, until it is over',
-      access: 'service',
-      answers: {
-        200: { description: 'JSON in data lines: the run without its items.', mediaType: 'text/event-stream' },
-        204: { description: 'The run is over, and Last-Event-ID is that of its last state.' },
-      },
-      errors: lookErrors,
-      handle: async (exchange) => exchange.streamEvents(await classRuns.follow(exchange.params.id ?? '')),
     }),
     defineEndpoint({
       method: 'delete',
@@ -135,6 +114,36 @@ export function classRunEndpoints(classRuns: ClassRuns): Endpoint[] {
       handle: async ({ params, body, res }: Exchange<unknown, RetryBody>) => {
         res.status(202).json({ retried: await classRuns.retry(params.id ?? '', body) });
       },
+    }),
+  ];
+}
+
+function readingEndpoints(classRuns: ClassRuns): Endpoint[] {
+  return [
+    defineEndpoint({
+      method: 'get',
+      path: '/internal/class-runs/:id',
+      tag: 'Class runs',
+      summary: 'How far a run is, with its items page by page',
+      access: 'service',
+      query: itemsQuery,
+      answers: { 200: { description: 'The run.', schema: runAnswer } },
+      errors: [...lookErrors, 'malformed_request', 'invalid_request'],
+      handle: (exchange) => look(classRuns, exchange),
+    }),
+    defineEndpoint({
+      method: 'get',
+      path: '/internal/class-runs/:id/events',
+      tag: 'Class runs',
+      summary:
+        'The run as server-sent events: its state, counts and remaining time whenever they change, until it is over',
+      access: 'service',
+      answers: {
+        200: { description: 'JSON in data lines: the run without its items.', mediaType: 'text/event-stream' },
+        204: { description: 'The run is over, and Last-Event-ID is that of its last state.' },
+      },
+      errors: lookErrors,
+      handle: async (exchange) => exchange.streamEvents(await classRuns.follow(exchange.params.id ?? '')),
     }),
     defineEndpoint({
       method: 'get',

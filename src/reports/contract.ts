@@ -16,7 +16,6 @@ export const testId = z
   .string({ error: testRule })
   .refine((text) => parseTest(text) !== undefined, { error: testRule })
   .meta({ pattern: `^(?:Test [1-9][0-9]*|${idPattern})$`, maxLength: 100, examples: ['Test_1', '5', 'overall'] });
-export const classId = id;
 export const studentId = id
   .refine((text) => text !== 'overall', { error: 'overall is reserved for the report of the class' })
   .meta({ not: { const: 'overall' }, examples: ['STU001'] });

@@ -47,7 +47,8 @@ type Result = Record<string, unknown>;
 
 /** Of several who wait for one document, the backend's wish is what is made, then that of who sees the canonical page. */
 const ranks = { ownView: 0, canonical: 1, backend: 2 };
-const mostFailures = 5;
+/** The pauses between them outlast a storage that is away for a minute. */
+const mostFailures = 8;
 
 /** What those who look at a job see of its report. */
 function subjectFor(report: KeyedReport, key: string): Record<string, unknown> {

@@ -4,10 +4,11 @@ import type { Tenant } from '../config.ts';
 import type { Database } from '../database/database.ts';
 import type { Documents } from '../documents/documents.ts';
 import { fail } from '../errors.ts';
-import type { Caller } from '../identity/contract.ts';
+import { type Caller, callerKey } from '../identity/contract.ts';
 import type { Identity } from '../identity/identity.ts';
 import type { Jobs } from '../jobs/jobs.ts';
 import type { Metrics } from '../metrics.ts';
+import { createRateLimiter } from '../rate-limiter.ts';
 import type { Rendering } from '../rendering/rendering.ts';
 import { AcceptedRenders } from './accepted-render.ts';
 import { ClassRuns } from './class-runs.ts';
@@ -37,7 +38,7 @@ export interface Reports {
   generateLater(request: GenerateRequest): Promise<{ jobId: string; key: string }>;
   /**
    * Accepts as a job what `obtain` would give, so that it is stored when the job has completed. @returns the id of the job;
-   *   undefined where nothing can be kept for this caller. @throws forbidden, database_unavailable.
+   *   undefined where nothing can be kept for this caller. @throws forbidden, rate_limited, database_unavailable.
    */
   obtainLater(request: ReportRequest): Promise<string | undefined>;
   /** All reports of a class for one test. */
@@ -68,6 +69,9 @@ interface Dependencies {
   };
 }
 
+/** What one person may ask for without waiting. */
+const laterLimit = { limit: 5, windowMs: 60_000 };
+
 class PlatformReports implements Reports {
   readonly classRuns: ClassRuns;
   readonly #documents: Documents;
@@ -78,6 +82,7 @@ class PlatformReports implements Reports {
   readonly #generations: Generations;
   readonly #publicReports: PublicReports;
   readonly #reportJobs: ReportJobs;
+  readonly #laterLimit = createRateLimiter(laterLimit);
 
   constructor({ rendering, documents, identity, database, jobs, metrics, config }: Dependencies) {
     const { pages, requireSubject } = config;
@@ -116,6 +121,7 @@ class PlatformReports implements Reports {
   async obtainLater(request: ReportRequest): Promise<string | undefined> {
     const keepable = this.#publicReports.findKeepable(request);
     if (keepable === undefined) return undefined;
+    this.#laterLimit.take(callerKey(request.caller));
     const { caller, educatorId, dataVersion } = request;
     const { jobId } = await this.#reportJobs.acceptFor({ ...keepable, caller, educatorId, dataVersion });
     return jobId;

@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { openDatabase } from '../../src/database/database.ts';
 import { createJobs } from '../../src/jobs/jobs.ts';
 import { createSealing } from '../../src/jobs/sealing.ts';
+import { createMetrics } from '../../src/metrics.ts';
 
 const migrations = new URL('../../src/database/migrations/', import.meta.url);
 const lock = new URL('../../package-lock.json', import.meta.url);
@@ -29,6 +30,7 @@ async function makeTemplate(folder: string): Promise<void> {
       isEmbedded: true,
       sealing: createSealing(Buffer.alloc(32)),
       concurrency: 0,
+      metrics: createMetrics(),
       timeoutMs: 1000,
       historyDays: 1,
     });

@@ -62,7 +62,7 @@ export async function startJobService({ url }: { url?: string } = {}): Promise<J
   if (url === undefined) await copyDatabaseTemplate(dataDir);
   const database = parts.use(openDatabase({ url, dataDir }));
   const sealing = createSealing(Buffer.alloc(32));
-  const timing = { concurrency: 4, timeoutMs: 60_000, historyDays: 1 };
+  const timing = { metrics: createMetrics(), concurrency: 4, timeoutMs: 60_000, historyDays: 1 };
   const jobs = parts.use(createJobs({ database, isEmbedded: url === undefined, sealing, ...timing }));
   const definition: JobDefinition<{ id: string }> = {
     name: 'test.work',

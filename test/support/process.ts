@@ -20,7 +20,7 @@ export interface ServiceProcess extends AsyncDisposable {
   stop(signal: NodeJS.Signals): Promise<{ code: number | null; signal: NodeJS.Signals | null }>;
 }
 
-const startTimeoutMs = 20_000;
+const startTimeoutMs = 60_000;
 
 /** Starts `src/main.ts` with exactly this environment beside PATH and HOME, and collects what it writes. */
 export function spawnMain(env: Record<string, string | undefined>, command: [string, ...string[]] = nodeMain) {
@@ -39,10 +39,11 @@ export function spawnMain(env: Record<string, string | undefined>, command: [str
 
 const nodeMain: [string, ...string[]] = [process.execPath, '--disable-warning=ExperimentalWarning', 'src/main.ts'];
 
-/** Starts the service as a process, on free ports and a data folder of its own. */
+/** Starts the service as a process, on free ports and a data folder of its own, whose database is copied from the template unless it is to be empty. */
 export async function startServiceProcess(
   env: Record<string, string | undefined> = {},
   command?: [string, ...string[]],
+  { isEmpty = false } = {},
 ): Promise<ServiceProcess> {
   const dataDir = env.DATA_DIR ?? (await mkdtemp(join(tmpdir(), 'platen-process-')));
   const settings = {
@@ -53,7 +54,7 @@ export async function startServiceProcess(
     REPORT_TOKEN_SECRET: reportTokenSecret,
     ...env,
   };
-  if (env.DATABASE_URL === undefined) await copyDatabaseTemplate(dataDir);
+  if (env.DATABASE_URL === undefined && !isEmpty) await copyDatabaseTemplate(dataDir);
   const { child, output } = spawnMain(settings, command);
   const findUrl = () => /"message":"Platen listens".*?"url":"([^"]+)"/.exec(output())?.[1];
   const url = await until(findUrl, startTimeoutMs).catch((error) => {

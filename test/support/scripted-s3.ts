@@ -40,6 +40,8 @@ export interface ScriptedS3 extends AsyncDisposable {
   faultFor: (key: string, method: string) => Fault | undefined;
   /** A PUT that came whole is carried out when this is fulfilled; at once unless the test says otherwise. */
   beforePut: (key: string) => Promise<void> | void;
+  /** A PUT that was carried out is answered when this is fulfilled. */
+  afterPut: (key: string) => Promise<void> | void;
   /** Connections on which a request waits for the end of its answer; those kept alive for the next one don't count. */
   openConnections(): number;
 }
@@ -96,6 +98,7 @@ class Bucket {
   readonly requests: string[] = [];
   faultFor: ScriptedS3['faultFor'] = () => undefined;
   beforePut: ScriptedS3['beforePut'] = () => undefined;
+  afterPut: ScriptedS3['afterPut'] = () => undefined;
 
   async answer(req: IncomingMessage, res: ServerResponse): Promise<void> {
     const { pathname, searchParams } = new URL(req.url ?? '', 'http://localhost');
@@ -156,6 +159,7 @@ class Bucket {
       return;
     }
     this.objects.set(key, object);
+    await this.afterPut(key);
     res.writeHead(200, { etag: etagOf(object) }).end();
   }
 }

@@ -1,4 +1,4 @@
-// A disk of 4 MB that a test can fill: a file system in memory, which root on Linux can mount.
+// A small disk that a test can fill: a file system in memory, which root on Linux can mount.
 
 import { spawnSync } from 'node:child_process';
 import { mkdtemp, readdir, rm, rmdir, truncate, writeFile } from 'node:fs/promises';
@@ -24,10 +24,10 @@ const hasWritten = (file: string, bytes: number) =>
     () => false,
   );
 
-/** Undefined where it can't be mounted. */
-export async function mountSmallDisk(): Promise<SmallDisk | undefined> {
+/** Undefined where it can't be mounted. The embedded database alone takes 40 MB. */
+export async function mountSmallDisk(megabytes = 4): Promise<SmallDisk | undefined> {
   const folder = await mkdtemp(join(tmpdir(), 'platen-disk-'));
-  const { status } = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=4m', 'tmpfs', folder]);
+  const { status } = spawnSync('mount', ['-t', 'tmpfs', '-o', `size=${megabytes}m`, 'tmpfs', folder]);
   if (status !== 0) {
     await rmdir(folder);
     return undefined;

@@ -5,7 +5,7 @@ import { createServer } from 'node:net';
 import { promisify } from 'node:util';
 
 interface Toxic {
-  type: 'timeout' | 'reset_peer' | 'bandwidth' | 'limit_data' | 'slow_close';
+  type: 'latency' | 'timeout' | 'reset_peer' | 'bandwidth' | 'limit_data' | 'slow_close';
   stream: 'upstream' | 'downstream';
   attributes: Record<string, number>;
 }
@@ -42,7 +42,7 @@ export async function startBadNetwork(url: string): Promise<BadNetwork> {
   const listen = `127.0.0.1:${await freePort()}`;
   await call('POST', '/proxies', { name, listen, upstream: new URL(url).host, enabled: true });
   return {
-    url: `http://${listen}`,
+    url: Object.assign(new URL(url), { host: listen }).href.replace(/\/$/, ''),
     async poison(...toxics) {
       for (const toxic of toxics)
         await call('POST', `/proxies/${name}/toxics`, { name: `${toxic.type}-${toxic.stream}`, ...toxic });

@@ -48,7 +48,7 @@ CREATE TABLE jobs (
 CREATE INDEX jobs_task ON jobs (task_id);
 CREATE INDEX jobs_group ON jobs (group_id, position) WHERE group_id IS NOT NULL;
 CREATE INDEX jobs_group_state ON jobs (group_id, state) WHERE group_id IS NOT NULL;
-CREATE INDEX jobs_failed ON jobs (ended_at) WHERE state = 'failed';
+CREATE INDEX jobs_failed ON jobs (created_at) WHERE state = 'failed';
 CREATE INDEX jobs_ended ON jobs (ended_at) WHERE ended_at IS NOT NULL;
 
 CREATE TABLE class_runs (

@@ -12,19 +12,25 @@ TOKEN = "a-service-token-for-tests-of-the-client"
 
 @contextmanager
 def stand_in(status, body, headers=None):
-    """Answers every POST with status, body (text, or an object sent as JSON) and headers; yields the list of requests it got."""
+    """Answers every request with status, body (text, or an object sent as JSON) and headers; yields the list of requests it got.
+
+    A body that is a function of method and path gives status and body of each answer in place of them.
+    """
     requests_got = []
 
     class Handler(BaseHTTPRequestHandler):
-        def do_POST(self):
-            sent = self.rfile.read(int(self.headers["Content-Length"]))
-            requests_got.append({"path": self.path, "headers": self.headers, "body": json.loads(sent)})
-            text = (body if isinstance(body, str) else json.dumps(body)).encode()
-            self.send_response(status)
+        def answer(self):
+            sent = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            requests_got.append({"path": self.path, "headers": self.headers, "body": json.loads(sent or "null")})
+            code, said = body(self.command, self.path) if callable(body) else (status, body)
+            text = (said if isinstance(said, str) else json.dumps(said)).encode()
+            self.send_response(code)
             for name, value in {"Content-Length": str(len(text)), **(headers or {})}.items():
                 self.send_header(name, value)
             self.end_headers()
             self.wfile.write(text)
+
+        do_GET = do_POST = do_DELETE = answer
 
         def log_message(self, *args):
             pass

@@ -11,7 +11,17 @@ from django.test import SimpleTestCase, TransactionTestCase, override_settings
 
 from marking.models import TestResult
 from marking.services import mark_test
-from platen_client import PlatenError, trigger_report
+from platen_client import (
+    PlatenError,
+    cancel_class_run,
+    class_run_items,
+    retry_class_run,
+    start_class_run,
+    start_report,
+    trigger_report,
+    wait_for_class_run,
+    wait_for_job,
+)
 
 STUDENT_KEY = "reports/CLASS_TEST/Test_1/students/STU001.pdf"
 
@@ -35,6 +45,34 @@ class AgainstPlatenTest(SimpleTestCase):
         teacher = trigger_report("Test_1", "CLASS_TEST", "teacher", teacher_id="TCH001")
         self.assertEqual(teacher.s3_key, "reports/CLASS_TEST/Test_1/teacher_TCH001.pdf")
         self.assertEqual(trigger_report("Test_1", "CLASS_TEST", "overall").s3_key, "reports/CLASS_TEST/Test_1/overall.pdf")
+
+    def test_prints_a_report_without_waiting_for_it(self):
+        accepted = start_report("Test_1", "CLASS_TEST", "student", student_id="STU001")
+        self.assertEqual(accepted.s3_key, STUDENT_KEY)
+        self.assertEqual(wait_for_job(accepted.job_id, poll_seconds=0.1), STUDENT_KEY)
+
+    def test_a_job_that_fails_says_why(self):
+        accepted = start_report("Test_1", "CLASS_TEST", "student", student_id="NOBODY")
+        with self.assertRaises(PlatenError) as raised:
+            wait_for_job(accepted.job_id, poll_seconds=0.1)
+        self.assertIn(raised.exception.code, ("page_failed", "wrong_subject"))
+
+    def test_prints_a_class_and_says_how_far_it_is(self):
+        seen = []
+        asked = {"teacher_ids": ["TCH001"], "overall": True, "idempotency_key": "a-key-of-the-test"}
+        run_id = start_class_run("Test_1", "CLASS_TEST", ["STU001", "NOBODY"], **asked)
+        self.assertEqual(start_class_run("Test_1", "CLASS_TEST", ["STU001", "NOBODY"], **asked), run_id)
+        run = wait_for_class_run(run_id, seen.append, poll_seconds=0.1)
+        self.assertEqual((run.state, run.total, run.done), ("failed", 4, 4))
+        self.assertEqual((run.counts["completed"], run.counts["failed"]), (3, 1))
+        self.assertEqual(seen[-1], run)
+        [failed] = class_run_items(run_id, "failed")
+        self.assertEqual(failed["studentId"], "NOBODY")
+        self.assertEqual(retry_class_run(run_id), 1)
+        wait_for_class_run(run_id, poll_seconds=0.1)
+        with self.assertRaises(PlatenError) as raised:
+            cancel_class_run(run_id)
+        self.assertEqual(raised.exception.code, "already_ended")
 
     def test_an_id_that_cannot_be_is_refused_by_its_field(self):
         with self.assertRaises(PlatenError) as raised:
@@ -60,4 +98,4 @@ class MarkingAgainstPlatenTest(TransactionTestCase):
     def test_the_command_prints_a_class(self):
         out = StringIO()
         call_command("print_reports", "CLASS_TEST", "Test_1", "--students", "STU001", stdout=out)
-        self.assertEqual(out.getvalue().split(), [STUDENT_KEY, "reports/CLASS_TEST/Test_1/overall.pdf"])
+        self.assertEqual(out.getvalue().split(), ["reports/CLASS_TEST/Test_1/overall.pdf", STUDENT_KEY])

@@ -53,20 +53,53 @@ class MarkingTest(TransactionTestCase):
 
 
 class PrintReportsTest(TestCase):
-    def test_prints_the_marked_students_and_the_class(self):
+    ITEMS = [
+        {"reportType": "overall", "state": "completed", "s3Key": "overall.pdf"},
+        {"reportType": "student", "studentId": "STU001", "state": "completed", "s3Key": KEY},
+    ]
+
+    def platen(self, items):
+        """Says of a class run that it is half done, then that it is over."""
+        failed = sum(item["state"] == "failed" for item in items)
+        over = {"queued": 0, "active": 0, "completed": len(items) - failed, "failed": failed, "cancelled": 0}
+        states = iter([("active", {**over, "active": 1, "completed": 0}), ("failed" if failed else "completed", over)])
+
+        def answer(method, path):
+            if method == "POST":
+                return 202, {"id": "run-1", "total": len(items)}
+            if "offset" in path:
+                return 200, {"items": items, "nextOffset": None}
+            state, counts = next(states)
+            return 200, {"state": state, "total": len(items), "counts": counts, "etaSeconds": 3}
+
+        return stand_in(200, answer)
+
+    def test_asks_for_the_marked_students_and_the_class_shows_progress_and_notes_the_keys(self):
         for student, marked in (("STU001", True), ("STU002", False)):
             TestResult.objects.create(test_id="Test_1", class_id="CLASS_TEST", student_id=student, marked=marked, score=1)
-        out = StringIO()
-        with stand_in(202, {"s3Key": KEY}) as requests_got:
-            call_command("print_reports", "CLASS_TEST", "Test_1", "--teachers", "TCH001", stdout=out)
-        asked = [(each["body"]["reportType"], each["body"].get("studentId"), each["body"].get("teacherId")) for each in requests_got]
-        self.assertEqual(asked, [("student", "STU001", None), ("teacher", None, "TCH001"), ("overall", None, None)])
-        self.assertEqual(out.getvalue().split(), [KEY] * 3)
+        out, err = StringIO(), StringIO()
+        with self.platen(self.ITEMS) as requests_got:
+            call_command("print_reports", "CLASS_TEST", "Test_1", "--teachers", "TCH001", stdout=out, stderr=err)
+        asked = {"testId": "Test_1", "classId": "CLASS_TEST", "studentIds": ["STU001"], "teacherIds": ["TCH001"], "overall": True}
+        self.assertEqual(requests_got[0]["body"], asked)
+        self.assertEqual(out.getvalue().split(), ["overall.pdf", KEY])
+        self.assertIn("2 of 2", err.getvalue())
         self.assertEqual(TestResult.objects.get(student_id="STU001").report_key, KEY)
 
-    def test_goes_on_after_a_failure_and_says_at_the_end_how_many_there_were(self):
-        err = StringIO()
-        with stand_in(503, problem(503, "queue_full")) as requests_got, self.assertRaisesMessage(CommandError, "3 report(s)"):
-            call_command("print_reports", "CLASS_TEST", "Test_1", "--students", "STU001", "STU002", stderr=err)
-        self.assertEqual(len(requests_got), 3)
-        self.assertIn("STU002: queue_full: A detail. (request r-1) Try again later.", err.getvalue())
+    def test_says_which_report_failed_and_why(self):
+        failed = {**self.ITEMS[1], "state": "failed", "code": "token_rejected"}
+        out = StringIO()
+        with self.platen([self.ITEMS[0], failed]), self.assertRaisesMessage(CommandError, "1 report(s) not printed; class run run-1"):
+            call_command("print_reports", "CLASS_TEST", "Test_1", "--students", "STU001", stdout=out, stderr=StringIO())
+        self.assertIn(f"{KEY}: token_rejected", out.getvalue())
+
+    def test_need_not_wait(self):
+        out = StringIO()
+        with self.platen(self.ITEMS) as requests_got:
+            call_command("print_reports", "CLASS_TEST", "Test_1", "--students", "STU001", "--no-wait", stdout=out)
+        self.assertEqual(out.getvalue().strip(), "run-1")
+        self.assertEqual(len(requests_got), 1)
+
+    def test_says_when_it_may_be_tried_again(self):
+        with stand_in(503, problem(503, "database_unavailable")), self.assertRaisesMessage(CommandError, "Try again later."):
+            call_command("print_reports", "CLASS_TEST", "Test_1", "--students", "STU001")

@@ -1,13 +1,9 @@
-"""Prints all reports of a class for one test, and the key of each."""
-
-from collections.abc import Callable
-from functools import partial
+"""Has all reports of a class for one test printed as one class run, and shows how far it is."""
 
 from django.core.management.base import BaseCommand, CommandError
 
 from marking.models import TestResult
-from marking.services import print_report
-from platen_client import PlatenError, trigger_report
+from platen_client import ClassRun, PlatenError, class_run_items, start_class_run, wait_for_class_run
 
 
 class Command(BaseCommand):
@@ -18,29 +14,39 @@ class Command(BaseCommand):
         parser.add_argument("test_id")
         parser.add_argument("--students", nargs="+", metavar="ID", help="these students instead of all that are marked")
         parser.add_argument("--teachers", nargs="+", metavar="ID", default=[], help="teachers' reports as well")
+        parser.add_argument("--no-wait", action="store_true", help="say the id of the run and do not wait for it")
 
-    def handle(self, *args, class_id, test_id, students, teachers, **options):
-        failed = 0
-        for label, print_one in reports_of(class_id, test_id, students, teachers):
-            try:
-                self.stdout.write(print_one())
-            except PlatenError as error:
-                # One report that fails does not keep the others from being printed.
-                failed += 1
-                self.stderr.write(f"{label}: {error}" + (" Try again later." if error.is_retryable else ""))
-        if failed:
-            raise CommandError(f"{failed} report(s) not printed")
+    def handle(self, *args, class_id, test_id, students, teachers, no_wait, **options):
+        asked = students if students is not None else marked_students(class_id, test_id)
+        try:
+            run_id = start_class_run(test_id, class_id, asked, teacher_ids=teachers, overall=True)
+            if no_wait:
+                self.stdout.write(run_id)
+                return
+            # A Ctrl-C ends the waiting only: Platen goes on.
+            run = wait_for_class_run(run_id, self.show)
+            self.stderr.write("")
+            for item in class_run_items(run_id):
+                self.stdout.write(f"{item['s3Key']}" if item["state"] == "completed" else f"{item['s3Key']}: {item.get('code', item['state'])}")
+        except PlatenError as error:
+            raise CommandError(f"{error}" + (" Try again later." if error.is_retryable else "")) from error
+        if run.state == "completed" and students is None:
+            note_keys(class_id, test_id, run_id)
+        if run.state != "completed":
+            raise CommandError(f"{run.total - run.counts['completed']} report(s) not printed; class run {run_id}")
+
+    def show(self, run: ClassRun) -> None:
+        left = "" if run.eta_seconds is None else f", about {run.eta_seconds} s left"
+        self.stderr.write(f"\r{run.done} of {run.total}{left}   ", ending="")
 
 
-def reports_of(class_id, test_id, students, teachers) -> list[tuple[str, Callable[[], str]]]:
-    def trigger(report_type, **who) -> str:
-        return trigger_report(test_id, class_id, report_type, **who).s3_key
+def marked_students(class_id: str, test_id: str) -> list[str]:
+    marked = TestResult.objects.filter(class_id=class_id, test_id=test_id, marked=True)
+    return list(marked.order_by("student_id").values_list("student_id", flat=True))
 
-    reports = []
-    if students is None:
-        marked = TestResult.objects.filter(class_id=class_id, test_id=test_id, marked=True).order_by("student_id")
-        reports += [(result.student_id, partial(print_report, result)) for result in marked]
-    else:
-        reports += [(student, partial(trigger, "student", student_id=student)) for student in students]
-    reports += [(teacher, partial(trigger, "teacher", teacher_id=teacher)) for teacher in teachers]
-    return [*reports, (class_id, partial(trigger, "overall"))]
+
+def note_keys(class_id: str, test_id: str, run_id: str) -> None:
+    for item in class_run_items(run_id):
+        if item["reportType"] == "student":
+            results = TestResult.objects.filter(class_id=class_id, test_id=test_id, student_id=item["studentId"])
+            results.update(report_key=item["s3Key"])

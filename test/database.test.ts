@@ -1,0 +1,294 @@
+// The database, embedded and PostgreSQL: opened in the background, brought to its version once, transactions, messages, the order of renders.
+
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync } from 'node:fs';
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { openDataFolder } from '../src/data-folder.ts';
+import { type Database, openDatabase } from '../src/database/database.ts';
+import { configureLog } from '../src/log.ts';
+import { connectTo, createTestDatabase, describeDatabases, type TestDatabase } from './support/postgres.ts';
+import { startServiceProcess } from './support/process.ts';
+import { until } from './support/until.ts';
+
+configureLog({ level: 'silent', secrets: [] });
+
+let parts: AsyncDisposableStack;
+beforeEach(() => {
+  parts = new AsyncDisposableStack();
+});
+afterEach(() => parts.disposeAsync());
+
+const removal = (below: string) => ({ below, ending: '', revision: '1' });
+const belows = async (database: Database) =>
+  (await database.queries.selectFrom('removals').select('below').orderBy('below').execute()).map(({ below }) => below);
+
+describeDatabases('the database', (server) => {
+  const create = async (options?: { isEmpty: boolean }) => parts.use(await createTestDatabase(server, options));
+  const open = ({ url, dataDir }: TestDatabase) => parts.use(openDatabase({ url, dataDir }));
+  let database: Database;
+  let place: TestDatabase;
+  beforeAll(async () => {
+    place = await createTestDatabase(server);
+    database = openDatabase(place);
+    await database.ready;
+  });
+  beforeEach(() => database.execute('DELETE FROM platen.removals'));
+  afterAll(async () => {
+    await database[Symbol.asyncDispose]();
+    await place[Symbol.asyncDispose]();
+  });
+
+  test('opens in the background: until then it is starting, and whoever needs it waits', async () => {
+    // An empty one takes the embedded database long.
+    const database = open(await create({ isEmpty: server !== undefined }));
+    expect(await database.status()).toEqual({ state: 'starting' });
+    const waited = database.nextRevision();
+    expect(await belows(database)).toEqual([]);
+    expect(await waited).toBeGreaterThan(BigInt(Date.now() - 60_000) * 1000n);
+    expect(await database.status()).toEqual({ state: 'up' });
+  });
+
+  test('commits all or nothing; a transaction inside of one is a part of it', async () => {
+    await database.transaction(async (tx) => {
+      await tx.insertInto('removals').values(removal('a')).execute();
+      await database.transaction((inner) => inner.insertInto('removals').values(removal('b')).execute());
+      expect(await belows(database)).toEqual(['a', 'b']);
+    });
+    const failing = database.transaction(async (tx) => {
+      await tx.insertInto('removals').values(removal('c')).execute();
+      await database.transaction((inner) => inner.insertInto('removals').values(removal('d')).execute());
+      throw new Error('no');
+    });
+    await expect(failing).rejects.toThrow('no');
+    expect(await belows(database)).toEqual(['a', 'b']);
+  });
+
+  test('a statement that fails spoils its transaction and no other', async () => {
+    const failing = database.transaction(async (tx) => {
+      await tx.insertInto('removals').values(removal('a')).execute();
+      await tx.insertInto('removals').values(removal('a')).execute();
+    });
+    await expect(failing).rejects.toMatchObject({ code: '23505' });
+    await expect(database.execute('BEGIN; SELECT 1/0')).rejects.toMatchObject({ code: '22012' });
+    await database.queries.insertInto('removals').values(removal('b')).execute();
+    expect(await belows(database)).toEqual(['b']);
+  });
+
+  test('the outer handle, used inside a transaction, belongs to it and does not wait for ever', async () => {
+    const { queries } = database;
+    const failing = database.transaction(async () => {
+      await queries.insertInto('removals').values(removal('a')).execute();
+      await database.execute('INSERT INTO platen.removals VALUES ($1, $2, $3)', ['b', '', '1']);
+      expect(await database.nextRevision()).toBeGreaterThan(0n);
+      expect(await belows(database)).toEqual(['a', 'b']);
+      throw new Error('no');
+    });
+    await expect(failing).rejects.toThrow('no');
+    expect(await belows(database)).toEqual([]);
+  });
+
+  test('what a transaction began and did not wait for is asked in none that comes later', async () => {
+    const late = Promise.withResolvers<void>();
+    let later: Promise<unknown> = Promise.resolve();
+    await database.transaction(async () => {
+      later = late.promise.then(() => database.queries.insertInto('removals').values(removal('late')).execute());
+    });
+    const failing = database.transaction(async (tx) => {
+      await tx.insertInto('removals').values(removal('a')).execute();
+      late.resolve();
+      throw new Error('no');
+    });
+    await expect(failing).rejects.toThrow('no');
+    await later;
+    expect(await belows(database)).toEqual(['late']);
+  });
+
+  test("two transactions in each other's way are both carried out", async () => {
+    for (const below of ['a', 'b'])
+      await database.queries
+        .insertInto('removals')
+        .values({ ...removal(below), revision: '0' })
+        .execute();
+    const add = (first: string, second: string) =>
+      database.transaction(async (tx) => {
+        for (const below of [first, second])
+          await tx
+            .updateTable('removals')
+            .set((eb) => ({ revision: eb('revision', '+', '1') }))
+            .where('below', '=', below)
+            .execute();
+      });
+    await Promise.all(Array.from({ length: 6 }, (_, index) => (index % 2 === 0 ? add('a', 'b') : add('b', 'a'))));
+    const rows = await database.queries.selectFrom('removals').select('revision').execute();
+    expect(rows).toEqual([{ revision: '6' }, { revision: '6' }]);
+  });
+
+  test('NOTIFY is heard when its transaction commits, and never when it does not', async () => {
+    const heard: string[] = [];
+    const listening = await database.listen('news', { onMessage: (text) => heard.push(text), onGap: () => undefined });
+    const say = (text: string) => database.execute('SELECT pg_notify($1, $2)', ['news', text]);
+    await expect(
+      database.transaction(async () => {
+        await say('rolled back');
+        throw new Error('no');
+      }),
+    ).rejects.toThrow('no');
+    await database.transaction(async () => {
+      await say('committed');
+      expect(heard).toEqual([]);
+    });
+    await until(() => heard.length > 0);
+    await listening.close();
+    await say('after');
+    await database.execute('SELECT 1');
+    expect(heard).toEqual(['committed']);
+  });
+
+  test('is refused when a later version has been at work, and says so', async () => {
+    const at = await create();
+    {
+      await using database = openDatabase(at);
+      await database.ready;
+      await database.execute(`INSERT INTO platen.migrations VALUES ('9999-later', '2099-01-01T00:00:00.000Z')`);
+    }
+    const database = open(at);
+    const status = await until(async () => {
+      const now = await database.status();
+      return now.state === 'down' && now;
+    });
+    expect(status.reason).toBe('the database can not be used: a later version has brought it to 9999-later');
+    await expect(database.nextRevision()).rejects.toMatchObject({ code: 'database_unavailable' });
+  });
+
+  test('revisions go on after a restart, also when the stored ones are behind the clock', async () => {
+    const at = await create();
+    const revisions: bigint[] = [];
+    for (let time = 1; time <= 2; time++) {
+      await using database = openDatabase(at);
+      revisions.push(await database.nextRevision(), await database.nextRevision());
+      // As in a backup of long ago.
+      if (time === 1) await database.execute(`SELECT setval('platen.revisions', 5)`);
+    }
+    expect(revisions).toEqual([...revisions].sort((a, b) => (a < b ? -1 : 1)));
+    expect(new Set(revisions).size).toBe(4);
+  });
+
+  test('revisions ahead of the clock are never put back', async () => {
+    const at = await create();
+    const ahead = 4_000_000_000_000_000n;
+    {
+      await using database = openDatabase(at);
+      await database.ready;
+      await database.execute(`SELECT setval('platen.revisions', ${ahead})`);
+    }
+    expect(await open(at).nextRevision()).toBe(ahead + 1n);
+  });
+});
+
+const { DATABASE_URL } = process.env;
+(DATABASE_URL === undefined ? describe.skip : describe)('several processes on one PostgreSQL', () => {
+  /** A process that opens it, says which migrations it has applied, and takes revisions. */
+  const program = `
+    import { openDatabase } from '${new URL('../src/database/database.ts', import.meta.url)}';
+    const database = openDatabase({ url: process.env.DATABASE_URL, dataDir: '' });
+    await database.ready;
+    const revisions = [];
+    for (let count = 0; count < 200; count++) revisions.push(String(await database.nextRevision()));
+    await database[Symbol.asyncDispose]();
+    console.log('revisions ' + JSON.stringify(revisions));`;
+
+  test('open an empty one at once: it is brought to its version once, and no revision is given twice', async () => {
+    const at = parts.use(await createTestDatabase(DATABASE_URL, { isEmpty: true }));
+    const runs = Array.from({ length: 4 }, async () => {
+      const child = spawn(
+        process.execPath,
+        ['--disable-warning=ExperimentalWarning', '--input-type=module', '-e', program],
+        {
+          env: { PATH: process.env.PATH, DATABASE_URL: at.url },
+          stdio: ['ignore', 'pipe', 'inherit'],
+        },
+      );
+      let output = '';
+      child.stdout.setEncoding('utf8').on('data', (text: string) => {
+        output += text;
+      });
+      const [code] = await once(child, 'exit');
+      return { code, output };
+    });
+    const ended = await Promise.all(runs);
+    const revisions = ended.map(
+      ({ output }) => JSON.parse(output.split('revisions ')[1] ?? '[]').map(BigInt) as bigint[],
+    );
+    expect(ended.map(({ code, output }) => [code, output.includes('can not be used')])).toEqual(
+      ended.map(() => [0, false]),
+    );
+    for (const own of revisions) expect(own).toEqual([...own].sort((a, b) => (a < b ? -1 : 1)));
+    expect(new Set(revisions.flat()).size).toBe(800);
+    await using client = await connectTo(at.url ?? '');
+    const { rows } = await client.query('SELECT name FROM platen.migrations');
+    expect(rows.length).toBe(new Set(rows.map(({ name }) => name)).size);
+  });
+});
+
+describe('the embedded database', () => {
+  const create = async (isEmpty = false) => parts.use(await createTestDatabase(undefined, { isEmpty }));
+  const controlFile = (dataDir: string) => join(dataDir, 'database', 'global', 'pg_control');
+
+  test('begun and never finished, is made anew; one that lacks files names them, and is opened when they are back', async () => {
+    const { dataDir } = await create(true);
+    const unfinished = join(dataDir, 'database.unfinished');
+    await mkdir(unfinished);
+    await writeFile(join(unfinished, 'PG_VERSION'), 'half');
+    {
+      await using database = openDatabase({ url: undefined, dataDir });
+      await database.ready;
+      expect(existsSync(unfinished)).toBe(false);
+    }
+    const control = await readFile(controlFile(dataDir));
+    await rm(controlFile(dataDir));
+    const database = parts.use(openDatabase({ url: undefined, dataDir }));
+    await until(async () => (await database.status()).state === 'down');
+    expect((await database.status()).reason).toBe(
+      'the database can not be used: DATA_DIR/database is not whole (global/pg_control missing): restore a backup, or move it away',
+    );
+    await expect(database.nextRevision()).rejects.toMatchObject({ code: 'database_unavailable' });
+    await writeFile(controlFile(dataDir), control);
+    await database.ready;
+    expect(await database.nextRevision()).toBeGreaterThan(0n);
+  });
+
+  test('is closed with a checkpoint: what is opened next has nothing to recover', async () => {
+    const { dataDir } = await create();
+    // After the system's identifier and two versions: 1 is shut down, 6 in production.
+    const stateOf = async () => (await readFile(controlFile(dataDir))).readUInt32LE(16);
+    {
+      await using database = openDatabase({ url: undefined, dataDir });
+      await database.queries.insertInto('removals').values(removal('kept')).execute();
+      expect(await stateOf()).toBe(6);
+    }
+    expect(await stateOf()).toBe(1);
+    expect(await belows(parts.use(openDatabase({ url: undefined, dataDir })))).toEqual(['kept']);
+  });
+});
+
+describe('the service', () => {
+  test('listens while its database is still being opened, and says so', async () => {
+    const { dataDir } = parts.use(await createTestDatabase(undefined));
+    // Taken by nobody: the database is made while the service is up.
+    await rm(join(dataDir, 'database'), { recursive: true });
+    const service = parts.use(await startServiceProcess({ DATA_DIR: dataDir }, undefined, { isEmpty: true }));
+    const ask = async () => (await (await fetch(`${service.url}/readyz`)).json()) as { database: { state: string } };
+    const states = new Set<string>();
+    await until(async () => {
+      const { database } = await ask();
+      states.add(database.state);
+      return database.state === 'up';
+    }, 300_000);
+    expect([...states]).toEqual(['starting', 'up']);
+    expect(() => openDataFolder(dataDir)).toThrow(`in use by process ${service.child.pid}`);
+    expect(await service.stop('SIGTERM')).toEqual({ code: 0, signal: null });
+  });
+});

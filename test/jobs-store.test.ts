@@ -1,0 +1,452 @@
+// Durable work on both databases, without a browser: one active and one waiting task per key, cancelled, tried again, handed back, forgotten.
+
+import { randomUUID } from 'node:crypto';
+import { setTimeout as wait } from 'node:timers/promises';
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from '@jest/globals';
+import { z } from 'zod';
+import { type Database, openDatabase } from '../src/database/database.ts';
+import { fail } from '../src/errors.ts';
+import type { JobDefinition, JobRecord, JobRequest, Work } from '../src/jobs/contract.ts';
+import { hasEnded } from '../src/jobs/contract.ts';
+import { createJobs, type Jobs } from '../src/jobs/jobs.ts';
+import { createSealing } from '../src/jobs/sealing.ts';
+import { configureLog } from '../src/log.ts';
+import { createMetrics } from '../src/metrics.ts';
+import { createTestDatabase, describeDatabases, type TestDatabase } from './support/postgres.ts';
+import { until } from './support/until.ts';
+
+configureLog({ level: 'silent', secrets: [] });
+
+type Data = { text: string };
+type Handler = (work: Work<Data>) => Promise<Record<string, unknown>>;
+
+const concurrency = 2;
+
+describeDatabases('jobs', (server) => {
+  let place: TestDatabase;
+  let database: Database;
+  let jobs: Jobs;
+  let handler: Handler;
+  /** Begun by the handler, in order. */
+  let begun: Work<Data>[];
+  const definition: JobDefinition<Data> = {
+    name: 'test.work',
+    data: z.object({ text: z.string() }),
+    mostFailures: 3,
+    mayHeal: (error) => error instanceof Error && error.message === 'may heal',
+    run: (work) => {
+      begun.push(work);
+      return handler(work);
+    },
+  };
+
+  const startJobs = (more: { cleaningMs?: number; concurrency?: number; timeoutMs?: number } = {}) => {
+    const sealing = createSealing(Buffer.alloc(32, 7));
+    const isEmbedded = server === undefined;
+    const metrics = createMetrics();
+    const options = {
+      metrics,
+      database,
+      isEmbedded,
+      sealing,
+      concurrency,
+      timeoutMs: 60_000,
+      historyDays: 14,
+      ...more,
+    };
+    const made = createJobs(options);
+    made.define(definition);
+    made.start();
+    return made;
+  };
+
+  beforeAll(async () => {
+    place = await createTestDatabase(server);
+    database = openDatabase(place);
+    jobs = startJobs();
+    await jobs.transaction(async () => undefined);
+  }, 120_000);
+  afterAll(async () => {
+    await jobs[Symbol.asyncDispose]();
+    await database[Symbol.asyncDispose]();
+    await place[Symbol.asyncDispose]();
+  });
+  let gates: PromiseWithResolvers<Record<string, unknown>>[] = [];
+  beforeEach(() => {
+    begun = [];
+    handler = async ({ data }) => ({ said: data.text });
+  });
+  afterEach(async () => {
+    for (const gate of gates) gate.resolve({ said: 'too late' });
+    gates = [];
+    await until(async () => (await unended()) === 0, 20_000);
+  });
+
+  /** Keeps every handler busy until it is opened, or its work is aborted. */
+  const hold = () => {
+    const gate = Promise.withResolvers<Record<string, unknown>>();
+    gates.push(gate);
+    handler = ({ signal }) =>
+      new Promise((resolve, reject) => {
+        signal.addEventListener('abort', () => reject(signal.reason));
+        void gate.promise.then(resolve);
+      });
+    return gate;
+  };
+  const unended = async () => {
+    const { rows } = await database.execute(`SELECT id FROM platen.tasks WHERE state <> 'ended'`);
+    return rows.length;
+  };
+  const request = (text: string, more: Partial<JobRequest<Data>> = {}): JobRequest<Data> => ({
+    data: { text },
+    key: randomUUID(),
+    rank: 0,
+    owner: 'me',
+    subject: { text },
+    secret: undefined,
+    ...more,
+  });
+  const enqueueAll = (
+    requests: JobRequest<Data>[],
+    { lane = 'lane', groupId = undefined as string | undefined } = {},
+  ) => jobs.transaction((tx) => jobs.enqueue(definition, requests, { tx, lane, groupId }));
+  const enqueue = async (text: string, more: Partial<JobRequest<Data>> = {}) =>
+    (await enqueueAll([request(text, more)]))[0] ?? '';
+  const find = async (id: string) => (await jobs.find(id)) as JobRecord;
+  const ended = (id: string) =>
+    until(async () => {
+      const job = await find(id);
+      return hasEnded(job.state) && job;
+    }, 60_000);
+  const begins = (count: number) => until(() => begun.length >= count, 60_000);
+  const texts = () => begun.map(({ data }) => data.text);
+
+  test('of one key one is active and one waits; those who come later join that one, which takes their data and secret', async () => {
+    const gate = hold();
+    const key = randomUUID();
+    const ids = [await enqueue('first', { key, secret: 'old' })];
+    await begins(1);
+    for (const text of ['second', 'third', 'fourth'])
+      ids.push(await enqueue(text, { key, secret: `secret of ${text}` }));
+    const other = await enqueue('other');
+    await begins(2);
+    expect(texts()).toEqual(['first', 'other']);
+    gate.resolve({ said: 'done' });
+    const records = await Promise.all(ids.map(ended));
+    expect(records.map(({ state, taskId }) => [state, taskId === records[1]?.taskId])).toEqual([
+      ['completed', false],
+      ...[1, 2, 3].map(() => ['completed', true]),
+    ]);
+    expect(begun.map(({ data, secret }) => [data.text, secret])).toEqual([
+      ['first', 'old'],
+      ['other', undefined],
+      ['fourth', 'secret of fourth'],
+    ]);
+    expect(records[0]).toMatchObject({ attempts: 1, result: { said: 'done' }, percent: 100, stage: 'completed' });
+    expect(new Set(ids).size).toBe(4);
+    await ended(other);
+  });
+
+  test('jobs of a transaction that is rolled back were never there', async () => {
+    const before = (await database.execute('SELECT id FROM platen.jobs')).rows.length;
+    const failing = jobs.transaction(async (tx) => {
+      await jobs.enqueue(definition, [request('never')], { tx, lane: 'lane' });
+      throw new Error('no');
+    });
+    await expect(failing).rejects.toThrow('no');
+    await ended(await enqueue('after'));
+    expect(texts()).toEqual(['after']);
+    expect((await database.execute('SELECT id FROM platen.jobs')).rows.length).toBe(before + 1);
+  });
+
+  test('cancelling detaches; the last one stops the work within 200 ms', async () => {
+    hold();
+    const key = randomUUID();
+    const blocker = await enqueue('active', { key });
+    await begins(1);
+    const [one, two] = [await enqueue('waits', { key }), await enqueue('waits', { key })];
+    expect(await jobs.cancel(one)).toBe('cancelled');
+    expect(await jobs.cancel(one)).toBe('already_ended');
+    expect(await find(one)).toMatchObject({ state: 'cancelled' });
+    const [work] = begun as [Work<Data>];
+    const stoppedAt = new Promise<number>((resolve) => {
+      work.signal.addEventListener('abort', () => resolve(performance.now()));
+    });
+    const cancelledAt = performance.now();
+    expect(await jobs.cancel(blocker)).toBe('cancelled');
+    const tookMs = Math.round((await stoppedAt) - cancelledAt);
+    process.stdout.write(
+      `${server === undefined ? 'embedded' : 'PostgreSQL'}: cancelled work was stopped after ${tookMs} ms\n`,
+    );
+    expect(tookMs).toBeLessThan(200);
+    // The one that waited is begun, for the one who still wants it.
+    await begins(2);
+    expect((await find(two)).taskId).not.toBe((await find(blocker)).taskId);
+    expect(await jobs.cancel(two)).toBe('cancelled');
+    await until(async () => (await unended()) === 0);
+    expect([(await find(blocker)).state, (await find(two)).state]).toEqual(['cancelled', 'cancelled']);
+  });
+
+  test('who joins a task in the moment in which its last one leaves is not cancelled with it', async () => {
+    hold();
+    const key = randomUUID();
+    const active = await enqueue('active', { key });
+    await begins(1);
+    for (let round = 1; round <= 10; round++) {
+      const leaving = await enqueue('leaves', { key });
+      const [, joined] = await Promise.all([jobs.cancel(leaving), enqueue('joins', { key }), jobs.cancel(leaving)]);
+      expect((await find(joined)).state).toBe('queued');
+      const { rows } = await database.execute(
+        `SELECT tasks.state FROM platen.jobs JOIN platen.tasks ON tasks.id = task_id WHERE jobs.id = $1`,
+        [joined],
+      );
+      expect(rows).toEqual([{ state: 'waiting' }]);
+      await jobs.cancel(joined);
+    }
+    await jobs.cancel(active);
+  });
+
+  test('cancelled by many at once while they begin and end, each has one end and nothing hangs', async () => {
+    handler = async () => {
+      await wait(2);
+      return {};
+    };
+    const groupId = randomUUID();
+    const ids = await enqueueAll(
+      Array.from({ length: 60 }, (_, index) => request(`${index}`)),
+      { groupId },
+    );
+    await Promise.all([...ids.map((id) => jobs.cancel(id)), jobs.cancelGroup(groupId), jobs.cancelGroup(groupId)]);
+    const states = new Set(await Promise.all(ids.map(async (id) => (await ended(id)).state)));
+    expect([...states].every((state) => state === 'completed' || state === 'cancelled')).toBe(true);
+  });
+
+  test('work begins as soon as it is committed, not at the next poll', async () => {
+    const took: number[] = [];
+    for (let count = 0; count < 15; count++) {
+      const startedAt = performance.now();
+      const id = await enqueue('now');
+      await begins(count + 1);
+      took.push(performance.now() - startedAt);
+      await ended(id);
+      // Nobody looks just now.
+      await wait(count * 10);
+    }
+    const median = took.sort((a, b) => a - b)[7] ?? 0;
+    process.stdout.write(
+      `${server === undefined ? 'embedded' : 'PostgreSQL'}: from enqueue to start ${median.toFixed(1)} ms (median of 15)\n`,
+    );
+  });
+
+  test('what may heal is tried again after a pause, a few times; what may not fails at once', async () => {
+    handler = async ({ data }) => {
+      if (data.text === 'final') throw fail('forbidden', { detail: 'It stays so.' });
+      if (data.text === 'heals' && texts().filter((text) => text === 'heals').length === 2) return { said: 'healed' };
+      throw new Error('may heal');
+    };
+    const [final, heals, never] = await Promise.all([enqueue('final'), enqueue('heals'), enqueue('never')]);
+    const records = await Promise.all([ended(final), ended(heals), ended(never)]);
+    expect(records).toMatchObject([
+      { state: 'failed', attempts: 1, error: { code: 'forbidden', detail: 'It stays so.' } },
+      { state: 'completed', attempts: 2, result: { said: 'healed' }, error: undefined },
+      { state: 'failed', attempts: 3, error: { code: 'internal_error' } },
+    ]);
+  });
+
+  test('an error whose words PostgreSQL can not store ends the job all the same', async () => {
+    handler = async () => {
+      throw fail('page_failed', {
+        detail: 'nul \0 and half a pair \ud800',
+        diagnosis: { consoleErrors: ['\0\udfff'] } as object,
+      });
+    };
+    expect(await ended(await enqueue('odd'))).toMatchObject({
+      state: 'failed',
+      attempts: 1,
+      error: { code: 'page_failed' },
+    });
+  });
+
+  test('one that waits behind another of its key is begun when that ends, however it ends', async () => {
+    const endings: Record<string, Handler> = {
+      completes: async () => ({}),
+      fails: async () => {
+        throw fail('forbidden');
+      },
+      heals: async () => {
+        throw new Error('may heal');
+      },
+      stops: ({ signal }) => new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason))),
+    };
+    for (const [name, end] of Object.entries(endings)) {
+      const gate = Promise.withResolvers<void>();
+      handler = async (work) => {
+        if (work.data.text === 'next') return {};
+        await gate.promise;
+        return end(work);
+      };
+      const key = randomUUID();
+      const count = begun.length;
+      const active = await enqueue(name, { key });
+      await begins(count + 1);
+      const next = await enqueue('next', { key });
+      gate.resolve();
+      if (name === 'stops') await jobs.cancel(active);
+      expect([name, (await ended(next)).state]).toEqual([name, 'completed']);
+      expect(hasEnded((await ended(active)).state)).toBe(true);
+    }
+  });
+
+  test('one that takes longer than a job may fails, and its work is stopped', async () => {
+    await jobs[Symbol.asyncDispose]();
+    jobs = startJobs({ timeoutMs: 300 });
+    hold();
+    const record = await ended(await enqueue('slow'));
+    await jobs[Symbol.asyncDispose]();
+    jobs = startJobs();
+    expect(record).toMatchObject({ state: 'failed', error: { code: 'render_timeout' } });
+    expect(begun[0]?.signal.aborted).toBe(true);
+  });
+
+  test('a small lane does not wait behind a large one, and 700 tasks are accepted at once', async () => {
+    const gate = hold();
+    const groupId = randomUUID();
+    // Both places are taken until all are there.
+    const blockers = await enqueueAll([request('blocker'), request('blocker')]);
+    await begins(2);
+    const startedAt = performance.now();
+    await enqueueAll(
+      Array.from({ length: 700 }, (_, index) => request(`large ${index}`)),
+      { lane: 'large', groupId },
+    );
+    const tookMs = Math.round(performance.now() - startedAt);
+    await enqueueAll(
+      Array.from({ length: 40 }, (_, index) => request(`small ${index}`)),
+      { lane: 'small' },
+    );
+    process.stdout.write(
+      `${server === undefined ? 'embedded' : 'PostgreSQL'}: 700 tasks in one transaction ${tookMs} ms\n`,
+    );
+    handler = async () => ({});
+    gate.resolve({});
+    await Promise.all(blockers.map(ended));
+    await until(() => texts().filter((text) => text.startsWith('small')).length === 40, 60_000);
+    const order = texts().slice(2);
+    const before = order
+      .slice(
+        0,
+        order.findLastIndex((text) => text.startsWith('small')),
+      )
+      .filter((text) => text.startsWith('large'));
+    expect(before.length).toBeLessThanOrEqual(60);
+    // The rest would take long.
+    expect(await jobs.cancelGroup(groupId)).toBeGreaterThan(500);
+    await until(async () => (await unended()) === 0, 60_000);
+    expect(new Set(texts()).size).toBe(texts().length - 1);
+  }, 180_000);
+
+  const findInDatabase = async (needle: string): Promise<string[]> => {
+    const { rows } = await database.execute(
+      `SELECT table_schema, table_name, column_name, data_type FROM information_schema.columns
+       WHERE table_schema IN ('platen', 'platen_queue') AND data_type IN ('text', 'character varying', 'json', 'jsonb', 'bytea', 'ARRAY')`,
+    );
+    const places: string[] = [];
+    for (const { table_schema, table_name, column_name, data_type } of rows as Record<string, string>[]) {
+      const column = `"${column_name}"`;
+      const text = data_type === 'bytea' ? `encode(${column}, 'escape')` : `${column}::text`;
+      const found = await database.execute(
+        `SELECT 1 FROM "${table_schema}"."${table_name}" WHERE strpos(${text}, $1) > 0 LIMIT 1`,
+        [needle],
+      );
+      if (found.rows.length > 0) places.push(`${table_schema}.${table_name}.${column_name}`);
+    }
+    return places;
+  };
+
+  test('a secret lies in the tasks table alone, encrypted, and nowhere when its task has ended', async () => {
+    const token = (name: string) => `eyJ-${name}-${'t0ken'.repeat(8)}`;
+    const gate = hold();
+    const key = randomUUID();
+    const active = await enqueue('active', { key, secret: token('cancelled') });
+    await begins(1);
+    const joined = await enqueue('joined', { key, secret: token('joined') });
+    const withSecrets = async () =>
+      (await database.execute('SELECT id FROM platen.tasks WHERE secret IS NOT NULL')).rows.length;
+    expect(await withSecrets()).toBe(2);
+    expect(await findInDatabase('"text"')).toContain('platen.tasks.data');
+    for (const name of ['cancelled', 'joined']) expect(await findInDatabase(token(name))).toEqual([]);
+    await jobs.cancel(active);
+    await begins(2);
+    expect(begun[1]?.secret).toBe(token('joined'));
+    handler = async ({ data, secret }) => {
+      if (data.text === 'fails') throw fail('forbidden', { detail: 'final' });
+      if (begun.length < 5) throw Object.assign(new Error('may heal'), { secret });
+      return {};
+    };
+    const ids = [
+      await enqueue('fails', { secret: token('failed') }),
+      await enqueue('heals', { secret: token('tried again') }),
+    ];
+    gate.resolve({});
+    for (const id of [active, joined, ...ids]) await ended(id);
+    expect(await withSecrets()).toBe(0);
+    for (const name of ['cancelled', 'joined', 'failed', 'tried again'])
+      expect(await findInDatabase(token(name))).toEqual([]);
+  });
+
+  test('what a process that stops had begun is handed back, and what it had not is left, for the next one', async () => {
+    hold();
+    const ids = await enqueueAll(
+      [request('begun'), request('begun'), request('waits')].map((each) => ({ ...each, secret: 'kept' })),
+    );
+    await begins(2);
+    await jobs[Symbol.asyncDispose]();
+    const states = await database.execute('SELECT state FROM platen.jobs WHERE id = ANY($1)', [ids]);
+    expect(states.rows).toEqual(ids.map(() => ({ state: 'queued' })));
+    begun = [];
+    handler = async ({ secret = '' }) => ({ secret });
+    jobs = startJobs();
+    for (const id of ids) expect(await ended(id)).toMatchObject({ state: 'completed', result: { secret: 'kept' } });
+    const attempts = await Promise.all(ids.map(async (id) => (await find(id)).attempts));
+    expect(attempts.sort()).toEqual([1, 2, 2]);
+  });
+
+  test('what ended long ago is forgotten: jobs, their tasks, and class runs without jobs; nothing else is', async () => {
+    const [old, recent] = [randomUUID(), randomUUID()];
+    for (const run of [old, recent])
+      await database.execute(
+        `INSERT INTO platen.class_runs (id, origin, class_id, test_id, request_digest, total, created_at)
+         VALUES ($1, '', '', '', '', 1, now() - interval '20 days')`,
+        [run],
+      );
+    const oldOnes = await enqueueAll(
+      Array.from({ length: 230 }, () => request('old')),
+      { groupId: old },
+    );
+    const kept = await enqueueAll([request('recent')], { groupId: recent });
+    for (const id of kept) await ended(id);
+    await until(async () => (await unended()) === 0, 60_000);
+    hold();
+    const [waiting = ''] = await enqueueAll([request('still wanted')]);
+    await begins(1);
+    for (const table of ['tasks', 'jobs'])
+      await database.execute(
+        `UPDATE platen.${table} SET created_at = now() - interval '30 days',
+           ended_at = CASE WHEN ended_at IS NULL THEN NULL ELSE now() - interval '15 days' END
+         WHERE ${table === 'jobs' ? 'id' : 'id IN (SELECT task_id FROM platen.jobs WHERE id'} = ANY($1)${table === 'jobs' ? '' : ')'}`,
+        [[...oldOnes, waiting]],
+      );
+    await using cleaner = startJobs({ cleaningMs: 50, concurrency: 1 });
+    await cleaner.transaction(async () => undefined);
+    const count = async (table: string, ids: string[]) =>
+      (await database.execute(`SELECT id FROM platen.${table} WHERE id = ANY($1)`, [ids])).rows.length;
+    await until(async () => (await count('class_runs', [old])) === 0, 30_000);
+    expect(await count('jobs', oldOnes)).toBe(0);
+    expect(await count('jobs', [...kept, waiting])).toBe(2);
+    expect(await count('class_runs', [recent])).toBe(1);
+    const orphans = await database.execute(
+      `SELECT id FROM platen.tasks WHERE state = 'ended' AND NOT EXISTS (SELECT FROM platen.jobs WHERE task_id = tasks.id) AND created_at < now() - interval '20 days'`,
+    );
+    expect(orphans.rows).toEqual([]);
+  }, 120_000);
+});
