@@ -2,11 +2,14 @@
 
 import { writeFile } from 'node:fs/promises';
 import { measureClassRun } from './class-run.ts';
+import { measureFollowers } from './followers.ts';
+import { measureAccepting, measureDistrict } from './jobs.ts';
 import { measureOverload } from './overload.ts';
 import { measureFresh, measureKept, measureProxy } from './rendering.ts';
 import { asMarkdown, describeMachine, type Section } from './report.ts';
 import { measureStart } from './start.ts';
 import { measureStored } from './stored.ts';
+import { measureWorkers } from './workers.ts';
 
 const all: Record<string, () => Promise<Section>> = {
   fresh: measureFresh,
@@ -16,6 +19,10 @@ const all: Record<string, () => Promise<Section>> = {
   overload: measureOverload,
   start: measureStart,
   'class-run': measureClassRun,
+  accepting: measureAccepting,
+  district: measureDistrict,
+  followers: measureFollowers,
+  workers: measureWorkers,
 };
 
 const wanted = process.argv.slice(2);

@@ -38,6 +38,8 @@ const faults = [
   'page-failures',
   'cancellation',
   'lifecycle',
+  'jobs-faults',
+  'postgres-outages',
   'storage-faults',
   'storage-outages',
   'storage-network',
@@ -56,6 +58,12 @@ const tests: Tests[] = [
     count: '20 kills, 20 stops',
     env: { KILL_ROUNDS: '20', KILL_SEED: `${seed}` },
     mostMinutes: 12,
+  },
+  {
+    file: 'class-run-kills',
+    count: '20 class runs of 60 on each database, 60 kills each',
+    env: { CLASS_RUN_ROUNDS: '20', CLASS_RUN_SEED: `${seed}` },
+    mostMinutes: 45,
   },
   ...faults.map((file) => ({ file, count: 'once', mostMinutes: 4 })),
 ];
