@@ -165,7 +165,7 @@ test('the storage is away for a while: jobs are tried again until they are store
   await expectNothingLeft(service);
 }, 300_000);
 
-const disk = await mountSmallDisk(80);
+const disk = await mountSmallDisk();
 const describeDisk = disk === undefined ? describe.skip : describe;
 
 describeDisk('a full disk under the embedded database', () => {
