@@ -10,7 +10,7 @@ import { createJobs } from '../src/jobs/jobs.ts';
 import { createSealing } from '../src/jobs/sealing.ts';
 import { configureLog } from '../src/log.ts';
 import { createMetrics } from '../src/metrics.ts';
-import { createPostgresDatabase } from '../test/support/postgres.ts';
+import { createPostgresDatabase } from '../test/support/postgres-database.ts';
 import { until } from '../test/support/until.ts';
 import type { Section } from './report.ts';
 import { median, quantile, round } from './statistics.ts';

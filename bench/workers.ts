@@ -1,7 +1,7 @@
 // One worker process against two on one machine, with a front of their own, on one PostgreSQL and one bucket.
 
 import { randomBytes } from 'node:crypto';
-import { createPostgresDatabase } from '../test/support/postgres.ts';
+import { createPostgresDatabase } from '../test/support/postgres-database.ts';
 import { startScriptedS3 } from '../test/support/scripted-s3.ts';
 import { reportTokenSecret } from '../test/support/tokens.ts';
 import { runClass } from './class-run.ts';

@@ -9,7 +9,8 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import { openDataFolder } from '../src/data-folder.ts';
 import { type Database, openDatabase } from '../src/database/database.ts';
 import { configureLog } from '../src/log.ts';
-import { connectTo, createTestDatabase, describeDatabases, type TestDatabase } from './support/postgres.ts';
+import { createTestDatabase, describeDatabases, type TestDatabase } from './support/postgres.ts';
+import { connectTo } from './support/postgres-database.ts';
 import { startServiceProcess } from './support/process.ts';
 import { until } from './support/until.ts';
 
@@ -158,7 +159,7 @@ describeDatabases('the database', (server) => {
     const status = await until(async () => {
       const now = await database.status();
       return now.state === 'down' && now;
-    });
+    }, 60_000);
     expect(status.reason).toBe('the database can not be used: a later version has brought it to 9999-later');
     await expect(database.nextRevision()).rejects.toMatchObject({ code: 'database_unavailable' });
   });
@@ -234,23 +235,15 @@ const { DATABASE_URL } = process.env;
 });
 
 describe('the embedded database', () => {
-  const create = async (isEmpty = false) => parts.use(await createTestDatabase(undefined, { isEmpty }));
+  const create = async () => parts.use(await createTestDatabase(undefined));
   const controlFile = (dataDir: string) => join(dataDir, 'database', 'global', 'pg_control');
 
-  test('begun and never finished, is made anew; one that lacks files names them, and is opened when they are back', async () => {
-    const { dataDir } = await create(true);
-    const unfinished = join(dataDir, 'database.unfinished');
-    await mkdir(unfinished);
-    await writeFile(join(unfinished, 'PG_VERSION'), 'half');
-    {
-      await using database = openDatabase({ url: undefined, dataDir });
-      await database.ready;
-      expect(existsSync(unfinished)).toBe(false);
-    }
+  test('that lacks files names them, and is opened when they are back', async () => {
+    const { dataDir } = await create();
     const control = await readFile(controlFile(dataDir));
     await rm(controlFile(dataDir));
     const database = parts.use(openDatabase({ url: undefined, dataDir }));
-    await until(async () => (await database.status()).state === 'down');
+    await until(async () => (await database.status()).state === 'down', 60_000);
     expect((await database.status()).reason).toBe(
       'the database can not be used: DATA_DIR/database is not whole (global/pg_control missing): restore a backup, or move it away',
     );
@@ -258,7 +251,7 @@ describe('the embedded database', () => {
     await writeFile(controlFile(dataDir), control);
     await database.ready;
     expect(await database.nextRevision()).toBeGreaterThan(0n);
-  });
+  }, 300_000);
 
   test('is closed with a checkpoint: what is opened next has nothing to recover', async () => {
     const { dataDir } = await create();
@@ -271,14 +264,15 @@ describe('the embedded database', () => {
     }
     expect(await stateOf()).toBe(1);
     expect(await belows(parts.use(openDatabase({ url: undefined, dataDir })))).toEqual(['kept']);
-  });
+  }, 300_000);
 });
 
 describe('the service', () => {
-  test('listens while its database is still being opened, and says so', async () => {
-    const { dataDir } = parts.use(await createTestDatabase(undefined));
-    // Taken by nobody: the database is made while the service is up.
-    await rm(join(dataDir, 'database'), { recursive: true });
+  test('listens while its database is still being made, and says so; one that was begun and never finished is made anew', async () => {
+    const { dataDir } = parts.use(await createTestDatabase(undefined, { isEmpty: true }));
+    const unfinished = join(dataDir, 'database.unfinished');
+    await mkdir(unfinished);
+    await writeFile(join(unfinished, 'PG_VERSION'), 'half');
     const service = parts.use(await startServiceProcess({ DATA_DIR: dataDir }, undefined, { isEmpty: true }));
     const ask = async () => (await (await fetch(`${service.url}/readyz`)).json()) as { database: { state: string } };
     const states = new Set<string>();
@@ -288,7 +282,8 @@ describe('the service', () => {
       return database.state === 'up';
     }, 300_000);
     expect([...states]).toEqual(['starting', 'up']);
+    expect(existsSync(unfinished)).toBe(false);
     expect(() => openDataFolder(dataDir)).toThrow(`in use by process ${service.child.pid}`);
     expect(await service.stop('SIGTERM')).toEqual({ code: 0, signal: null });
-  });
+  }, 300_000);
 });

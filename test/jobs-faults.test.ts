@@ -10,7 +10,8 @@ import { configureLog } from '../src/log.ts';
 import { AcceptedJobs, readFromS3 } from './support/accepted-jobs.ts';
 import { copyDatabaseTemplate } from './support/database-template.ts';
 import type { Pages } from './support/pages.ts';
-import { connectTo, createTestDatabase } from './support/postgres.ts';
+import { createTestDatabase } from './support/postgres.ts';
+import { connectTo } from './support/postgres-database.ts';
 import { listProcesses, type ServiceProcess, startServiceProcess } from './support/process.ts';
 import { askWith, triggerAt } from './support/requests.ts';
 import { type ScriptedS3, startScriptedS3 } from './support/scripted-s3.ts';
@@ -165,7 +166,7 @@ test('the storage is away for a while: jobs are tried again until they are store
   await expectNothingLeft(service);
 }, 300_000);
 
-const disk = await mountSmallDisk(80);
+const disk = await mountSmallDisk();
 const describeDisk = disk === undefined ? describe.skip : describe;
 
 describeDisk('a full disk under the embedded database', () => {

@@ -308,6 +308,21 @@ describeDatabases('jobs', (server) => {
     expect(begun[0]?.signal.aborted).toBe(true);
   });
 
+  test('an attempt that another one has overtaken ends nothing', async () => {
+    const gate = hold();
+    const id = await enqueue('overtaken');
+    await begins(1);
+    const { taskId } = await find(id);
+    // As another process does, which takes this one for dead.
+    await database.execute('UPDATE platen.tasks SET attempt = attempt + 1 WHERE id = $1', [taskId]);
+    gate.resolve({ said: 'late' });
+    const isQueued = `SELECT id FROM platen_queue.job WHERE id = $1 AND state = 'active'`;
+    await until(async () => (await database.execute(isQueued, [taskId])).rows.length === 0, 60_000);
+    expect(await find(id)).toMatchObject({ state: 'active', attempts: 2, result: undefined });
+    await database.execute(`UPDATE platen.jobs SET state = 'cancelled', ended_at = now() WHERE id = $1`, [id]);
+    await database.execute(`UPDATE platen.tasks SET state = 'ended', ended_at = now() WHERE id = $1`, [taskId]);
+  });
+
   test('a small lane does not wait behind a large one, and 700 tasks are accepted at once', async () => {
     const gate = hold();
     const groupId = randomUUID();

@@ -7,13 +7,8 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from '@jest/globals';
 import { AcceptedJobs, readFromS3 } from './support/accepted-jobs.ts';
 import type { Pages } from './support/pages.ts';
-import {
-  connectTo,
-  createPostgresDatabase,
-  describeOutages,
-  type PostgresServer,
-  startPostgresServer,
-} from './support/postgres.ts';
+import { describeOutages, type PostgresServer, startPostgresServer } from './support/postgres.ts';
+import { connectTo, createPostgresDatabase } from './support/postgres-database.ts';
 import { type ServiceProcess, startServiceProcess } from './support/process.ts';
 import { askWith } from './support/requests.ts';
 import { type ScriptedS3, startScriptedS3 } from './support/scripted-s3.ts';

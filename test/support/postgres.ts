@@ -1,39 +1,17 @@
 // PostgreSQL for tests: a database of its own for each, on the server of DATABASE_URL, and servers that a test may stop. Skipped without them.
 
 import { spawnSync } from 'node:child_process';
-import { randomUUID } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe } from '@jest/globals';
-import pg from 'pg';
 import { copyDatabaseTemplate } from './database-template.ts';
+import { createPostgresDatabase } from './postgres-database.ts';
 
 export interface TestDatabase extends AsyncDisposable {
   /** Undefined: embedded in `dataDir`. */
   url: string | undefined;
   dataDir: string;
-}
-
-/** A new connection, for what is asked beside the service. */
-export async function connectTo(url: string): Promise<pg.Client & AsyncDisposable> {
-  const client = new pg.Client({ connectionString: url });
-  client.on('error', () => undefined);
-  await client.connect();
-  return Object.assign(client, { [Symbol.asyncDispose]: () => client.end() });
-}
-
-/** An empty database on the server; disposing drops it, whoever is still connected. */
-export async function createPostgresDatabase(server: string): Promise<{ url: string } & AsyncDisposable> {
-  const name = `platen_test_${randomUUID().replaceAll('-', '')}`;
-  const run = async (statement: string) => {
-    await using client = await connectTo(server);
-    await client.query(statement);
-  };
-  await run(`CREATE DATABASE ${name}`);
-  const url = new URL(server);
-  url.pathname = `/${name}`;
-  return { url: url.href, [Symbol.asyncDispose]: () => run(`DROP DATABASE IF EXISTS ${name} WITH (FORCE)`) };
 }
 
 /** A database of one kind, with a folder of its own: copied from the template, unless it is to be empty. */

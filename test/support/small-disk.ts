@@ -25,7 +25,7 @@ const hasWritten = (file: string, bytes: number) =>
   );
 
 /** Undefined where it can't be mounted. The embedded database alone takes 40 MB. */
-export async function mountSmallDisk(megabytes = 4): Promise<SmallDisk | undefined> {
+export async function mountSmallDisk(megabytes = 80): Promise<SmallDisk | undefined> {
   const folder = await mkdtemp(join(tmpdir(), 'platen-disk-'));
   const { status } = spawnSync('mount', ['-t', 'tmpfs', '-o', `size=${megabytes}m`, 'tmpfs', folder]);
   if (status !== 0) {
