@@ -1,14 +1,17 @@
 // An embedded database that was made once: making one takes seconds, a copy of it a tenth of one.
 
+import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { cp, mkdtemp, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { openDatabase } from '../../src/database/database.ts';
 import { createJobs } from '../../src/jobs/jobs.ts';
 import { createSealing } from '../../src/jobs/sealing.ts';
 import { createMetrics } from '../../src/metrics.ts';
 
+const run = promisify(execFile);
 const migrations = new URL('../../src/database/migrations/', import.meta.url);
 const lock = new URL('../../package-lock.json', import.meta.url);
 
@@ -52,5 +55,6 @@ export async function copyDatabaseTemplate(dataDir: string): Promise<void> {
   if (await isThere(target)) return;
   const folder = await templateFolder();
   if (!(await isThere(folder))) await makeTemplate(folder);
-  await cp(join(folder, 'database'), target, { recursive: true });
+  // A tenth of the time that Node takes for a thousand files.
+  await run('cp', ['-r', join(folder, 'database'), target]);
 }
