@@ -31,19 +31,19 @@ const seed = seedFrom('SOAK_SEED');
 const isRendersOnly = process.argv[2] === 'renders';
 
 const faults = [
-  'overload',
-  'clock-jumps',
-  'supervision',
+  'faults/overload',
+  'faults/clock-jumps',
+  'faults/supervision',
   'kept-tabs',
   'page-failures',
   'cancellation',
   'lifecycle',
-  'jobs-faults',
-  'postgres-outages',
+  'faults/jobs-faults',
+  'faults/postgres-outages',
   'storage-faults',
-  'storage-outages',
-  'storage-network',
-  'disk-full',
+  'faults/storage-outages',
+  'faults/storage-network',
+  'faults/disk-full',
   'slow-clients',
 ];
 const tests: Tests[] = [
@@ -54,13 +54,13 @@ const tests: Tests[] = [
     mostMinutes: 8,
   },
   {
-    file: 'kill-under-load',
+    file: 'faults/kill-under-load',
     count: '20 kills, 20 stops',
     env: { KILL_ROUNDS: '20', KILL_SEED: `${seed}` },
     mostMinutes: 12,
   },
   {
-    file: 'class-run-kills',
+    file: 'faults/class-run-kills',
     count: '20 class runs of 60 on each database, 60 kills each',
     env: { CLASS_RUN_ROUNDS: '20', CLASS_RUN_SEED: `${seed}` },
     mostMinutes: 45,
@@ -72,9 +72,15 @@ const secondsSince = (startedAt: number) => Math.round((performance.now() - star
 
 async function runTests({ file, count, env = {}, mostMinutes }: Tests): Promise<Part> {
   const startedAt = performance.now();
-  const args = ['--experimental-vm-modules', '--disable-warning=ExperimentalWarning', 'node_modules/jest/bin/jest.js'];
+  const args = [
+    '--experimental-vm-modules',
+    '--disable-warning=ExperimentalWarning',
+    'node_modules/jest/bin/jest.js',
+    '--testPathIgnorePatterns',
+    '/node_modules/',
+  ];
   // A group of its own, so that what a failed test left running ends with it.
-  const child = spawn(process.execPath, [...args, `test/${file}.test.ts`], {
+  const child = spawn(process.execPath, [...args, '--testPathPatterns', `test/${file}.test.ts`], {
     detached: true,
     env: { ...process.env, CI: 'true', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],

@@ -45,6 +45,8 @@ export interface Database extends AsyncDisposable {
   /** Kept when it can be used for the first time; fails when it never will. */
   readonly ready: Promise<void>;
   status(): Promise<DatabaseStatus>;
+  /** Whether it is being opened for the first time, and nothing has gone wrong so far. */
+  readonly isOpening: boolean;
 }
 
 interface Options {
@@ -139,6 +141,10 @@ class PooledDatabase implements Database {
     if (this.#status === undefined || now - this.#status.at > statusAgeMs)
       this.#status = { at: now, value: this.#ask() };
     return this.#status.value;
+  }
+
+  get isOpening(): boolean {
+    return !this.#isReady && this.#startProblem === undefined;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -1,7 +1,6 @@
 // A render that was accepted: its place in the order of renders, its printing, and its keeping unless it was overtaken.
 
 import { createHash } from 'node:crypto';
-import { abortable } from '../abortable.ts';
 import type { View } from '../documents/contract.ts';
 import type { KeepOutcome as DocumentOutcome, Documents } from '../documents/documents.ts';
 import { fail } from '../errors.ts';
@@ -128,9 +127,6 @@ export class AcceptedRender {
   }
 }
 
-/** A person does not wait for a database that does not answer: their PDF is not kept then. */
-const patienceMs = 2000;
-
 /** Takes renders in, and gives each its place in the order. */
 export class AcceptedRenders {
   readonly #dependencies: Dependencies;
@@ -147,12 +143,10 @@ export class AcceptedRenders {
   /** For a person, who gets the PDF even if it can't be kept. */
   async acceptInAnyCase(acceptance: Acceptance): Promise<AcceptedRender> {
     if (acceptance.key === undefined) return new AcceptedRender(acceptance, undefined, this.#dependencies);
-    const revision = await abortable(this.#dependencies.revisions.next(), AbortSignal.timeout(patienceMs)).catch(
-      (error) => {
-        log.warn('The database gives no revision; what is rendered is not kept', { error });
-        return undefined;
-      },
-    );
+    const revision = await this.#dependencies.revisions.nextInTime().catch((error) => {
+      log.warn('The database gives no revision; what is rendered is not kept', { error });
+      return undefined;
+    });
     return new AcceptedRender(acceptance, revision, this.#dependencies);
   }
 }

@@ -1,9 +1,13 @@
 // The order of renders and removals, the same for all processes: of two documents of one key the one accepted later is the newer.
 
 import { sql } from 'kysely';
+import { abortable } from '../abortable.ts';
 import type { Database } from '../database/database.ts';
 
 const removalsChannel = 'platen_removals';
+
+const usualPatienceMs = 2000;
+const openingPatienceMs = 10_000;
 
 export class Revisions {
   readonly #database: Database;
@@ -15,6 +19,12 @@ export class Revisions {
   /** Greater than any before it, in whichever process. @throws database_unavailable. */
   next(): Promise<bigint> {
     return this.#database.nextRevision();
+  }
+
+  /** For a person, who does not wait for a database that does not answer; one that is only being opened is waited for. */
+  nextInTime(): Promise<bigint> {
+    const patienceMs = this.#database.isOpening ? openingPatienceMs : usualPatienceMs;
+    return abortable(this.next(), AbortSignal.timeout(patienceMs));
   }
 
   /**

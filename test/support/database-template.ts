@@ -2,7 +2,7 @@
 
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { mkdtemp, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -55,6 +55,7 @@ export async function copyDatabaseTemplate(dataDir: string): Promise<void> {
   if (await isThere(target)) return;
   const folder = await templateFolder();
   if (!(await isThere(folder))) await makeTemplate(folder);
+  await mkdir(dataDir, { recursive: true });
   // A tenth of the time that Node takes for a thousand files.
   await run('cp', ['-r', join(folder, 'database'), target]);
 }

@@ -36,7 +36,7 @@ test('a trigger that can not end in 140 s is given up with deadline_exceeded, an
     ready: Promise.reject(new Error('none')),
   } as Partial<Database> as Database;
   database.ready.catch(() => undefined);
-  const jobs = { define: () => undefined } as Partial<Jobs> as Jobs;
+  const jobs = { define: () => undefined, subscribe: () => () => undefined } as Partial<Jobs> as Jobs;
   const { config } = loadConfig({}, false);
   const reports = createReports({ rendering, documents, identity, database, jobs, metrics: createMetrics(), config });
   const test = { segment: 'Test_1', page: 'Test 1', selfPage: '1' };

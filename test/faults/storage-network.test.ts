@@ -2,15 +2,15 @@
 
 import { CreateBucketCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
-import type { Pages } from './support/pages.ts';
-import { pdfOf } from './support/pdf.ts';
-import { s3FromEnvironment } from './support/s3.ts';
-import { startTestService, type TestService } from './support/service.ts';
-import { steerPages } from './support/steered-pages.ts';
-import { keyOf, makeStored, pathOf } from './support/stored-reports.ts';
-import { teacherToken } from './support/tokens.ts';
-import { type BadNetwork, startBadNetwork } from './support/toxiproxy.ts';
-import { until } from './support/until.ts';
+import type { Pages } from '../support/pages.ts';
+import { pdfOf } from '../support/pdf.ts';
+import { s3FromEnvironment } from '../support/s3.ts';
+import { startTestService, type TestService } from '../support/service.ts';
+import { steerPages } from '../support/steered-pages.ts';
+import { keyOf, makeStored, pathOf } from '../support/stored-reports.ts';
+import { teacherToken } from '../support/tokens.ts';
+import { type BadNetwork, startBadNetwork } from '../support/toxiproxy.ts';
+import { until } from '../support/until.ts';
 
 const frontend = steerPages();
 const server = s3FromEnvironment();

@@ -3,14 +3,14 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { setTimeout } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import type { Pages } from './support/pages.ts';
-import { readPdf } from './support/pdf.ts';
-import { type ServiceProcess, startServiceProcess } from './support/process.ts';
-import { type Answer, ask, askWith } from './support/requests.ts';
-import { type Figures, steerPages } from './support/steered-pages.ts';
-import { pathOf } from './support/stored-reports.ts';
-import { teacherToken } from './support/tokens.ts';
-import { until } from './support/until.ts';
+import type { Pages } from '../support/pages.ts';
+import { readPdf } from '../support/pdf.ts';
+import { type ServiceProcess, startServiceProcess } from '../support/process.ts';
+import { type Answer, ask, askWith } from '../support/requests.ts';
+import { type Figures, steerPages } from '../support/steered-pages.ts';
+import { pathOf } from '../support/stored-reports.ts';
+import { teacherToken } from '../support/tokens.ts';
+import { until } from '../support/until.ts';
 
 const concurrency = 2;
 const queueLimit = 20;

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from '@jest/globals';
-import { openFolderStore } from '../src/documents/folder-store.ts';
+import { openFolderStore } from '../../src/documents/folder-store.ts';
 import {
   type CountingPages,
   figuresOf,
@@ -15,13 +15,13 @@ import {
   putUnderLoad,
   sha256,
   startCountingPages,
-} from './support/load.ts';
-import { listProcesses, type ServiceProcess, startServiceProcess } from './support/process.ts';
-import { chanceOf, seedFrom } from './support/random.ts';
-import { askWith, triggerAt } from './support/requests.ts';
-import { keyOf, makeStored, pathOf } from './support/stored-reports.ts';
-import { adminToken } from './support/tokens.ts';
-import { until } from './support/until.ts';
+} from '../support/load.ts';
+import { listProcesses, type ServiceProcess, startServiceProcess } from '../support/process.ts';
+import { chanceOf, seedFrom } from '../support/random.ts';
+import { askWith, triggerAt } from '../support/requests.ts';
+import { keyOf, makeStored, pathOf } from '../support/stored-reports.ts';
+import { adminToken } from '../support/tokens.ts';
+import { until } from '../support/until.ts';
 
 const rounds = Number(process.env.KILL_ROUNDS ?? 2);
 const chance = chanceOf(seedFrom('KILL_SEED'));

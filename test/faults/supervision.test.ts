@@ -2,12 +2,12 @@
 
 import { readdirSync, readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { type Pages, readyPage, startPages } from './support/pages.ts';
-import { pdfOf } from './support/pdf.ts';
-import { familyOf, listProcesses, renderersOf, startServiceProcess } from './support/process.ts';
-import { startTestService } from './support/service.ts';
-import { adminToken, serviceToken } from './support/tokens.ts';
-import { until } from './support/until.ts';
+import { type Pages, readyPage, startPages } from '../support/pages.ts';
+import { pdfOf } from '../support/pdf.ts';
+import { familyOf, listProcesses, renderersOf, startServiceProcess } from '../support/process.ts';
+import { startTestService } from '../support/service.ts';
+import { adminToken, serviceToken } from '../support/tokens.ts';
+import { until } from '../support/until.ts';
 
 const student = (studentId: string) => ({ testId: '1', classId: 'CLASS_1', reportType: 'student', studentId });
 
