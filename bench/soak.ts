@@ -44,7 +44,7 @@ const faults = [
   'faults/storage-outages',
   'faults/storage-network',
   'faults/disk-full',
-  'slow-clients',
+  'faults/slow-clients',
 ];
 const tests: Tests[] = [
   {
