@@ -68,8 +68,8 @@ testApi(
     const [code] = await once(child, 'exit');
     expect({ code, output }).toMatchObject({ code: 0 });
     // All of it was asked, and pages were really opened.
-    expect(output).toMatch(/Tested: 9/);
-    expect(output).toMatch(/ [3-9]\d\d generated/);
+    expect(output).toMatch(/Tested: 2\d/);
+    expect(output).toMatch(/ (?:[3-9]\d\d|\d{4}) generated/);
     expect(pages.requests.length).toBeGreaterThan(10);
     expect((await service.get('/health')).status).toBe(200);
   },

@@ -61,6 +61,8 @@ function describeAnswer({ description, schema, mediaType }: Answer): Json {
   if (schema !== undefined)
     return { description, content: { 'application/json': { schema: toJsonSchema(schema, 'output') } } };
   if (mediaType === undefined) return { description };
+  // A schema would be that of one event, for those who read it so.
+  if (mediaType === 'text/event-stream') return { description, content: { [mediaType]: {} } };
   const body = mediaType.startsWith('text/') ? { type: 'string' } : { type: 'string', format: 'binary' };
   return { description, content: { [mediaType]: { schema: body } } };
 }
