@@ -18,6 +18,8 @@ const pollSeconds = 1;
 const embeddedSuperviseSeconds = 30;
 const firstRetrySeconds = 1;
 const longestRetrySeconds = 30;
+/** How often tasks are looked for that a clock holds back. */
+const lateSeconds = 5;
 /** How often a task fails is judged by whoever runs it; the library only has to go on. */
 const retryLimit = 100_000;
 /** Longer than any task may take. */
@@ -101,7 +103,7 @@ class LibraryQueue implements Queue {
     await this.#boss.start();
     for (const name of names) await this.#boss.createQueue(name, queueSettings);
     if (isEmbedded) await this.#freeOrphans();
-    else if (isSupervisor) this.#freeing = this.#keepFreeing();
+    if (isSupervisor) this.#freeing = this.#keepFreeing();
   }
 
   async add(name: string, tasks: Runnable[]): Promise<void> {
@@ -146,12 +148,26 @@ class LibraryQueue implements Queue {
   }
 
   async #keepFreeing(): Promise<void> {
-    const { signal } = this.#options;
-    while (!signal.aborted) {
-      await wait(pollSeconds * 1000, undefined, { signal }).catch(() => undefined);
-      if (!signal.aborted)
-        await this.#freeOrphans().catch((error) => log.debug('Orphans were not looked for', { error }));
+    const { signal, isEmbedded } = this.#options;
+    for (let second = 1; !signal.aborted; second++) {
+      await wait(1000, undefined, { signal }).catch(() => undefined);
+      if (signal.aborted) return;
+      try {
+        if (!isEmbedded) await this.#freeOrphans();
+        if (second % lateSeconds === 0) await this.#freeLate();
+      } catch (error) {
+        log.debug('Orphans were not looked for', { error });
+      }
     }
+  }
+
+  /** A clock that has gone back would hold tasks until it has caught up: none waits for longer than the longest pause. */
+  async #freeLate(): Promise<void> {
+    const { database, names } = this.#options;
+    await database.execute(
+      `UPDATE ${schema}.job SET start_after = now() WHERE name = ANY($1) AND state < 'active' AND start_after > now() + interval '${2 * longestRetrySeconds} seconds'`,
+      [names],
+    );
   }
 }
 

@@ -10,7 +10,7 @@ import { readPdf } from '../support/pdf.ts';
 import { type ServiceProcess, startServiceProcess } from '../support/process.ts';
 import { ask, askWith, triggerAt } from '../support/requests.ts';
 import { type Figures, steerPages } from '../support/steered-pages.ts';
-import { signUserToken } from '../support/tokens.ts';
+import { serviceToken, signUserToken } from '../support/tokens.ts';
 import { until } from '../support/until.ts';
 
 const minute = 60;
@@ -103,6 +103,28 @@ withClock('when the clock jumps', () => {
     expect(await newStudent().get()).toMatchObject({ cache: 'platen; fwd=miss; stored' });
     const ready = await ask(`${service.url}/readyz`);
     expect(JSON.parse(ready.body.toString())).toMatchObject({ status: 'ready' });
+  });
+
+  test('a day back, jobs that wait are done all the same', async () => {
+    const gate = frontend.createGate();
+    frontend.figuresFor = () => gate.promise;
+    frontend.opened = [];
+    const headers = { prefer: 'respond-async' };
+    const accept = (studentId: string) =>
+      triggerAt(service.url, { testId: '1', classId: 'C1', reportType: 'student', studentId }, { headers });
+    const answers = await Promise.all(['J1', 'J2', 'J3', 'J4'].map(accept));
+    const jobs = answers.map(({ body }) => (JSON.parse(body.toString()) as { jobId: string }).jobId);
+    await until(() => frontend.opened.length === 2);
+    await jump(-day);
+    gate.resolve({ text: 'Figures' });
+    const asService = { 'x-service-auth': `Bearer ${serviceToken}` };
+    const stateOf = async (id: string) =>
+      (
+        JSON.parse((await ask(`${service.url}/jobs/${id}`, { headers: asService })).body.toString()) as {
+          state: string;
+        }
+      ).state;
+    for (const id of jobs) await until(async () => (await stateOf(id)) === 'completed', 30_000);
   });
 
   test('back, a page that is never ready still ends at its time', async () => {

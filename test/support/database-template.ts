@@ -3,7 +3,7 @@
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { mkdir, mkdtemp, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { openDatabase } from '../../src/database/database.ts';
@@ -15,11 +15,11 @@ const run = promisify(execFile);
 const migrations = new URL('../../src/database/migrations/', import.meta.url);
 const lock = new URL('../../package-lock.json', import.meta.url);
 
-/** Another one for every version of the tables and of the libraries. */
+/** Another one for every user of the machine, and every version of the tables and of the libraries. */
 async function templateFolder(): Promise<string> {
   const hash = createHash('sha256').update(await readFile(lock));
   for (const name of (await readdir(migrations)).sort()) hash.update(await readFile(new URL(name, migrations)));
-  return join(tmpdir(), `platen-test-database-${hash.digest('hex').slice(0, 16)}`);
+  return join(tmpdir(), `platen-test-database-${userInfo().uid}-${hash.digest('hex').slice(0, 16)}`);
 }
 
 async function makeTemplate(folder: string): Promise<void> {
