@@ -12,6 +12,7 @@ const floors: Record<string, number> = {
   'errors.ts': 0,
   'redaction.ts': 0,
   'origin.ts': 0,
+  'uuid.ts': 0,
   'abortable.ts': 0,
   'data-folder.ts': 0,
   'rate-limiter.ts': 1,

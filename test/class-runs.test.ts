@@ -236,6 +236,23 @@ test('a fresh token comes with the retry: the old one is erased', async () => {
   expect(frontend.opened.at(-1)?.token).toBe(reportToken);
 });
 
+test('a token that comes with the retry is checked as those of the run are', async () => {
+  const asked = newClass(1);
+  frontend.figuresFor = () => ({ status: 403 });
+  const run = await accept(asked);
+  await untilOver(run.id);
+  const retryWith = async (reportToken: string) => {
+    const response = await service.internal(`/internal/class-runs/${run.id}/retry`, { reportToken });
+    return [response.status, ((await response.json()) as { code: string }).code];
+  };
+  expect(await retryWith('nonsense')).toEqual([422, 'report_token_invalid']);
+  expect(await retryWith(signReportToken({ role: 'educator', class_id: 'ANOTHER' }))).toEqual([
+    422,
+    'report_token_mismatch',
+  ]);
+  expect(await look(run.id)).toMatchObject({ state: 'failed' });
+});
+
 test('the archive has each stored report, and two manifests that tell of all', async () => {
   const asked = newClass(3);
   frontend.figuresFor = ({ page }) => (page.includes('STU2') ? { status: 403 } : { text: `Figures of ${page}` });
@@ -347,6 +364,10 @@ describe('following a run', () => {
     expect(events[0]).not.toHaveProperty('items');
     const again = await follow(run.id, { 'last-event-id': events.at(-1)?.eventId ?? '' });
     expect(again).toMatchObject({ status: 204, events: [] });
+    expect(await follow(run.id.toUpperCase())).toMatchObject({
+      status: 200,
+      events: [{ id: run.id, state: 'completed' }],
+    });
   });
 
   test('of nobody is not there', async () => {

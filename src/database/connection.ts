@@ -5,8 +5,7 @@ import { fail, ServiceError } from '../errors.ts';
 export interface QueryResult {
   command: 'UPDATE' | 'DELETE' | 'INSERT' | 'SELECT' | 'MERGE' | 'COMMIT' | 'ROLLBACK';
   rowCount: number;
-  // biome-ignore lint/suspicious/noExplicitAny: rows are whatever was asked for
-  rows: any[];
+  rows: unknown[];
 }
 
 export interface Connection {

@@ -4,15 +4,17 @@ import { fail } from '../errors.ts';
 import type { Exchange } from '../http/contract.ts';
 import { serviceOwner } from '../identity/contract.ts';
 import type { RateLimiter } from '../rate-limiter.ts';
+import { readUuid } from '../uuid.ts';
 import type { JobRecord } from './contract.ts';
 import type { FollowedJob, Following } from './following.ts';
 import type { Jobs } from './jobs.ts';
 
 type Asking = Pick<Exchange<unknown, unknown>, 'params' | 'owner'>;
 
-function readId({ id = '' }: Asking['params']): string {
-  if (!/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(id)) throw fail('not_found');
-  return id.toLowerCase();
+function readId(params: Asking['params']): string {
+  const id = readUuid(params.id);
+  if (id === undefined) throw fail('not_found');
+  return id;
 }
 
 const isOwn = (job: JobRecord, owner: string) => owner === serviceOwner || job.owner === owner;

@@ -3,7 +3,10 @@
 import { z } from 'zod';
 import { dataVersion, id, optional, origin, studentId, testId } from './contract.ts';
 
-export const mostRunStudents = 10_000;
+const mostRunStudents = 10_000;
+const mostRunTeachers = 1000;
+/** And that of the class. */
+export const mostRunReports = mostRunStudents + mostRunTeachers + 1;
 /** A name for each of 10,000 students, and a token for each. */
 export const mostRunBytes = 8 * 1024 * 1024;
 
@@ -19,7 +22,7 @@ export const classRunBody = z
     classId: id,
     testId,
     studentIds: ids(studentId, mostRunStudents),
-    teacherIds: optional(ids(id, 1000)),
+    teacherIds: optional(ids(id, mostRunTeachers)),
     overall: optional(z.boolean()),
     origin: optional(origin),
     reportToken: optional(reportToken.meta({ description: 'Serves the whole run.' })),

@@ -57,6 +57,12 @@ const bodyErrors: ErrorCode[] = [
   'body_too_large',
   'invalid_request',
 ];
+const tokenErrors: ErrorCode[] = [
+  'report_token_expired',
+  'report_token_invalid',
+  'report_token_mismatch',
+  'identity_unavailable',
+];
 const lookErrors: ErrorCode[] = ['unauthorized', 'not_found', 'database_unavailable'];
 
 export function classRunEndpoints(classRuns: ClassRuns): Endpoint[] {
@@ -76,16 +82,7 @@ function changingEndpoints(classRuns: ClassRuns): Endpoint[] {
       body: classRunBody,
       mostBodyBytes: mostRunBytes,
       answers: { 202: { description: 'Accepted.', schema: acceptedRunAnswer } },
-      errors: [
-        ...bodyErrors,
-        'unauthorized',
-        'idempotency_key_reused',
-        'report_token_expired',
-        'report_token_invalid',
-        'report_token_mismatch',
-        'identity_unavailable',
-        'database_unavailable',
-      ],
+      errors: [...bodyErrors, 'unauthorized', 'idempotency_key_reused', ...tokenErrors, 'database_unavailable'],
       handle: (exchange) => accept(classRuns, exchange),
     }),
     defineEndpoint({
@@ -110,7 +107,7 @@ function changingEndpoints(classRuns: ClassRuns): Endpoint[] {
       isBodyOptional: true,
       mostBodyBytes: mostRunBytes,
       answers: { 202: { description: 'How many reports were begun again.', schema: retriedAnswer } },
-      errors: [...lookErrors, ...bodyErrors],
+      errors: [...lookErrors, ...bodyErrors, ...tokenErrors],
       handle: async ({ params, body, res }: Exchange<unknown, RetryBody>) => {
         res.status(202).json({ retried: await classRuns.retry(params.id ?? '', body) });
       },

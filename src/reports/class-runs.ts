@@ -9,12 +9,14 @@ import type { Documents } from '../documents/documents.ts';
 import { fail } from '../errors.ts';
 import type { EventFeed } from '../http/contract.ts';
 import type { Jobs } from '../jobs/jobs.ts';
+import { readUuid } from '../uuid.ts';
 import { archiveRun, itemsAtOnce } from './class-run-archive.ts';
 import {
   type ClassRunBody,
   type FollowedRun,
   type ItemsQuery,
   isOver,
+  mostRunReports,
   type RetryBody,
   type RunItem,
   type RunState,
@@ -43,6 +45,8 @@ export interface ClassRunRequest extends Omit<ClassRunBody, 'teacherIds' | 'over
   overall: boolean;
   idempotencyKey: string | undefined;
 }
+
+type AskedReports = Pick<ClassRunRequest, 'classId' | 'testId' | 'studentIds' | 'teacherIds' | 'overall'>;
 
 /** Tokens that are checked before others have their turn. */
 const checkedAtOnce = 100;
@@ -93,11 +97,12 @@ export class ClassRuns {
   }
 
   /** @throws not_found. */
-  async find(id: string): Promise<FollowedRun> {
+  async find(given: string): Promise<FollowedRun> {
     const { database, concurrency } = this.#dependencies;
-    const run = isUuid(id) ? await findRun(database.queries, id) : undefined;
+    const known = readUuid(given);
+    const run = known === undefined ? undefined : await findRun(database.queries, known);
     if (run === undefined) throw fail('not_found');
-    const { classId, testId, total, createdAt, counts } = run;
+    const { id, classId, testId, total, createdAt, counts } = run;
     return { id, state: stateOf(run), classId, testId, total, counts, etaSeconds: etaOf(run, concurrency), createdAt };
   }
 
@@ -128,16 +133,27 @@ export class ClassRuns {
     return cancelled;
   }
 
-  /** Begins what has failed again. @returns the number of reports. @throws not_found. */
-  async retry(id: string, { reportToken, reportTokens = {} }: RetryBody): Promise<number> {
-    await this.find(id);
+  /** Begins what has failed again. @returns the number of reports. @throws not_found, those of report tokens. */
+  async retry(given: string, { reportToken, reportTokens = {} }: RetryBody): Promise<number> {
+    const { id, classId, testId } = await this.find(given);
+    const failed = await this.items(id, { limit: mostRunReports, offset: 0, state: 'failed' });
+    const idsOf = (type: 'studentId' | 'teacherId') => failed.flatMap((item) => item[type] ?? []);
+    const overall = failed.some(({ reportType }) => reportType === 'overall');
+    const reports = reportsOf({
+      classId,
+      testId,
+      studentIds: idsOf('studentId'),
+      teacherIds: idsOf('teacherId'),
+      overall,
+    });
+    await this.#checkTokens({ reportToken, reportTokens }, reports);
     return this.#dependencies.jobs.retry(
       { groupId: id },
       ({ studentId }) => reportTokens[String(studentId)] ?? reportToken,
     );
   }
 
-  async #checkTokens({ reportToken, reportTokens = {} }: ClassRunRequest, reports: readonly KeyedReport[]) {
+  async #checkTokens({ reportToken, reportTokens = {} }: RetryBody, reports: readonly KeyedReport[]) {
     const { tokens } = this.#dependencies;
     let checked = 0;
     for (const report of reports) {
@@ -152,10 +168,8 @@ export class ClassRuns {
   }
 }
 
-const isUuid = (text: string) => /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(text);
-
 /** In the order asked: the class, its teachers, its students. */
-function reportsOf({ classId, testId, studentIds, teacherIds, overall }: ClassRunRequest): KeyedReport[] {
+function reportsOf({ classId, testId, studentIds, teacherIds, overall }: AskedReports): KeyedReport[] {
   const common = { classId, test: parseTest(testId) as Test };
   return [
     ...(overall ? [{ type: 'overall' as const, ...common }] : []),
