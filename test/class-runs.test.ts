@@ -1,26 +1,14 @@
 // All reports of a class as one durable piece of work: accepted, watched, cancelled, retried, downloaded.
 
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { describe, expect, test } from '@jest/globals';
 import jwt from 'jsonwebtoken';
-import type { Pages } from './support/pages.ts';
-import { startTestService, type TestService } from './support/service.ts';
-import { steerPages } from './support/steered-pages.ts';
+import { steerService } from './support/steered-service.ts';
 import { serviceToken, signReportToken } from './support/tokens.ts';
 import { until } from './support/until.ts';
 import { readZip } from './support/zip.ts';
 
-const frontend = steerPages();
-let pages: Pages;
-let service: TestService;
+const { frontend, service } = steerService({ env: { RENDER_CONCURRENCY: '2' } });
 let count = 0;
-beforeAll(async () => {
-  pages = await frontend.start();
-  service = await startTestService({ origin: pages.origin, env: { RENDER_CONCURRENCY: '2' } });
-});
-afterAll(async () => {
-  await service[Symbol.asyncDispose]();
-  await pages[Symbol.asyncDispose]();
-});
 
 const asService = { 'x-service-auth': `Bearer ${serviceToken}` };
 

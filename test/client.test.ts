@@ -8,23 +8,12 @@ import { createClient, type PlatenClient, PlatenError, type Progress } from '../
 import { EventParser } from '../src/client/event-parser.ts';
 import { startBareBrowser } from './support/bare-browser.ts';
 import { type Pages, startPages } from './support/pages.ts';
-import { startTestService, type TestService } from './support/service.ts';
-import { steerPages } from './support/steered-pages.ts';
+import { steerService } from './support/steered-service.ts';
 import { serviceToken, studentToken } from './support/tokens.ts';
 import { until } from './support/until.ts';
 
-const frontend = steerPages();
-let pages: Pages;
-let service: TestService;
+const { frontend, pages, service } = steerService({ env: { RENDER_CONCURRENCY: '2' } });
 let count = 0;
-beforeAll(async () => {
-  pages = await frontend.start();
-  service = await startTestService({ origin: pages.origin, env: { RENDER_CONCURRENCY: '2' } });
-});
-afterAll(async () => {
-  await service[Symbol.asyncDispose]();
-  await pages[Symbol.asyncDispose]();
-});
 
 /** A student with a report that is not there yet, and their client. */
 function newStudent() {

@@ -1,24 +1,12 @@
 // Work that goes on after the request: accepted when it is committed, done once, looked at and cancelled by who owns it.
 
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import type { Pages } from './support/pages.ts';
-import { startTestService, type TestService } from './support/service.ts';
-import { steerPages } from './support/steered-pages.ts';
+import { describe, expect, test } from '@jest/globals';
+import { steerService } from './support/steered-service.ts';
 import { serviceToken, signReportToken, studentToken, teacherToken } from './support/tokens.ts';
 import { until } from './support/until.ts';
 
-const frontend = steerPages();
-let pages: Pages;
-let service: TestService;
+const { frontend, service } = steerService({ env: { RENDER_CONCURRENCY: '2' } });
 let count = 0;
-beforeAll(async () => {
-  pages = await frontend.start();
-  service = await startTestService({ origin: pages.origin, env: { RENDER_CONCURRENCY: '2' } });
-});
-afterAll(async () => {
-  await service[Symbol.asyncDispose]();
-  await pages[Symbol.asyncDispose]();
-});
 
 const later = { prefer: 'respond-async' };
 const asService = { 'x-service-auth': `Bearer ${serviceToken}` };

@@ -1,27 +1,15 @@
 // Progress of generations, followed as a page or a backend follows it: nothing is missed that matters, nobody sees what is not theirs.
 
-import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { expect, test } from '@jest/globals';
 import { jobStages, type Progress } from '../src/jobs/contract.ts';
 import { allEvents, eventsOf } from './support/event-stream.ts';
-import type { Pages } from './support/pages.ts';
-import { startTestService, type TestService } from './support/service.ts';
-import { steerPages } from './support/steered-pages.ts';
+import { startTestService } from './support/service.ts';
+import { steerService } from './support/steered-service.ts';
 import { serviceToken } from './support/tokens.ts';
 import { until } from './support/until.ts';
 
-const frontend = steerPages();
-let pages: Pages;
-let service: TestService;
+const { frontend, pages, service } = steerService({ env: { RENDER_CONCURRENCY: '2' }, limits: { heartbeatMs: 200 } });
 let count = 0;
-beforeAll(async () => {
-  pages = await frontend.start();
-  const limits = { heartbeatMs: 200 };
-  service = await startTestService({ origin: pages.origin, env: { RENDER_CONCURRENCY: '2' }, limits });
-});
-afterAll(async () => {
-  await service[Symbol.asyncDispose]();
-  await pages[Symbol.asyncDispose]();
-});
 
 const asService = { 'x-service-auth': `Bearer ${serviceToken}` };
 const pathOf = (id: string) => `/api/certificates/progress/${id}`;

@@ -3,27 +3,17 @@
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import type { Pages } from './support/pages.ts';
+import { expect, test } from '@jest/globals';
 import { pdfOf, readPdf } from './support/pdf.ts';
-import { startTestService, type TestService } from './support/service.ts';
-import { type Figures, steerPages } from './support/steered-pages.ts';
+import { startTestService } from './support/service.ts';
+import type { Figures } from './support/steered-pages.ts';
+import { steerService } from './support/steered-service.ts';
 import { studentToken, teacherToken } from './support/tokens.ts';
 import { until } from './support/until.ts';
 
-const frontend = steerPages();
+const { frontend, pages, service } = steerService({ env: { RENDER_CONCURRENCY: '4' } });
 
-let pages: Pages;
-let service: TestService;
 let count = 0;
-beforeAll(async () => {
-  pages = await frontend.start();
-  service = await startTestService({ origin: pages.origin, env: { RENDER_CONCURRENCY: '4' } });
-});
-afterAll(async () => {
-  await service[Symbol.asyncDispose]();
-  await pages[Symbol.asyncDispose]();
-});
 
 const teacher = teacherToken('TCH001', 'CLASS_1');
 

@@ -123,17 +123,8 @@ def trigger_report(
     Call it after the transaction that wrote the figures has committed (`transaction.on_commit`): the page reads them through the
     platform's API, which sees nothing of an open transaction. Raises PlatenError.
     """
-    given = {
-        "testId": test_id,
-        "classId": class_id,
-        "reportType": report_type,
-        "studentId": student_id,
-        "teacherId": teacher_id,
-        "reportToken": report_token,
-        "dataVersion": data_version,
-        "origin": origin,
-    }
-    response = _call("POST", TRIGGER_PATH, _without_none(given))
+    body = _trigger_body(test_id, class_id, report_type, student_id, teacher_id, report_token, data_version, origin)
+    response = _call("POST", TRIGGER_PATH, body)
     if response.status_code not in (200, 202):
         raise _error_from(response)
     answer = _json_object(response)
@@ -154,17 +145,8 @@ def start_report(
 
     `wait_for_job` tells how it ended. Raises PlatenError.
     """
-    given = {
-        "testId": test_id,
-        "classId": class_id,
-        "reportType": report_type,
-        "studentId": student_id,
-        "teacherId": teacher_id,
-        "reportToken": report_token,
-        "dataVersion": data_version,
-        "origin": origin,
-    }
-    response = _call("POST", TRIGGER_PATH, _without_none(given), {"Prefer": "respond-async"})
+    body = _trigger_body(test_id, class_id, report_type, student_id, teacher_id, report_token, data_version, origin)
+    response = _call("POST", TRIGGER_PATH, body, {"Prefer": "respond-async"})
     if response.status_code != 202:
         raise _error_from(response)
     answer = _json_object(response)
@@ -259,6 +241,30 @@ def cancel_class_run(run_id: str) -> int:
     if response.status_code != 200:
         raise _error_from(response)
     return _json_object(response)["cancelled"]
+
+
+def _trigger_body(
+    test_id: str,
+    class_id: str,
+    report_type: ReportType,
+    student_id: str | None,
+    teacher_id: str | None,
+    report_token: str | None,
+    data_version: str | None,
+    origin: str | None,
+) -> dict[str, Any]:
+    return _without_none(
+        {
+            "testId": test_id,
+            "classId": class_id,
+            "reportType": report_type,
+            "studentId": student_id,
+            "teacherId": teacher_id,
+            "reportToken": report_token,
+            "dataVersion": data_version,
+            "origin": origin,
+        }
+    )
 
 
 def _without_none(given: dict[str, Any]) -> dict[str, Any]:
