@@ -43,7 +43,7 @@ async function measure(workers: number, concurrency: number): Promise<number[]> 
   return speeds;
 }
 
-/** Takes about four minutes. */
+/** Takes about eight minutes. */
 export async function measureWorkers(): Promise<Section> {
   const title = 'Two workers on one machine';
   if (process.env.DATABASE_URL === undefined)

@@ -71,6 +71,8 @@ interface Options {
   metrics: Metrics;
   /** How often those that are older are looked for. */
   cleaningMs?: number;
+  /** How often work is looked for that no notification told of. */
+  pollSeconds?: number;
 }
 
 class DurableJobs implements Jobs {
@@ -188,12 +190,12 @@ class DurableJobs implements Jobs {
   }
 
   async #open(): Promise<Queue> {
-    const { database, isEmbedded, concurrency } = this.#options;
+    const { database, isEmbedded, concurrency, pollSeconds } = this.#options;
     const { signal } = this.#stopping;
     await abortable(database.ready, signal);
     const names = [...this.#definitions.keys()];
     this.#queue = await this.#insist('The queue could not be started yet', async () => {
-      const queue = createQueue({ database, isEmbedded, names, isSupervisor: concurrency > 0, signal });
+      const queue = createQueue({ database, isEmbedded, names, isSupervisor: concurrency > 0, pollSeconds, signal });
       try {
         await queue.start();
         return queue;

@@ -13,7 +13,8 @@ const schema = 'platen_queue';
 
 /** A task of a process that does not say so for this long is given to another; the least that the library takes. */
 const heartbeatSeconds = 10;
-const pollSeconds = 1;
+/** Finds what waited for its time, and what was told while no connection listened. */
+const defaultPollSeconds = 1;
 /** Nobody else can die there; looking each second would take a tenth of a processor. */
 const embeddedSuperviseSeconds = 30;
 const firstRetrySeconds = 1;
@@ -37,7 +38,6 @@ const queueSettings = {
   retentionSeconds: 365 * daySeconds,
   deleteAfterSeconds: 3600,
 };
-const polling = { pollingIntervalSeconds: pollSeconds, notifyPollingIntervalSeconds: pollSeconds };
 
 type Run = (id: string, signal: AbortSignal) => Promise<void>;
 
@@ -67,6 +67,8 @@ interface QueueOptions {
   names: readonly string[];
   /** Whether this process looks after tasks whose process has died. */
   isSupervisor: boolean;
+  /** How often work is looked for that nobody told of. */
+  pollSeconds: number | undefined;
   /** Comes when the process stops. */
   signal: AbortSignal;
 }
@@ -115,6 +117,8 @@ class LibraryQueue implements Queue {
   }
 
   async work(name: string, concurrency: number, run: Run): Promise<void> {
+    const { pollSeconds = defaultPollSeconds } = this.#options;
+    const polling = { pollingIntervalSeconds: pollSeconds, notifyPollingIntervalSeconds: pollSeconds };
     for (let each = 0; each < concurrency; each++) {
       const workerId: string = await this.#boss.work(name, polling, async ([job]) => {
         try {
