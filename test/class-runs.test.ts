@@ -241,6 +241,12 @@ test('a token that comes with the retry is checked as those of the run are', asy
   expect(await look(run.id)).toMatchObject({ state: 'failed' });
 });
 
+test('a student whose id is a word of the language has a token as the others have', async () => {
+  const studentIds = ['constructor', 'toString', 'STU1'];
+  const run = await accept({ ...newClass(0), studentIds, reportTokens: {} });
+  expect(await untilOver(run.id)).toMatchObject({ state: 'completed', total: 3 });
+});
+
 test('the archive has each stored report, and two manifests that tell of all', async () => {
   const asked = newClass(3);
   frontend.figuresFor = ({ page }) => (page.includes('STU2') ? { status: 403 } : { text: `Figures of ${page}` });

@@ -68,7 +68,8 @@ export class ClassRuns {
     const { jobs, tenancy, reportJobs } = this.#dependencies;
     const tenant = tenancy.named(request.origin);
     const reports = reportsOf(request);
-    const tokenFor = await this.#checkTokens(request, reports);
+    const tokenFor = tokensOf(request);
+    await this.#checkTokens(reports, tokenFor);
     const { classId, testId, dataVersion, idempotencyKey } = request;
     const digest = digestOf(request, tenant);
     const run = {
@@ -134,7 +135,7 @@ export class ClassRuns {
   }
 
   /** Begins what has failed again. @returns the number of reports. @throws not_found, those of report tokens. */
-  async retry(given: string, { reportToken, reportTokens = {} }: RetryBody): Promise<number> {
+  async retry(given: string, body: RetryBody): Promise<number> {
     const { id, classId, testId } = await this.find(given);
     const failed = await this.items(id, { limit: mostRunReports, offset: 0, state: 'failed' });
     const idsOf = (type: 'studentId' | 'teacherId') => failed.flatMap((item) => item[type] ?? []);
@@ -146,26 +147,29 @@ export class ClassRuns {
       teacherIds: idsOf('teacherId'),
       overall,
     });
-    await this.#checkTokens({ reportToken, reportTokens }, reports);
-    return this.#dependencies.jobs.retry(
-      { groupId: id },
-      ({ studentId }) => reportTokens[String(studentId)] ?? reportToken,
-    );
+    const tokenFor = tokensOf(body);
+    await this.#checkTokens(reports, tokenFor);
+    return this.#dependencies.jobs.retry({ groupId: id }, ({ studentId }) => tokenFor(studentId));
   }
 
-  async #checkTokens({ reportToken, reportTokens = {} }: RetryBody, reports: readonly KeyedReport[]) {
-    const { tokens } = this.#dependencies;
+  async #checkTokens(reports: readonly KeyedReport[], tokenFor: TokenFor): Promise<void> {
     let checked = 0;
     for (const report of reports) {
-      const own = report.type === 'student' ? reportTokens[report.studentId] : undefined;
-      const token = own ?? reportToken;
+      const token = tokenFor(report.type === 'student' ? report.studentId : undefined);
       if (token === undefined) continue;
-      await tokens.check(token, report);
+      await this.#dependencies.tokens.check(token, report);
       if (++checked % checkedAtOnce === 0) await breathe();
     }
-    return (studentId: string | undefined) =>
-      (studentId === undefined ? undefined : reportTokens[studentId]) ?? reportToken;
   }
+}
+
+type TokenFor = (studentId: unknown) => string | undefined;
+
+/** The token that came for a report: the student's own, or the one for all. */
+function tokensOf({ reportToken, reportTokens = {} }: RetryBody): TokenFor {
+  // Any word may be an id, `constructor` too.
+  const own = new Map<unknown, string>(Object.entries(reportTokens));
+  return (studentId) => own.get(studentId) ?? reportToken;
 }
 
 /** In the order asked: the class, its teachers, its students. */
