@@ -24,7 +24,7 @@ import { configureLog, createLog } from './log.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
 import { startRendering } from './rendering/rendering.ts';
 import { createReports } from './reports/reports.ts';
-import { reportEndpoints } from './reports/routes.ts';
+import { invalidationEndpoint, reportEndpoints } from './reports/routes.ts';
 
 const log = createLog('service');
 
@@ -107,7 +107,7 @@ export async function startService(config: Config, secrets: Secrets, limits?: Li
     ...jobEndpoints({ jobs, following, progress, tickets }),
   ];
   const endpoints = [
-    ...(config.role === 'worker' ? [] : features),
+    ...(config.role === 'worker' ? [invalidationEndpoint(reports)] : features),
     ...serviceEndpoints({
       environment: config.environment,
       version,

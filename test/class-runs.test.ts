@@ -119,6 +119,23 @@ describe('a run', () => {
     expect(tokens).toEqual({ STU1: forAll, STU2: own, STU3: forAll });
   });
 
+  test("one token of an educator serves all; another teacher's page, which asks who the teacher is, gets one of theirs", async () => {
+    const asked = newClass(2);
+    const claims = { role: 'educator', email: 'e@school.example', educator_id: 'TCH1' };
+    const reportToken = signReportToken({ ...claims, class_id: asked.classId });
+    const run = await accept({ ...asked, teacherIds: ['TCH1', 'TCH2'], overall: true, reportToken });
+    expect(await untilOver(run.id)).toMatchObject({ state: 'completed', total: 5 });
+    const [teachers, others] = [true, false].map((isTeachers) =>
+      frontend.opened.filter(({ page }) => page.startsWith('/teacher-report') === isTeachers),
+    );
+    expect(others?.map(({ token }) => token)).toEqual([reportToken, reportToken, reportToken]);
+    const ids = teachers?.map(({ token }) => claimsOf(token).educator_id);
+    expect(ids?.sort()).toEqual(['TCH1', 'TCH2']);
+    expect(teachers?.map(({ token }) => token)).toContain(reportToken);
+    const elsewhere = { ...newClass(1), teacherIds: ['TCH2'], reportToken };
+    expect(await accept(elsewhere)).toMatchObject({ status: 422, code: 'report_token_mismatch' });
+  });
+
   test('goes on when one of its reports fails, and says why', async () => {
     const asked = newClass(3);
     frontend.figuresFor = ({ page }) => (page.includes('STU2') ? { status: 403 } : { text: 'Figures' });
@@ -247,6 +264,17 @@ test('a student whose id is a word of the language has a token as the others hav
   expect(await untilOver(run.id)).toMatchObject({ state: 'completed', total: 3 });
 });
 
+test('the archive has two files for a teacher and for a student who is called as the file of the teacher', async () => {
+  const run = await accept({ ...newClass(0), studentIds: ['teacher_T1', 'student_teacher_T1'], teacherIds: ['T1'] });
+  await untilOver(run.id);
+  const files = await readZip(Buffer.from(await (await call('GET', `${run.id}/archive`)).arrayBuffer()));
+  expect([...files.keys()].slice(0, 3)).toEqual([
+    'teacher_T1.pdf',
+    'student_teacher_T1.pdf',
+    'student_student_teacher_T1.pdf',
+  ]);
+});
+
 test('the archive has each stored report, and two manifests that tell of all', async () => {
   const asked = newClass(3);
   frontend.figuresFor = ({ page }) => (page.includes('STU2') ? { status: 403 } : { text: `Figures of ${page}` });
@@ -275,6 +303,16 @@ describe('an Idempotency-Key', () => {
     expect(runs.map(({ status }) => status)).toEqual([202, 202, 202]);
     await untilOver(runs[0]?.id ?? '');
     expect(frontend.opened).toHaveLength(2);
+  });
+
+  test('finds its run although the token that came with it has run out since', async () => {
+    const asked = newClass(1);
+    const headers = { 'idempotency-key': `key ${asked.classId}` };
+    const claims = { role: 'educator', class_id: asked.classId };
+    const first = await accept({ ...asked, reportToken: signReportToken(claims) }, headers);
+    const expired = { ...asked, reportToken: signReportToken({ ...claims, exp: 1_700_000_000 }) };
+    expect(await accept(expired, headers)).toMatchObject({ status: 202, id: first.id });
+    expect(await accept({ ...expired, ...newClass(1) }, {})).toMatchObject({ code: 'report_token_expired' });
   });
 
   test('with another body is refused', async () => {

@@ -255,6 +255,24 @@ describeDatabases('jobs', (server) => {
     ]);
   });
 
+  test('a task that hundreds of groups wait for is begun and ended, and each of them hears of it', async () => {
+    const groupIds = Array.from({ length: 300 }, () => randomUUID());
+    const heard = new Set<string>();
+    const unsubscribe = jobs.subscribe((change) => {
+      if (change.kind === 'state') for (const group of change.groups) heard.add(group);
+    });
+    const gate = hold();
+    const key = randomUUID();
+    await enqueue('first', { key });
+    await begins(1);
+    const ids: string[] = [];
+    for (const groupId of groupIds) ids.push(...(await enqueueAll([request('wanted', { key })], { groupId })));
+    gate.resolve({});
+    for (const id of ids) expect(await ended(id)).toMatchObject({ state: 'completed', attempts: 1 });
+    await until(() => heard.size === groupIds.length);
+    unsubscribe();
+  });
+
   test('an error whose words PostgreSQL can not store ends the job all the same', async () => {
     handler = async () => {
       throw fail('page_failed', {

@@ -1,6 +1,7 @@
 // Work that goes on after the request: accepted when it is committed, done once, looked at and cancelled by who owns it.
 
 import { describe, expect, test } from '@jest/globals';
+import jwt from 'jsonwebtoken';
 import { steerService } from './support/steered-service.ts';
 import { serviceToken, signReportToken, studentToken, teacherToken } from './support/tokens.ts';
 import { until } from './support/until.ts';
@@ -118,11 +119,29 @@ test('a failure of the page itself is final, and its job says why', async () => 
   expect(frontend.opened).toHaveLength(1);
 });
 
+test.each([
+  ['refused to the page', 'http://elsewhere.example/count'],
+  ['not there', '/nothing-here'],
+])('a failure of the page itself is final, also beside a request that was %s', async (_, besides) => {
+  frontend.figuresFor = () => ({ error: 'no figures', besides });
+  const { body } = await accept();
+  await untilState(body.jobId, 'failed');
+  expect(await jobOf(body.jobId)).toMatchObject({ attempts: 1, error: { code: 'page_failed' } });
+  expect(frontend.opened).toHaveLength(1);
+});
+
 test('what may heal is tried again', async () => {
   frontend.figuresFor = () => (frontend.opened.length === 1 ? { status: 500 } : { text: 'Figures' });
   const { body } = await accept();
   await untilState(body.jobId, 'completed');
   expect(await jobOf(body.jobId)).toMatchObject({ attempts: 2, error: null });
+});
+
+test('what the page says of itself is not believed where its figures could not be had', async () => {
+  frontend.figuresFor = () => (frontend.opened.length < 3 ? { status: 503 } : { text: 'Figures' });
+  const { body } = await accept();
+  await untilState(body.jobId, 'completed');
+  expect(await jobOf(body.jobId)).toMatchObject({ attempts: 3 });
 });
 
 test('a bad report token is refused before anything is accepted', async () => {
@@ -173,6 +192,32 @@ describe('a person who does not want to wait', () => {
     expect(status).toBe(202);
     await untilState(progressId, 'completed');
     expect(frontend.opened).toEqual([]);
+  });
+
+  test('has it rendered by a token of Platen when their own is gone: the job is begun again by hand', async () => {
+    const studentId = `STU${++count}`;
+    frontend.figuresFor = () => ({ error: 'no figures' });
+    const { progressId } = await asks(`/generate-student-pdf?${query}`, studentToken(studentId, 'C1'));
+    await untilState(progressId, 'failed');
+    frontend.figuresFor = () => ({ text: 'Figures' });
+    await fetch(`${service.url}/jobs/${progressId}/retry`, { method: 'POST', headers: asService });
+    await untilState(progressId, 'completed');
+    const page = expect.stringContaining(`/report?studentId=${studentId}&`);
+    expect(frontend.opened.at(-1)).toMatchObject({ page });
+    expect(jwt.decode(frontend.opened.at(-1)?.token ?? '')).toMatchObject({ student_id: studentId, class_id: 'C1' });
+  });
+
+  test('whose token names several classes is told that it is gone: nothing else said which class the report is of', async () => {
+    const studentId = `STU${++count}`;
+    frontend.figuresFor = () => ({ error: 'no figures' });
+    const { progressId } = await asks(`/generate-student-pdf?${query}`, studentToken(studentId, ['C1', 'C2']));
+    await untilState(progressId, 'failed');
+    const opened = frontend.opened.length;
+    await fetch(`${service.url}/jobs/${progressId}/retry`, { method: 'POST', headers: asService });
+    await until(async () => ((await jobOf(progressId)).error as { code?: string } | null)?.code !== 'page_failed');
+    await untilState(progressId, 'failed');
+    expect(await jobOf(progressId)).toMatchObject({ error: { code: 'report_token_expired' } });
+    expect(frontend.opened).toHaveLength(opened);
   });
 
   test('who is unproven waits all the same', async () => {

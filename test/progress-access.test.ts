@@ -78,6 +78,17 @@ describe('a generation', () => {
     expect(await (await ask(pathOf(id), as(owner), 'DELETE')).json()).toEqual({ success: true });
   });
 
+  test('that failed and is begun again by hand ends as it ends then, whoever followed it before', async () => {
+    service.run = () => Promise.reject(new Error('not yet'));
+    const id = await service.enqueue();
+    const lastOf = async () => (await allEvents<Progress>(await ask(pathOf(id), asService))).at(-1)?.data;
+    expect(await lastOf()).toMatchObject({ status: 'failed' });
+    service.run = async () => ({ s3Key: 'key' });
+    expect((await ask(`${service.url}/jobs/${id}/retry`, asService, 'POST')).status).toBe(202);
+    await until(async () => (await stateOf(id)) === 'completed');
+    expect(await lastOf()).toMatchObject({ status: 'completed', progress: 100, metadata: { s3Key: 'key' } });
+  });
+
   test('with an id that is none is not there', async () => {
     const ids = ['1', 'x'.repeat(36), '%00', '00000000-0000-4000-8000-000000000000', "';--", '../jobs'];
     for (const id of ids)

@@ -50,7 +50,7 @@ export async function beginTask(tx: Queries, id: string): Promise<BegunTask | un
       (extract(epoch FROM started_at - created_at) * 1000)::float8 AS waited,
       (SELECT count(*)::integer FROM joined) AS wanted,
       coalesce((SELECT json_agg(DISTINCT group_id) FROM joined WHERE group_id IS NOT NULL), '[]'::json) AS groups,
-      ${told(sql`id`, sql`(SELECT json_agg(DISTINCT group_id) FROM joined WHERE group_id IS NOT NULL)`)}
+      ${told(sql`begun.id`, sql`joined`)}
     FROM begun`.execute(tx);
   if (row === undefined) return undefined;
   const { elapsed, waited, ...task } = row;
@@ -86,9 +86,7 @@ export async function endTask(
     )
     SELECT EXISTS (SELECT FROM ended) AS ended,
       (SELECT has_successor FROM platen.tasks WHERE id = ${id} AND attempt = ${attempt} AND state = 'active') AS has_successor,
-      ${told(sql`${id}::text`, sql`(SELECT json_agg(DISTINCT group_id) FROM left_jobs WHERE group_id IS NOT NULL)`)}`.execute(
-    tx,
-  );
+      ${told(sql`${id}::text`, sql`left_jobs`)}`.execute(tx);
   if (row?.ended === true) return 'ended';
   return row?.has_successor === null || row === undefined ? 'overtaken' : 'successor';
 }

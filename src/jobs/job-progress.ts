@@ -19,6 +19,9 @@ function mirror(tracker: ProgressTracker, record: JobRecord): void {
     tracker.failGeneration(id, record.error ?? { code: 'internal_error', detail: 'Unknown.' });
 }
 
+/** The status of a generation that has ended as the record says. */
+const endOf = ({ state, error }: JobRecord) => (state === 'failed' && error?.isTimeUp === true ? 'timeout' : state);
+
 /** The same for the same state in every process. */
 const eventIdOf = (progress: Progress) =>
   isOver(progress)
@@ -75,8 +78,8 @@ class TrackedProgress implements JobProgress {
   #describe(record: JobRecord): Progress {
     const { id, owner, subject, elapsedMs, state } = record;
     const present = this.#tracker.getProgress(id);
-    // One that was ended and has been queued again.
-    if (present !== undefined && isOver(present) && !hasEnded(state)) this.#tracker.forget(id);
+    // One that was ended and has been begun again since.
+    if (present !== undefined && isOver(present) && present.status !== endOf(record)) this.#tracker.forget(id);
     // Whoever does the work says when its time is over.
     const options = { metadata: subject, elapsed: elapsedMs, timeout: Number.POSITIVE_INFINITY };
     const initial = this.#tracker.initializeProgress(id, owner, options);

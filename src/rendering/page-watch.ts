@@ -17,7 +17,7 @@ interface WatchOptions {
   topFrameId: string;
   /** Address that was asked for. */
   url: URL;
-  /** Origins whose 401 and 403 count as a rejected token. */
+  /** Origins that the page may reach: their 401 and 403 count as a rejected token, their 5xx and broken connections as a fault that may pass. */
   origins: ReadonlySet<string>;
   token: string | undefined;
   /** Ends the render with this error. */
@@ -38,6 +38,9 @@ export function isSameAddress(url: string, asked: URL): boolean {
 /** Types of request by which a page gets its figures: what they answer must be of now. */
 const dataTypes = ['Document', 'XHR', 'Fetch', 'EventSource'];
 
+/** And those by which it gets what shows them. */
+const neededTypes = [...dataTypes, 'Script', 'Stylesheet'];
+
 export class PageWatch {
   readonly #cdp: CDPSession;
   readonly #options: WatchOptions;
@@ -45,6 +48,8 @@ export class PageWatch {
   readonly #failedRequests: Diagnosis['failedRequests'] = [];
   /** Paths that answered 401 or 403 and have not succeeded since. */
   readonly #rejectedPaths = new Set<string>();
+  /** Paths that answered 5xx, or whose connection broke, and that have not succeeded since. */
+  readonly #brokenPaths = new Set<string>();
   readonly pageErrors: string[] = [];
   readonly #stops: (() => void)[] = [];
   /** The requests under way. */
@@ -120,6 +125,11 @@ export class PageWatch {
     return this.#rejectedPaths.size > 0;
   }
 
+  /** Whether something that the page may reach was broken: what the page says then may be gone the next time. */
+  get hasBrokenRequest(): boolean {
+    return this.#brokenPaths.size > 0;
+  }
+
   /** Where the page is, without its token. */
   get finalUrl(): string {
     return this.clean(this.#url);
@@ -181,6 +191,7 @@ export class PageWatch {
     const isMain = type === 'Document' && requestId === loaderId && frameId === this.#options.topFrameId;
     if (isMain) this.#onMainResponse(url, status);
     else if (['XHR', 'Fetch', 'EventSource'].includes(type)) this.#onApiResponse(url, status);
+    this.#noteHealth(url, type, status < 500);
     if (status >= 400) this.#keep(this.#failedRequests, { path: this.#pathOf(url), status });
   }
 
@@ -206,18 +217,29 @@ export class PageWatch {
     else if (status < 400) this.#rejectedPaths.delete(origin + pathname);
   }
 
+  /** Of what the page needs from where it may go. */
+  #noteHealth(url: string, type: string | undefined, isHealthy: boolean): void {
+    if (type === undefined || !neededTypes.includes(type) || !URL.canParse(url)) return;
+    const { origin, pathname } = new URL(url);
+    if (!this.#options.origins.has(origin)) return;
+    if (isHealthy) this.#brokenPaths.delete(origin + pathname);
+    else this.#brokenPaths.add(origin + pathname);
+  }
+
   #onRequestEnd(requestId: string): void {
     this.#requests.delete(requestId);
     this.#onAssetEnd?.();
   }
 
-  #onFailed({ requestId, errorText, canceled }: Protocol.Network.LoadingFailedEvent): void {
+  #onFailed({ requestId, type, errorText, canceled, blockedReason }: Protocol.Network.LoadingFailedEvent): void {
     const url = this.#requests.get(requestId)?.url;
     this.#onRequestEnd(requestId);
     // Of the page before.
     if (url === undefined) return;
     this.#keep(this.#failedRequests, { path: this.#pathOf(url), error: this.clean(errorText) });
-    if (requestId !== this.#mainLoader || canceled === true) return;
+    if (canceled === true) return;
+    if (blockedReason === undefined) this.#noteHealth(url, type, false);
+    if (requestId !== this.#mainLoader) return;
     this.#options.onFatal(fail('page_failed', { detail: `The report page broke off: ${errorText}`, mayHeal: true }));
   }
 

@@ -255,7 +255,9 @@ class PageRender implements AsyncDisposable {
     const diagnosis = await this.#diagnose();
     if (this.#tab !== undefined)
       await saveDiagnostics(this.#tab.cdp, this.#env.settings.diagnosticsDir, this.#request.token);
-    return fail(code, { ...reason.details, diagnosis }, { cause: reason.cause });
+    // What the page says of itself stays, unless something was broken that it needs.
+    const mayHeal = reason.details.mayHeal ?? (code === 'page_failed' && this.#watch?.hasBrokenRequest === true);
+    return fail(code, { ...reason.details, mayHeal, diagnosis }, { cause: reason.cause });
   }
 
   #classify(error: Error): Error {

@@ -27,8 +27,9 @@ const toCsv = (entries: readonly Entry[]) =>
     .map((row) => `${row.join(',')}\r\n`)
     .join('');
 
-function fileName({ reportType, studentId, teacherId }: RunItem): string {
-  if (reportType === 'student') return `${studentId}.pdf`;
+/** A student whose id looks like the name of a teacher's file gets one that no other has. */
+function fileName({ reportType, studentId = '', teacherId }: RunItem): string {
+  if (reportType === 'student') return `${/^(student_)*teacher_/.test(studentId) ? 'student_' : ''}${studentId}.pdf`;
   return reportType === 'teacher' ? `teacher_${teacherId}.pdf` : 'overall.pdf';
 }
 

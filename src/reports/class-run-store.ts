@@ -13,7 +13,7 @@ export interface StoredRun {
   total: number;
   createdAt: Date;
   counts: Counts;
-  /** Of the reports that ended last: how many, in how many seconds, and what one took. */
+  /** Of the reports that ended last without a pause between them: how many, in how many seconds, and what one took. */
   pace: { ended: number; seconds: number; secondsEach: number };
 }
 
@@ -27,11 +27,29 @@ interface NewRun {
   digest: string;
 }
 
-/** @returns the run that has the idempotency key already, if one has; then nothing is added. */
-export async function addRun(
-  tx: Queries,
-  run: NewRun,
-): Promise<{ id: string; total: number; digest: string } | undefined> {
+/** A run that was accepted, and the digest of what was asked for. */
+export interface KnownRun {
+  id: string;
+  total: number;
+  digest: string;
+}
+
+/** The run of an origin that has the idempotency key, if one has. */
+export async function findKnownRun(
+  queries: Queries,
+  { origin, idempotencyKey }: Pick<NewRun, 'origin' | 'idempotencyKey'>,
+): Promise<KnownRun | undefined> {
+  if (idempotencyKey === undefined) return undefined;
+  return queries
+    .selectFrom('class_runs')
+    .select(['id', 'total', 'request_digest as digest'])
+    .where('origin', '=', origin)
+    .where('idempotency_key', '=', idempotencyKey)
+    .executeTakeFirst();
+}
+
+/** @returns whether it was added; it is not where one has its idempotency key already. */
+export async function addRun(tx: Queries, run: NewRun): Promise<boolean> {
   const added = await tx
     .insertInto('class_runs')
     .values({
@@ -46,18 +64,13 @@ export async function addRun(
     .onConflict((present) => present.doNothing())
     .returning('id')
     .executeTakeFirst();
-  if (added !== undefined) return undefined;
-  const { id, total, request_digest } = await tx
-    .selectFrom('class_runs')
-    .select(['id', 'total', 'request_digest'])
-    .where('origin', '=', run.origin)
-    .where('idempotency_key', '=', run.idempotencyKey ?? '')
-    .executeTakeFirstOrThrow();
-  return { id, total, digest: request_digest };
+  return added !== undefined;
 }
 
 /** How many of the last ends the pace is taken from. */
 const paceOf = 50;
+/** Times that a report usually takes, after which the next end belongs to another stretch of work. */
+const pauseOf = 5;
 
 export async function findRun(queries: Queries, id: string): Promise<StoredRun | undefined> {
   const run = await queries.selectFrom('class_runs').selectAll().where('id', '=', id).executeTakeFirst();
@@ -66,16 +79,22 @@ export async function findRun(queries: Queries, id: string): Promise<StoredRun |
     rows: [row],
   } = await sql<{ counts: Partial<Counts> | null; ended: number; seconds: number | null; each: number | null }>`
     WITH ends AS (
-      SELECT started_at, ended_at FROM platen.jobs
+      SELECT ended_at, ended_at - started_at AS took, ended_at - lag(ended_at) OVER (ORDER BY ended_at) AS since_last FROM platen.jobs
       WHERE group_id = ${id} AND state IN ('completed', 'failed') ORDER BY ended_at DESC LIMIT ${paceOf}
+    ), usual AS (
+      SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY took) AS took FROM ends
+    ), recent AS (
+      -- A retry on the next day, or a storage that was away, says nothing of the pace.
+      SELECT * FROM ends WHERE ended_at >= coalesce(
+        (SELECT max(ended_at) FROM ends, usual WHERE since_last > ${pauseOf} * usual.took + interval '1 second'), '-infinity')
     )
     SELECT
       (SELECT json_object_agg(state, count) FROM (
         SELECT state, count(*)::integer AS count FROM platen.jobs WHERE group_id = ${id} GROUP BY state) AS states) AS counts,
       count(*)::integer AS ended,
       extract(epoch FROM max(ended_at) - min(ended_at))::float8 AS seconds,
-      extract(epoch FROM avg(ended_at - started_at))::float8 AS each
-    FROM ends`.execute(queries);
+      extract(epoch FROM avg(took))::float8 AS each
+    FROM recent`.execute(queries);
   return {
     id,
     classId: run.class_id,

@@ -8,7 +8,7 @@ import type { Database } from '../database/database.ts';
 import type { Documents } from '../documents/documents.ts';
 import { fail } from '../errors.ts';
 import type { EventFeed } from '../http/contract.ts';
-import type { Jobs } from '../jobs/jobs.ts';
+import type { Jobs, SecretFor } from '../jobs/jobs.ts';
 import { readUuid } from '../uuid.ts';
 import { archiveRun, itemsAtOnce } from './class-run-archive.ts';
 import {
@@ -21,7 +21,7 @@ import {
   type RunItem,
   type RunState,
 } from './class-run-contract.ts';
-import { addRun, findItems, findRun, type StoredRun } from './class-run-store.ts';
+import { addRun, findItems, findKnownRun, findRun, type KnownRun, type StoredRun } from './class-run-store.ts';
 import type { KeyedReport } from './generation.ts';
 import { parseTest, type Test } from './report.ts';
 import type { ReportJobs } from './report-jobs.ts';
@@ -65,12 +65,10 @@ export class ClassRuns {
    * @throws idempotency_key_reused, database_unavailable, those of report tokens; invalid_request for an unknown origin.
    */
   async accept(request: ClassRunRequest): Promise<{ id: string; total: number }> {
-    const { jobs, tenancy, reportJobs } = this.#dependencies;
+    const { jobs, database, tenancy, reportJobs } = this.#dependencies;
+    const { classId, testId, dataVersion, idempotencyKey } = request;
     const tenant = tenancy.named(request.origin);
     const reports = reportsOf(request);
-    const tokenFor = tokensOf(request);
-    await this.#checkTokens(reports, tokenFor);
-    const { classId, testId, dataVersion, idempotencyKey } = request;
     const digest = digestOf(request, tenant);
     const run = {
       id: randomUUID(),
@@ -81,14 +79,19 @@ export class ClassRuns {
       idempotencyKey,
       digest,
     };
+    // Before the tokens: those of a request that is sent again may have run out since.
+    const known = await findKnownRun(database.queries, run);
+    if (known !== undefined) return sameRun(known, digest);
+    const tokenFor = await this.#checkTokens(request, reports);
     return jobs.transaction(async (tx) => {
-      const present = await addRun(tx, run);
-      if (present !== undefined && present.digest !== digest) throw fail('idempotency_key_reused');
-      if (present !== undefined) return { id: present.id, total: present.total };
+      if (!(await addRun(tx, run))) {
+        const present = await findKnownRun(tx, run);
+        return sameRun(present as KnownRun, digest);
+      }
       const asked = reports.map((report) => ({
         report,
         tenant,
-        reportToken: tokenFor(report.type === 'student' ? report.studentId : undefined),
+        reportToken: tokenFor(report),
         educatorId: undefined,
         dataVersion,
       }));
@@ -147,29 +150,36 @@ export class ClassRuns {
       teacherIds: idsOf('teacherId'),
       overall,
     });
-    const tokenFor = tokensOf(body);
-    await this.#checkTokens(reports, tokenFor);
-    return this.#dependencies.jobs.retry({ groupId: id }, ({ studentId }) => tokenFor(studentId));
+    return this.#dependencies.jobs.retry({ groupId: id }, await this.#checkTokens(body, reports));
   }
 
-  async #checkTokens(reports: readonly KeyedReport[], tokenFor: TokenFor): Promise<void> {
+  /** @returns the token that came for a report: the student's own, or the one for all; none where one is to be minted. */
+  async #checkTokens(
+    { reportToken, reportTokens = {} }: RetryBody,
+    reports: readonly KeyedReport[],
+  ): Promise<SecretFor> {
+    const { tokens } = this.#dependencies;
+    // Any word may be an id, `constructor` too.
+    const own = new Map<unknown, string>(Object.entries(reportTokens));
+    const strangers = new Set<unknown>();
+    const tokenFor: SecretFor = ({ studentId, teacherId }) =>
+      strangers.has(teacherId) ? undefined : (own.get(studentId) ?? reportToken);
     let checked = 0;
     for (const report of reports) {
-      const token = tokenFor(report.type === 'student' ? report.studentId : undefined);
+      const token = tokenFor(report);
       if (token === undefined) continue;
-      await this.#dependencies.tokens.check(token, report);
+      if (report.type === 'teacher' && !(await tokens.opensTeacher(token, report))) strangers.add(report.teacherId);
+      else await tokens.check(token, report);
       if (++checked % checkedAtOnce === 0) await breathe();
     }
+    return tokenFor;
   }
 }
 
-type TokenFor = (studentId: unknown) => string | undefined;
-
-/** The token that came for a report: the student's own, or the one for all. */
-function tokensOf({ reportToken, reportTokens = {} }: RetryBody): TokenFor {
-  // Any word may be an id, `constructor` too.
-  const own = new Map<unknown, string>(Object.entries(reportTokens));
-  return (studentId) => own.get(studentId) ?? reportToken;
+/** The answer to a request that was accepted before. @throws idempotency_key_reused. */
+function sameRun({ id, total, digest }: KnownRun, asked: string): { id: string; total: number } {
+  if (digest !== asked) throw fail('idempotency_key_reused');
+  return { id, total };
 }
 
 /** In the order asked: the class, its teachers, its students. */

@@ -3,7 +3,7 @@
 import { z } from 'zod';
 import { type ErrorCode, ServiceError } from '../errors.ts';
 import type { JobStage, Work } from '../jobs/contract.ts';
-import type { Diagnosis, Stage } from '../rendering/contract.ts';
+import type { Stage } from '../rendering/contract.ts';
 import type { KeyedReport } from './generation.ts';
 import { parseTest, type Test } from './report.ts';
 
@@ -89,7 +89,5 @@ const healing = new Set<ErrorCode>([
 /** Crashes, time-outs, connections that break, and 5xx may be gone the next time; what the page itself says stays. */
 export function mayHeal(error: unknown): boolean {
   if (!(error instanceof ServiceError)) return true;
-  if (healing.has(error.code) || error.details.mayHeal === true) return true;
-  const { failedRequests = [] } = (error.details.diagnosis ?? {}) as Partial<Diagnosis>;
-  return error.code === 'page_failed' && failedRequests.some(({ status }) => status === undefined || status >= 500);
+  return error.details.mayHeal === true || healing.has(error.code);
 }

@@ -30,6 +30,19 @@ export class ReportTokens {
     return { token, isShared: true };
   }
 
+  /**
+   * Whether the one token of a class run opens a teacher's page, which asks who the teacher is. Where it does not, but is for the class, one can be minted.
+   * @throws report_token_expired, report_token_invalid; report_token_mismatch where it is for another class, or none can be minted.
+   */
+  async opensTeacher(token: string, report: Extract<Report, { type: 'teacher' }>): Promise<boolean> {
+    const claims = await this.#identity.verifyReportToken(token);
+    if (claims === undefined || tokenFits(claims, report)) return true;
+    const { classId, test } = report;
+    const isOfClass = tokenFits(claims, { type: 'overall', classId, test });
+    if (!isOfClass || this.mint(report).token === undefined) throw fail('report_token_mismatch');
+    return false;
+  }
+
   /** One for this report alone. */
   mint(report: Report): PageToken {
     return { token: this.#identity.mintReportToken(claimsFor(report)), isShared: false };

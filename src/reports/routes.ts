@@ -211,55 +211,64 @@ function publicEndpoints(dependencies: Dependencies): Endpoint[] {
   ];
 }
 
-function internalEndpoints({ reports }: Dependencies): Endpoint[] {
-  const bodyErrors: ErrorCode[] = [
-    'malformed_request',
-    'unknown_field',
-    'unauthorized',
-    'unsupported_media_type',
-    'body_too_large',
-    'invalid_request',
-  ];
-  return [
-    defineEndpoint({
-      method: 'post',
-      path: '/internal/trigger-generate-pdf',
-      tag: 'Internal',
-      summary: 'Render a report anew and store it; answers when it is stored, or at once with Prefer: respond-async',
-      access: 'service',
-      body: triggerBody,
-      answers: { 202: { description: 'The PDF lies under s3Key.', schema: triggerAnswer } },
-      errors: [
-        ...bodyErrors,
-        'report_token_expired',
-        'report_token_invalid',
-        'report_token_mismatch',
-        'identity_unavailable',
-        'storage_unavailable',
-        'database_unavailable',
-        'deadline_exceeded',
-        ...renderErrors.filter((code) => code !== 'queue_full'),
-      ],
-      handle: (exchange) => answerTrigger(reports, exchange),
-    }),
-    defineEndpoint({
-      method: 'post',
-      path: '/internal/invalidate',
-      tag: 'Internal',
-      summary: 'Forget stored PDFs of a class, a test, a student or a teacher',
-      access: 'service',
-      body: invalidateBody,
-      answers: { 200: { description: 'How many were removed.', schema: invalidateAnswer } },
-      errors: [...bodyErrors, 'storage_unavailable', 'database_unavailable'],
-      handle: (exchange) => answerInvalidate(reports, exchange),
-    }),
-  ];
+const bodyErrors: ErrorCode[] = [
+  'malformed_request',
+  'unknown_field',
+  'unauthorized',
+  'unsupported_media_type',
+  'body_too_large',
+  'invalid_request',
+];
+
+function triggerEndpoint({ reports }: Dependencies): Endpoint {
+  return defineEndpoint({
+    method: 'post',
+    path: '/internal/trigger-generate-pdf',
+    tag: 'Internal',
+    summary: 'Render a report anew and store it; answers when it is stored, or at once with Prefer: respond-async',
+    access: 'service',
+    body: triggerBody,
+    answers: {
+      202: {
+        description: 'The PDF lies under s3Key; with Prefer: respond-async it will, and jobId names the job.',
+        schema: triggerAnswer,
+      },
+    },
+    errors: [
+      ...bodyErrors,
+      'report_token_expired',
+      'report_token_invalid',
+      'report_token_mismatch',
+      'identity_unavailable',
+      'storage_unavailable',
+      'database_unavailable',
+      'deadline_exceeded',
+      ...renderErrors.filter((code) => code !== 'queue_full'),
+    ],
+    handle: (exchange) => answerTrigger(reports, exchange),
+  });
+}
+
+/** The one endpoint of reports that a process without HTTP features has too. */
+export function invalidationEndpoint(reports: Reports): Endpoint {
+  return defineEndpoint({
+    method: 'post',
+    path: '/internal/invalidate',
+    tag: 'Internal',
+    summary: 'Forget stored PDFs of a class, a test, a student or a teacher',
+    access: 'service',
+    body: invalidateBody,
+    answers: { 200: { description: 'How many were removed.', schema: invalidateAnswer } },
+    errors: [...bodyErrors, 'storage_unavailable', 'database_unavailable'],
+    handle: (exchange) => answerInvalidate(reports, exchange),
+  });
 }
 
 export function reportEndpoints(dependencies: Dependencies): Endpoint[] {
   return [
     ...publicEndpoints(dependencies),
-    ...internalEndpoints(dependencies),
+    triggerEndpoint(dependencies),
+    invalidationEndpoint(dependencies.reports),
     ...classRunEndpoints(dependencies.reports.classRuns),
   ];
 }

@@ -23,6 +23,8 @@ export interface Figures {
   className?: string;
   /** Shown below the text; the page is ready when it has loaded. */
   image?: string;
+  /** An address that the page asks for besides, and does without where it gets no answer. */
+  besides?: string;
 }
 
 export interface SteeredPages {
@@ -40,7 +42,8 @@ export interface SteeredPages {
 const reportPage = `<!doctype html><html lang="en"><head><title>Report</title></head><body><script>
 fetch('/figures', { method: 'POST', headers: { authorization: localStorage.getItem('token') }, body: location.pathname + location.search })
   .then((response) => response.ok ? response.json() : { error: 'refused' })
-  .then(async ({ text, error, className, image }) => {
+  .then(async ({ text, error, className, image, besides }) => {
+    if (besides) await fetch(besides).catch(() => undefined);
     if (className) document.head.insertAdjacentHTML('beforeend', '<meta name="pdf-class" content="' + className + '">');
     document.body.append(text);
     if (image) document.body.insertAdjacentHTML('beforeend', '<img width="300" alt="Noise" src="' + image + '">');
