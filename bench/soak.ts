@@ -63,7 +63,7 @@ const tests: Tests[] = [
     file: 'faults/class-run-kills',
     count: '20 class runs of 60 on each database, 60 kills each',
     env: { CLASS_RUN_ROUNDS: '20', CLASS_RUN_SEED: `${seed}` },
-    mostMinutes: 45,
+    mostMinutes: 90,
   },
   ...faults.map((file) => ({ file, count: 'once', mostMinutes: 4 })),
 ];

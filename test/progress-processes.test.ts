@@ -49,6 +49,7 @@ describeProcesses('of several processes', () => {
   let parts: AsyncDisposableStack;
   let pages: Pages;
   let api: ServiceProcess;
+  let worker: ServiceProcess;
   /** Another one that shares the database; it does no renders. */
   let other: JobService;
   let count = 0;
@@ -66,7 +67,7 @@ describeProcesses('of several processes', () => {
       FRONTEND_ORIGINS: pages.origin,
     };
     api = parts.use(await startServiceProcess({ ...env, PLATEN_ROLE: 'api' }));
-    parts.use(await startServiceProcess({ ...env, PLATEN_ROLE: 'worker' }));
+    worker = parts.use(await startServiceProcess({ ...env, PLATEN_ROLE: 'worker' }));
     other = parts.use(await startJobService({ url: url.href }));
   });
   afterAll(() => parts?.disposeAsync());
@@ -94,6 +95,30 @@ describeProcesses('of several processes', () => {
     expect(stages).toEqual(stages.toSorted((a, b) => a - b));
     expect(seen.map(({ status }) => status)).toContain('in_progress');
     expect(seen.at(-1)).toMatchObject({ status: 'completed', progress: 100 });
+  });
+
+  test('the front does no jobs; the worker does them, and has the service endpoints and no others', async () => {
+    const { client, start } = newStudent();
+    const { progressId } = await start();
+    let last: Progress | undefined;
+    for await (const state of client.followProgress(progressId)) last = state;
+    expect(last?.status).toBe('completed');
+    const done = async ({ url }: ServiceProcess) =>
+      Number(
+        /^platen_job_attempts_total\{outcome="completed"\} (\d+)/m.exec(
+          await (await fetch(`${url}/metrics`)).text(),
+        )?.[1] ?? 0,
+      );
+    expect(await done(worker)).toBeGreaterThan(0);
+    expect(await done(api)).toBe(0);
+    const statusOf = async (path: string, init: RequestInit = {}) => (await fetch(worker.url + path, init)).status;
+    for (const path of ['/health', '/readyz', '/metrics', '/openapi.json', '/docs'])
+      expect([path, await statusOf(path)]).toEqual([path, 200]);
+    const body = JSON.stringify({ classId: 'NOBODYS' });
+    const headers = { ...asService, 'content-type': 'application/json' };
+    expect(await statusOf('/internal/invalidate', { method: 'POST', headers, body })).toBe(200);
+    for (const path of ['/generate-pdf', `/jobs/${progressId}`, pathOf(progressId)])
+      expect([path, await statusOf(path, { headers: asService })]).toEqual([path, 404]);
   });
 
   test('one is asked to cancel, another closes the page', async () => {

@@ -1,11 +1,13 @@
 // A class run of 60 under random kills of the service and of its browser: nothing is lost, doubled or stuck. CLASS_RUN_ROUNDS says how often.
 
 import { createHash } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { mkdir, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import type { Pages } from '../support/pages.ts';
+import { readPdf } from '../support/pdf.ts';
 import { createTestDatabase, describeDatabases } from '../support/postgres.ts';
 import { familyOf, type ServiceProcess, startServiceProcess } from '../support/process.ts';
 import { chanceOf, seedFrom } from '../support/random.ts';
@@ -41,10 +43,13 @@ async function askFor<Answer>(url: string, more: { method?: string; body?: objec
   return JSON.parse(body.toString()) as Answer;
 }
 
-/** The service itself, or its browser, at some moment of the run. */
-async function killSomething(service: ServiceProcess, start: () => Promise<ServiceProcess>): Promise<ServiceProcess> {
+/** The service itself, or its browser, at some moment of the run; the first time of a run it is the browser. */
+async function killSomething(
+  service: ServiceProcess,
+  { start, isFirst }: { start: () => Promise<ServiceProcess>; isFirst: boolean },
+): Promise<ServiceProcess> {
   await wait(chance.whole(2500));
-  if (chance.whole(3) === 0) {
+  if (isFirst || chance.whole(3) === 0) {
     const browser = familyOf(service.child.pid).find(({ commandLine }) =>
       commandLine.includes('--remote-debugging-pipe'),
     );
@@ -71,6 +76,7 @@ async function expectAllKept(
     const stored = await readFile(join(dataDir, 'documents', s3Key));
     const sha256 = createHash('sha256').update(stored).digest('hex');
     expect(job).toMatchObject({ state: 'completed', result: { s3Key, sha256 } });
+    expect((await readPdf(stored)).text).toContain(`studentId=STU${index + 1}&`);
   }
 }
 
@@ -79,10 +85,13 @@ describeDatabases('a class run of 60 under kills', (server) => {
     'is done once and whole, whatever is killed meanwhile',
     async () => {
       await using place = await createTestDatabase(server);
+      const temporary = join(place.dataDir, 'temporary');
+      await mkdir(temporary);
       const start = () =>
         startServiceProcess({
           FRONTEND_ORIGINS: pages.origin,
           DATA_DIR: place.dataDir,
+          TMPDIR: temporary,
           RENDER_CONCURRENCY: '2',
           ENCRYPTION_KEY: encryptionKey,
           ...(place.url === undefined ? {} : { DATABASE_URL: place.url }),
@@ -95,10 +104,13 @@ describeDatabases('a class run of 60 under kills', (server) => {
         const body = { classId, testId: '1', studentIds };
         const accept = () => askFor<{ id: string }>(`${service.url}/internal/class-runs`, { method: 'POST', body });
         const { id } = await until(() => accept().catch(() => undefined), 30_000);
-        for (let kill = 0; kill < 3; kill++) service = await killSomething(service, start);
+        for (let kill = 0; kill < 3; kill++) service = await killSomething(service, { start, isFirst: kill === 0 });
         await expectAllKept(service, { id, classId });
       }
+      const family = familyOf(service.child.pid).map(({ pid }) => pid);
       expect(await service.stop('SIGTERM')).toEqual({ code: 0, signal: null });
+      await until(() => !family.some((pid) => existsSync(`/proc/${pid}`)));
+      expect(await readdir(temporary)).toEqual([]);
     },
     60_000 + rounds * 120_000,
   );
