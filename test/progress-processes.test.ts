@@ -10,6 +10,7 @@ import { allEvents, eventsOf } from './support/event-stream.ts';
 import { type JobService, startJobService } from './support/job-service.ts';
 import type { Pages } from './support/pages.ts';
 import { type ServiceProcess, startServiceProcess } from './support/process.ts';
+import { readMetric } from './support/requests.ts';
 import { s3FromEnvironment } from './support/s3.ts';
 import { steerPages } from './support/steered-pages.ts';
 import { serviceToken, studentToken } from './support/tokens.ts';
@@ -103,12 +104,7 @@ describeProcesses('of several processes', () => {
     let last: Progress | undefined;
     for await (const state of client.followProgress(progressId)) last = state;
     expect(last?.status).toBe('completed');
-    const done = async ({ url }: ServiceProcess) =>
-      Number(
-        /^platen_job_attempts_total\{outcome="completed"\} (\d+)/m.exec(
-          await (await fetch(`${url}/metrics`)).text(),
-        )?.[1] ?? 0,
-      );
+    const done = ({ url }: ServiceProcess) => readMetric(url, 'platen_job_attempts_total{outcome="completed"}');
     expect(await done(worker)).toBeGreaterThan(0);
     expect(await done(api)).toBe(0);
     const statusOf = async (path: string, init: RequestInit = {}) => (await fetch(worker.url + path, init)).status;

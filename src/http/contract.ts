@@ -84,6 +84,15 @@ export interface Endpoint<Query = unknown, Body = unknown> {
   handle(exchange: Exchange<Query, Body>): Promise<void> | void;
 }
 
+/** What an endpoint may answer to a JSON body before its handler has it. */
+export const bodyErrors: readonly ErrorCode[] = [
+  'malformed_request',
+  'unknown_field',
+  'unsupported_media_type',
+  'body_too_large',
+  'invalid_request',
+];
+
 /** Ties the types of schema and handler together. */
 export function defineEndpoint<Query, Body>(endpoint: Endpoint<Query, Body>): Endpoint {
   return endpoint as Endpoint;

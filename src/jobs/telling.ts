@@ -11,10 +11,9 @@ export const mostTold = 90;
 
 /** Is heard when the transaction commits. */
 export async function tell(tx: Queries, change: Change): Promise<void> {
-  await notify(tx, change.kind === 'state' ? { ...change, groups: change.groups.slice(0, mostTold) } : change);
-  if (change.kind !== 'state') return;
-  for (let at = mostTold; at < change.groups.length; at += mostTold)
-    await notify(tx, { ...change, groups: change.groups.slice(at, at + mostTold) });
+  const groups = change.kind === 'state' ? change.groups : [];
+  for (let at = 0; at === 0 || at < groups.length; at += mostTold)
+    await notify(tx, change.kind === 'state' ? { ...change, groups: groups.slice(at, at + mostTold) } : change);
 }
 
 function notify(tx: Queries, change: Change): Promise<unknown> {

@@ -2,7 +2,7 @@
 
 import type { ErrorCode } from '../errors.ts';
 import { invalidField } from '../errors.ts';
-import { defineEndpoint, type Endpoint, type Exchange } from '../http/contract.ts';
+import { bodyErrors, defineEndpoint, type Endpoint, type Exchange } from '../http/contract.ts';
 import { sendZip } from './answer.ts';
 import {
   acceptedRunAnswer,
@@ -19,6 +19,7 @@ import {
 } from './class-run-contract.ts';
 import type { ClassRuns } from './class-runs.ts';
 import { parseTest } from './report.ts';
+import { reportTokenErrors } from './report-tokens.ts';
 
 /** What the backend has made up, so that a request that is sent twice is done once. */
 function readIdempotencyKey(req: Exchange<unknown, unknown>['req']): string | undefined {
@@ -50,19 +51,6 @@ async function sendArchive(classRuns: ClassRuns, { params, res }: Exchange<unkno
   if (test !== undefined) await sendZip(res, content, test);
 }
 
-const bodyErrors: ErrorCode[] = [
-  'malformed_request',
-  'unknown_field',
-  'unsupported_media_type',
-  'body_too_large',
-  'invalid_request',
-];
-const tokenErrors: ErrorCode[] = [
-  'report_token_expired',
-  'report_token_invalid',
-  'report_token_mismatch',
-  'identity_unavailable',
-];
 const lookErrors: ErrorCode[] = ['unauthorized', 'not_found', 'database_unavailable'];
 
 export function classRunEndpoints(classRuns: ClassRuns): Endpoint[] {
@@ -82,7 +70,7 @@ function changingEndpoints(classRuns: ClassRuns): Endpoint[] {
       body: classRunBody,
       mostBodyBytes: mostRunBytes,
       answers: { 202: { description: 'Accepted.', schema: acceptedRunAnswer } },
-      errors: [...bodyErrors, 'unauthorized', 'idempotency_key_reused', ...tokenErrors, 'database_unavailable'],
+      errors: [...bodyErrors, 'unauthorized', 'idempotency_key_reused', ...reportTokenErrors, 'database_unavailable'],
       handle: (exchange) => accept(classRuns, exchange),
     }),
     defineEndpoint({
@@ -107,7 +95,7 @@ function changingEndpoints(classRuns: ClassRuns): Endpoint[] {
       isBodyOptional: true,
       mostBodyBytes: mostRunBytes,
       answers: { 202: { description: 'How many reports were begun again.', schema: retriedAnswer } },
-      errors: [...lookErrors, ...bodyErrors, ...tokenErrors],
+      errors: [...lookErrors, ...bodyErrors, ...reportTokenErrors],
       handle: async ({ params, body, res }: Exchange<unknown, RetryBody>) => {
         res.status(202).json({ retried: await classRuns.retry(params.id ?? '', body) });
       },

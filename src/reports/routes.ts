@@ -1,7 +1,7 @@
 // The report endpoints, each as its specification reads: path, who may, what it takes, what it answers.
 
 import { type ErrorCode, fail } from '../errors.ts';
-import { defineEndpoint, type Endpoint, type Exchange } from '../http/contract.ts';
+import { bodyErrors, defineEndpoint, type Endpoint, type Exchange } from '../http/contract.ts';
 import type { Caller } from '../identity/contract.ts';
 import { sendReport, sendZip } from './answer.ts';
 import { openArchive } from './archive.ts';
@@ -21,6 +21,7 @@ import {
   triggerBody,
 } from './contract.ts';
 import { isId, parseTest, type Report, type Test } from './report.ts';
+import { reportTokenErrors } from './report-tokens.ts';
 import type { Reports } from './reports.ts';
 
 interface Dependencies {
@@ -211,15 +212,6 @@ function publicEndpoints(dependencies: Dependencies): Endpoint[] {
   ];
 }
 
-const bodyErrors: ErrorCode[] = [
-  'malformed_request',
-  'unknown_field',
-  'unauthorized',
-  'unsupported_media_type',
-  'body_too_large',
-  'invalid_request',
-];
-
 function triggerEndpoint({ reports }: Dependencies): Endpoint {
   return defineEndpoint({
     method: 'post',
@@ -236,10 +228,8 @@ function triggerEndpoint({ reports }: Dependencies): Endpoint {
     },
     errors: [
       ...bodyErrors,
-      'report_token_expired',
-      'report_token_invalid',
-      'report_token_mismatch',
-      'identity_unavailable',
+      'unauthorized',
+      ...reportTokenErrors,
       'storage_unavailable',
       'database_unavailable',
       'deadline_exceeded',
@@ -259,7 +249,7 @@ export function invalidationEndpoint(reports: Reports): Endpoint {
     access: 'service',
     body: invalidateBody,
     answers: { 200: { description: 'How many were removed.', schema: invalidateAnswer } },
-    errors: [...bodyErrors, 'storage_unavailable', 'database_unavailable'],
+    errors: [...bodyErrors, 'unauthorized', 'storage_unavailable', 'database_unavailable'],
     handle: (exchange) => answerInvalidate(reports, exchange),
   });
 }

@@ -59,3 +59,10 @@ export const triggerAt = (url: string, body: object, { headers, ...more }: Ask =
     body,
     ...more,
   });
+
+/** The value of a figure of a service, by its name and labels as they are written; 0 where it has none. */
+export async function readMetric(url: string, line: string): Promise<number> {
+  const text = (await ask(`${url}/metrics`)).body.toString();
+  const found = text.split('\n').find((each) => each.startsWith(`${line} `));
+  return Number(found?.split(' ').at(-1) ?? 0);
+}

@@ -7,6 +7,7 @@ import { type School, startSchool } from '../../examples/school/school.ts';
 import { loadConfig } from '../../src/config.ts';
 import { type Limits, startService } from '../../src/service.ts';
 import { copyDatabaseTemplate } from './database-template.ts';
+import { readMetric } from './requests.ts';
 import { reportTokenSecret, serviceToken, userTokenSecret } from './tokens.ts';
 
 export interface TestServiceOptions {
@@ -84,11 +85,7 @@ export async function startTestService({ env = {}, origin, limits }: TestService
     internal,
     trigger: (body) => internal('/internal/trigger-generate-pdf', body),
     storedKeys: () => listKeys(dataDir),
-    async metric(line) {
-      const text = await (await call('/metrics', {})).text();
-      const found = text.split('\n').find((each) => each.startsWith(`${line} `));
-      return Number(found?.split(' ').at(-1) ?? 0);
-    },
+    metric: (line) => readMetric(service.url, line),
     [Symbol.asyncDispose]: () => running.disposeAsync(),
   };
 }
