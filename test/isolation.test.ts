@@ -113,16 +113,20 @@ test('in one context of a bare browser the same pages find every kind of mark', 
       document.cookie = `jwt=${token}; path=/; SameSite=Strict`;
     }, tokenOf(principal));
     await lead(`${pages.origin}/report?studentId=${principal}`);
-    await page.waitForFunction('window.__PDF_READY__ === true');
+    await page.waitForFunction('window.__PDF_READY__ === true', { polling: 100 });
     await page.removeScriptToEvaluateOnNewDocument(identifier);
   };
   const [first, second] = [await context.newPage(), await context.newPage()];
   await visit(first, 'P1', (url) => first.goto(url));
   await visit(second, 'P2', (url) => second.goto(url));
   await visit(first, 'P3', (url) => first.goto(url));
-  await visit(first, 'P4', (url) =>
-    first.evaluate((to) => Object.assign((globalThis as never as { location: object }).location, { href: to }), url),
-  );
+  // The page itself leads on, and only once it was asked to: the page before it is ready too.
+  const leadBy = (page: Page, url: string) =>
+    page.evaluate((to) => {
+      const { location } = globalThis as never as { location: object };
+      setTimeout(() => Object.assign(location, { href: to }));
+    }, url);
+  await visit(first, 'P4', (url) => Promise.all([first.waitForNavigation(), leadBy(first, url)]));
   await visit(first, 'P5', () => first.reload());
 
   const found = new Set(
