@@ -1,13 +1,18 @@
 // The database, embedded and PostgreSQL: opened in the background, brought to its version once, transactions, messages, the order of renders.
 
 import { spawn } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { Kysely, PostgresDialect, type PostgresPool, sql } from 'kysely';
 import { openDataFolder } from '../src/data-folder.ts';
 import { type Database, openDatabase } from '../src/database/database.ts';
+import { openEmbedded } from '../src/database/embedded.ts';
+import { migrate } from '../src/database/migrations.ts';
+import { openPostgres } from '../src/database/postgres.ts';
 import { configureLog } from '../src/log.ts';
 import { createTestDatabase, describeDatabases, type TestDatabase } from './support/postgres.ts';
 import { connectTo } from './support/postgres-database.ts';
@@ -162,6 +167,31 @@ describeDatabases('the database', (server) => {
     }, 60_000);
     expect(status.reason).toBe('the database can not be used: a later version has brought it to 9999-later');
     await expect(database.nextRevision()).rejects.toMatchObject({ code: 'database_unavailable' });
+  });
+
+  test('work of the version before is done: what tasks held is with each of their jobs, and ended ones have no secret', async () => {
+    const at = await create({ isEmpty: true });
+    const pool = at.url === undefined ? openEmbedded(at.dataDir) : openPostgres(at.url);
+    const before = new Kysely<unknown>({ dialect: new PostgresDialect({ pool: pool as unknown as PostgresPool }) });
+    await migrate(before, 'platen', '0002-tickets');
+    const [task, queued, cancelled] = [randomUUID(), randomUUID(), randomUUID()];
+    await sql`INSERT INTO platen.tasks (id, name, key, state, data, secret, rank, lane, turn)
+      VALUES (${task}, 'work', 'key', 'waiting', '{"a":1}', '\\x01', 2, 'lane', 1)`.execute(before);
+    await sql`INSERT INTO platen.jobs (id, task_id, owner, state, subject, ended_at) VALUES
+      (${queued}, ${task}, 'me', 'queued', '{}', NULL), (${cancelled}, ${task}, 'me', 'cancelled', '{}', now())`.execute(
+      before,
+    );
+    await before.destroy();
+    const database = open(at);
+    await database.ready;
+    const rows = await database.queries.selectFrom('jobs').select(['id', 'data', 'rank', 'secret']).execute();
+    const common = { data: { a: 1 }, rank: 2 };
+    expect(rows.map(({ secret, ...row }) => ({ ...row, secret: secret?.length }))).toEqual(
+      expect.arrayContaining([
+        { id: queued, ...common, secret: 1 },
+        { id: cancelled, ...common, secret: undefined },
+      ]),
+    );
   });
 
   test('revisions go on after a restart, also when the stored ones are behind the clock', async () => {

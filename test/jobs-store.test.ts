@@ -123,7 +123,7 @@ describeDatabases('jobs', (server) => {
   const begins = (count: number) => until(() => begun.length >= count, 60_000);
   const texts = () => begun.map(({ data }) => data.text);
 
-  test('of one key one is active and one waits; those who come later join that one, which takes their data and secret', async () => {
+  test('of one key one is active and one waits; those who come later join that one, which takes the data and secret of the newest', async () => {
     const gate = hold();
     const key = randomUUID();
     const ids = [await enqueue('first', { key, secret: 'old' })];
@@ -206,6 +206,59 @@ describeDatabases('jobs', (server) => {
       await jobs.cancel(joined);
     }
     await jobs.cancel(active);
+  });
+
+  test('what is done is what the newest of the greatest rank among those who still want it has asked for', async () => {
+    const gate = hold();
+    const key = randomUUID();
+    const active = await enqueue('active', { key });
+    await begins(1);
+    const ask = (text: string, rank: number) => enqueue(text, { key, rank, secret: `secret of ${text}` });
+    const ids = [await ask('low', 0), await ask('high', 1), await ask('also high', 1), await ask('newest', 0)];
+    const gone = await ask('has left', 2);
+    await jobs.cancel(gone);
+    gate.resolve({});
+    for (const id of [active, ...ids]) await ended(id);
+    expect(begun.slice(1).map(({ data, secret }) => [data.text, secret])).toEqual([
+      ['also high', 'secret of also high'],
+    ]);
+    expect(await find(gone)).toMatchObject({ state: 'cancelled', result: undefined });
+  });
+
+  test('who joins a task in the moment in which it begins says what is done, and is told how it ended', async () => {
+    const gate = hold();
+    const key = randomUUID();
+    const busy = await enqueueAll([request('busy'), request('busy')]);
+    await begins(concurrency);
+    const waits = await enqueue('waits', { key });
+    const joins = await jobs.transaction(async (tx) => {
+      const [id = ''] = await jobs.enqueue(definition, [request('joins', { key })], { tx, lane: 'lane' });
+      // Now there is time for the one that waits: it can not begin before this has committed.
+      gate.resolve({});
+      await wait(server === undefined ? 0 : 500);
+      return id;
+    });
+    for (const id of [...busy, waits, joins]) expect(await ended(id)).toMatchObject({ state: 'completed' });
+    expect(texts()).toEqual(['busy', 'busy', 'joins']);
+  });
+
+  test('an attempt that failed is followed by one with the secret of those who want it then', async () => {
+    const gate = hold();
+    const key = randomUUID();
+    const blocker = await enqueue('blocker', { key });
+    await begins(1);
+    const [stays, leaves] = [
+      await enqueue('stays', { key, secret: 'stays' }),
+      await enqueue('x', { key, secret: 'x' }),
+    ];
+    handler = async () => {
+      if (begun.length > 2) return {};
+      await jobs.cancel(leaves);
+      throw new Error('may heal');
+    };
+    gate.resolve({});
+    for (const id of [blocker, stays]) expect(await ended(id)).toMatchObject({ state: 'completed' });
+    expect(begun.map(({ secret }) => secret)).toEqual([undefined, 'x', 'stays']);
   });
 
   test('cancelled by many at once while they begin and end, each has one end and nothing hangs', async () => {
@@ -399,7 +452,7 @@ describeDatabases('jobs', (server) => {
     return places;
   };
 
-  test('a secret lies in the tasks table alone, encrypted, and nowhere when its task has ended', async () => {
+  test('a secret lies in the jobs table alone, encrypted, and nowhere when its job has ended', async () => {
     const token = (name: string) => `eyJ-${name}-${'t0ken'.repeat(8)}`;
     const gate = hold();
     const key = randomUUID();
@@ -407,12 +460,18 @@ describeDatabases('jobs', (server) => {
     await begins(1);
     const joined = await enqueue('joined', { key, secret: token('joined') });
     const withSecrets = async () =>
-      (await database.execute('SELECT id FROM platen.tasks WHERE secret IS NOT NULL')).rows.length;
+      (await database.execute('SELECT id FROM platen.jobs WHERE secret IS NOT NULL')).rows.length;
     expect(await withSecrets()).toBe(2);
-    expect(await findInDatabase('"text"')).toContain('platen.tasks.data');
+    expect(await findInDatabase('"text"')).toContain('platen.jobs.data');
     for (const name of ['cancelled', 'joined']) expect(await findInDatabase(token(name))).toEqual([]);
+    const left = await enqueue('left', { key, secret: token('left') });
+    expect(await withSecrets()).toBe(3);
+    // Others still want the task.
+    await jobs.cancel(left);
+    expect(await withSecrets()).toBe(2);
     await jobs.cancel(active);
     await begins(2);
+    expect(await withSecrets()).toBe(1);
     expect(begun[1]?.secret).toBe(token('joined'));
     handler = async ({ data, secret }) => {
       if (data.text === 'fails') throw fail('forbidden', { detail: 'final' });
@@ -426,7 +485,7 @@ describeDatabases('jobs', (server) => {
     gate.resolve({});
     for (const id of [active, joined, ...ids]) await ended(id);
     expect(await withSecrets()).toBe(0);
-    for (const name of ['cancelled', 'joined', 'failed', 'tried again'])
+    for (const name of ['cancelled', 'joined', 'left', 'failed', 'tried again'])
       expect(await findInDatabase(token(name))).toEqual([]);
   });
 

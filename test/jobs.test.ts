@@ -19,6 +19,7 @@ async function accept(more: object = {}) {
   return { response, body: (await response.json()) as { jobId: string; s3Key: string } };
 }
 
+const claimsOf = (token: string) => jwt.decode(token) as Record<string, unknown>;
 const jobOf = async (id: string) =>
   (await (await service.get(`/jobs/${id}`, undefined, asService)).json()) as Record<string, unknown>;
 
@@ -266,6 +267,36 @@ describe('those who operate Platen', () => {
     await untilState(body.jobId, 'completed');
     const again = await retry();
     expect([again.status, await again.json()]).toMatchObject([409, { code: 'not_failed' }]);
+  });
+
+  test('begin one again with another token, which is checked as the first one was; where none comes, one is minted', async () => {
+    frontend.figuresFor = () => ({ status: 403 });
+    const token = (email: string, classId: string) =>
+      signReportToken({ role: 'educator', email, educator_id: 'TCH1', class_id: classId });
+    const { body } = await accept({ reportToken: token('first@school.example', 'C1') });
+    await untilState(body.jobId, 'failed');
+    const retry = async (given: unknown, id = body.jobId) => {
+      const response = await service.internal(`/jobs/${id}/retry`, given);
+      return [response.status, ((await response.json()) as { code?: string }).code];
+    };
+    expect(await retry({ reportToken: 'nonsense' })).toEqual([422, 'report_token_invalid']);
+    expect(await retry({ reportToken: token('e@school.example', 'C2') })).toEqual([422, 'report_token_mismatch']);
+    expect(await retry({ token: 'x' })).toEqual([400, 'unknown_field']);
+    expect(await stateOf(body.jobId)).toBe('failed');
+    const second = token('second@school.example', 'C1');
+    expect(await retry({ reportToken: second })).toEqual([202, undefined]);
+    await untilState(body.jobId, 'failed');
+    expect(frontend.opened.at(-1)?.token).toBe(second);
+    expect(await retry({ reportToken: null })).toEqual([202, undefined]);
+    await untilState(body.jobId, 'failed');
+    expect(claimsOf(frontend.opened.at(-1)?.token ?? '')).toMatchObject({ user_id: `STU${count}` });
+
+    const studentId = `STU${++count}`;
+    const own = studentToken(studentId, 'C1');
+    const response = await service.get('/generate-student-pdf?testId=5&classId=C1', own, later);
+    const { progressId } = (await response.json()) as { progressId: string };
+    await untilState(progressId, 'failed');
+    expect(await retry({ reportToken: own }, progressId)).toEqual([422, 'invalid_request']);
   });
 
   test('see in figures how much waits and how attempts ended', async () => {

@@ -72,6 +72,27 @@ test('/openapi.json is a valid OpenAPI 3.1 document that names every endpoint', 
   expect([...new Set(references)]).toEqual(['"$ref":"#/components/schemas/Problem"']);
 });
 
+test('/openapi.json names the headers that say what is asked for', async () => {
+  const { paths } = (await (await service.get('/openapi.json')).json()) as {
+    paths: Record<string, Record<string, { parameters?: { in: string; name: string }[] }>>;
+  };
+  const named = Object.entries(paths).flatMap(([path, operations]) =>
+    Object.entries(operations).flatMap(([method, { parameters = [] }]) =>
+      parameters.filter((each) => each.in === 'header').map(({ name }) => `${method} ${path} ${name}`),
+    ),
+  );
+  expect(named.sort()).toEqual([
+    'get /api/certificates/progress/{id} Last-Event-ID',
+    'get /generate-pdf Prefer',
+    'get /generate-student-pdf Prefer',
+    'get /generate-teacher-pdf Prefer',
+    'get /internal/class-runs/{id}/events Last-Event-ID',
+    'get /jobs/{id}/events Last-Event-ID',
+    'post /internal/class-runs Idempotency-Key',
+    'post /internal/trigger-generate-pdf Prefer',
+  ]);
+});
+
 test('/docs works without any other server', async () => {
   const page = await service.get('/docs');
   expect(page.status).toBe(200);

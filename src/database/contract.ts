@@ -1,4 +1,4 @@
-// The tables, as the migrations leave them. Each is written by one room only: `jobs`, `tasks` and `tickets` by jobs/, the others by reports/.
+// The tables, as the migrations leave them. Each is written by one room only: `jobs`, `tasks` and `tickets` by jobs/, `rate_limits` by rate-limiter.ts, the others by reports/.
 
 import type { ColumnType, Generated } from 'kysely';
 
@@ -22,6 +22,13 @@ export interface JobsTable {
   state: JobState;
   /** What the request was about, for those who look at the job. */
   subject: Json<Record<string, unknown>>;
+  /** Order in which requests came. */
+  seq: Generated<string>;
+  data: Json<Record<string, unknown>>;
+  /** Encrypted, and null once the job has ended. */
+  secret: Buffer | null;
+  /** Of the jobs that want a task, one of the greatest rank says what is done. */
+  rank: number;
   created_at: CreatedAt;
   started_at: Date | null;
   ended_at: Date | null;
@@ -35,11 +42,6 @@ export interface TasksTable {
   name: string;
   key: string;
   state: 'waiting' | 'active' | 'ended';
-  data: Json<Record<string, unknown>>;
-  /** Encrypted, and null once the task has ended. */
-  secret: Buffer | null;
-  /** A request of a lower one leaves data and secret as they are. */
-  rank: number;
   /** Whose work it is when turns are given. */
   lane: string;
   /** Place in the order of turns. */
@@ -88,7 +90,17 @@ export interface TicketsTable {
   expires_at: Date;
 }
 
+/** When a caller last did what may be done only so often. */
+export interface RateLimitsTable {
+  /** What is limited. */
+  name: string;
+  caller: string;
+  taken: Date[];
+  expires_at: Date;
+}
+
 export interface Tables {
+  rate_limits: RateLimitsTable;
   tickets: TicketsTable;
   jobs: JobsTable;
   tasks: TasksTable;

@@ -27,9 +27,10 @@ async function findLater(db: Kysely<unknown>, known: string[]): Promise<string |
 
 /**
  * Applies what is not applied yet, all or nothing, while no other process does.
+ * @param last the name of the last one to apply; without it all are.
  * @throws when one fails, or when the database was brought further by a later version.
  */
-export async function migrate(db: Kysely<unknown>, schema: string): Promise<void> {
+export async function migrate(db: Kysely<unknown>, schema: string, last?: string): Promise<void> {
   const known = await readMigrations();
   const migrator = new Migrator({
     db,
@@ -38,7 +39,7 @@ export async function migrate(db: Kysely<unknown>, schema: string): Promise<void
     migrationTableName: 'migrations',
     migrationLockTableName: 'migration_lock',
   });
-  const { error } = await migrator.migrateToLatest();
+  const { error } = await (last === undefined ? migrator.migrateToLatest() : migrator.migrateTo(last));
   if (error === undefined) return;
   const later = await findLater(db, Object.keys(known)).catch(() => undefined);
   throw later === undefined ? error : new UnusableDatabase(`a later version has brought it to ${later}`);

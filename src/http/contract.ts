@@ -74,6 +74,8 @@ export interface Endpoint<Query = unknown, Body = unknown> {
   query?: z.ZodType<Query>;
   /** Other spellings of query parameters. */
   queryAliases?: Readonly<Record<string, readonly string[]>>;
+  /** Headers that say what is asked for, by name; its handler reads them. Those of access and of event streams go without saying. */
+  headers?: Readonly<Record<string, z.ZodType>>;
   body?: z.ZodType<Body>;
   /** Whether the body may be left out. */
   isBodyOptional?: boolean;

@@ -34,7 +34,18 @@ function describeParameters(endpoint: Endpoint): Json[] {
     required: true,
     schema: { type: 'string' },
   }));
-  return [...inPath, ...describeQuery(endpoint)];
+  return [...inPath, ...describeQuery(endpoint), ...describeHeaders(endpoint)];
+}
+
+const lastEventId = z.string().meta({ description: 'Id of the last event that the client has; it is not sent again.' });
+
+function describeHeaders({ headers, answers }: Endpoint): Json[] {
+  const isStream = Object.values(answers).some(({ mediaType }) => mediaType === 'text/event-stream');
+  const all = { ...headers, ...(isStream ? { 'Last-Event-ID': lastEventId } : {}) };
+  return Object.entries(all).map(([name, header]) => {
+    const { description, ...schema } = toJsonSchema(header, 'input');
+    return { name, in: 'header', required: false, schema, description };
+  });
 }
 
 function describeQuery({ query, queryAliases = {} }: Endpoint): Json[] {

@@ -1,6 +1,8 @@
-// Who calls, as proved by a token.
+// Who calls, as proved by a token; and tokens that are given for pages.
 
 import type { JwtPayload } from 'jsonwebtoken';
+import { z } from 'zod';
+import type { ErrorCode } from '../errors.ts';
 
 /** What a verified token says. */
 export type Claims = JwtPayload;
@@ -17,6 +19,17 @@ export interface Caller {
   /** The token itself: pages are opened with it. */
   token: string;
 }
+
+/** A token for pages as it comes with a request. */
+export const givenReportToken = z.string().max(8192);
+
+/** What may be wrong with one. */
+export const reportTokenErrors: readonly ErrorCode[] = [
+  'report_token_expired',
+  'report_token_invalid',
+  'report_token_mismatch',
+  'identity_unavailable',
+];
 
 /** In place of a caller's key: the backend. */
 export const serviceOwner = 'service';

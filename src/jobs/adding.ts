@@ -18,40 +18,31 @@ export interface NewTask {
 interface TasksToAdd {
   name: string;
   lane: string;
-  tasks: readonly { key: string; data: unknown; secret: Buffer | undefined; rank: number }[];
+  /** Each once. */
+  keys: readonly string[];
 }
 
 /** Adds tasks, or joins those of their keys that wait: gives for each key the task that waits now. */
-export async function addTasks(tx: Queries, { name, lane, tasks }: TasksToAdd): Promise<Map<string, NewTask>> {
+export async function addTasks(tx: Queries, { name, lane, keys }: TasksToAdd): Promise<Map<string, NewTask>> {
   const {
     rows: [line],
   } = await sql<{ first: string | null; last: string | null }>`
     SELECT (SELECT min(turn) FROM platen.tasks WHERE state = 'waiting') AS first,
            (SELECT max(turn) FROM platen.tasks WHERE state = 'waiting' AND lane = ${lane}) AS last`.execute(tx);
   const firstTurn = turnsFor(line ?? { first: null, last: null });
-  const rows = tasks.map(({ key, data, secret, rank }, index) => ({
-    id: randomUUID(),
-    key,
-    data,
-    secret: secret?.toString('base64'),
-    rank,
-    turn: firstTurn + index,
-  }));
-  // In the order of keys, so that two who add many at once wait for each other and not for ever.
+  const rows = keys.map((key, index) => ({ id: randomUUID(), key, turn: firstTurn + index }));
+  // In the order of keys, so that two who add many at once wait for each other and not for ever. One that waits is held, so that it begins
+  // only when the jobs that join it are there.
   const added = await sql<{ id: string; key: string; turn: string }>`
-    INSERT INTO platen.tasks AS present (id, name, key, state, data, secret, rank, lane, turn)
-    SELECT id, ${name}, key, 'waiting', data, decode(secret, 'base64'), rank, ${lane}, turn
-    FROM json_to_recordset(${asJson(rows)}::json) AS given (id uuid, key text, data jsonb, secret text, rank smallint, turn bigint)
+    INSERT INTO platen.tasks (id, name, key, state, lane, turn)
+    SELECT id, ${name}, key, 'waiting', ${lane}, turn
+    FROM json_to_recordset(${asJson(rows)}::json) AS given (id uuid, key text, turn bigint)
     ORDER BY key
-    ON CONFLICT (name, key) WHERE state = 'waiting'
-    DO UPDATE SET
-      data = CASE WHEN excluded.rank >= present.rank THEN excluded.data ELSE present.data END,
-      secret = CASE WHEN excluded.rank >= present.rank THEN excluded.secret ELSE present.secret END,
-      rank = greatest(present.rank, excluded.rank)
+    ON CONFLICT (name, key) WHERE state = 'waiting' DO UPDATE SET key = excluded.key
     RETURNING id, key, turn`.execute(tx);
   // After the rows are there: an active task that ends meanwhile either sees them, or is seen to have ended.
   const blocked = await sql<{ key: string }>`
-    WITH given AS (SELECT value AS key FROM json_array_elements_text(${asJson(tasks.map(({ key }) => key))}::json)),
+    WITH given AS (SELECT value AS key FROM json_array_elements_text(${asJson(keys)}::json)),
     active AS (
       SELECT id FROM platen.tasks JOIN given USING (key) WHERE name = ${name} AND state = 'active' ORDER BY key FOR UPDATE OF tasks
     )
@@ -66,23 +57,22 @@ export async function addTasks(tx: Queries, { name, lane, tasks }: TasksToAdd): 
 
 interface JobsToAdd {
   groupId: string | undefined;
-  jobs: readonly (Pick<JobRequest<unknown>, 'owner' | 'subject'> & { taskId: string })[];
+  jobs: readonly (Omit<JobRequest<unknown>, 'key' | 'secret'> & { taskId: string; secret: Buffer | undefined })[];
 }
 
 /** @returns the ids of the jobs, in their order. */
 export async function addJobs(tx: Queries, { groupId, jobs }: JobsToAdd): Promise<string[]> {
-  const rows = jobs.map(({ taskId, owner, subject }, position) => ({
+  const rows = jobs.map(({ secret, ...job }, position) => ({
+    ...job,
     id: randomUUID(),
-    taskId,
-    owner,
-    subject,
+    secret: secret?.toString('base64'),
     position,
   }));
   await sql`
-    INSERT INTO platen.jobs (id, task_id, owner, group_id, position, state, subject)
-    SELECT id, "taskId", owner, ${groupId ?? null}::uuid, position, 'queued', subject
-    FROM json_to_recordset(${asJson(rows)}::json) AS given (id uuid, "taskId" uuid, owner text, subject jsonb, position integer)`.execute(
-    tx,
-  );
+    INSERT INTO platen.jobs (id, task_id, owner, group_id, position, state, subject, data, secret, rank)
+    SELECT id, "taskId", owner, ${groupId ?? null}::uuid, position, 'queued', subject, data, decode(secret, 'base64'), rank
+    FROM json_to_recordset(${asJson(rows)}::json) AS given (
+      id uuid, "taskId" uuid, owner text, subject jsonb, data jsonb, secret text, rank smallint, position integer)
+    ORDER BY position`.execute(tx);
   return rows.map(({ id }) => id);
 }

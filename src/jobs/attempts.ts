@@ -11,17 +11,16 @@ export interface BegunTask {
   id: string;
   name: string;
   key: string;
-  data: unknown;
-  secret: Buffer | null;
   attempt: number;
   failures: number;
   /** Since its work began, in this process or another. */
   elapsedMs: number;
   /** From when it was accepted until its work began. */
   waitedMs: number;
+  /** What one of the jobs that want it has asked for; undefined when none does. */
+  asked: { data: unknown; secret: Buffer | null } | undefined;
+  /** Of those jobs. */
   groups: string[];
-  /** Jobs that still want it, without those that joined it in this moment. */
-  wanted: number;
 }
 
 export type Ending =
@@ -29,33 +28,41 @@ export type Ending =
   | { state: 'failed'; error: JobError }
   | { state: 'cancelled' };
 
-/** Begins a task, or begins it again when the process that had it has died. Undefined when it has ended. */
+/** Begins a task in a transaction, or begins it again when the process that had it has died. Undefined when it has ended. */
 export async function beginTask(tx: Queries, id: string): Promise<BegunTask | undefined> {
   const {
-    rows: [row],
-  } = await sql<Omit<BegunTask, 'elapsedMs' | 'waitedMs'> & { elapsed: number; waited: number }>`
-    WITH begun AS (
-      UPDATE platen.tasks SET state = 'active', attempt = attempt + 1, stage = ${jobStages[0]}, percent = 0, ended_at = NULL,
-        -- What a dead process left unfinished begins anew, also its time.
-        started_at = CASE WHEN state = 'active' THEN clock_timestamp() ELSE coalesce(started_at, clock_timestamp()) END
-      WHERE id = ${id} AND state <> 'ended'
-      RETURNING *
-    ), joined AS (
-      UPDATE platen.jobs SET state = 'active', started_at = coalesce(jobs.started_at, clock_timestamp())
-      FROM begun WHERE task_id = begun.id AND jobs.state IN ('queued', 'active')
-      RETURNING group_id
-    )
-    SELECT id, name, key, data, secret, attempt, failures,
+    rows: [begun],
+  } = await sql<Pick<BegunTask, 'id' | 'name' | 'key' | 'attempt' | 'failures'> & { elapsed: number; waited: number }>`
+    UPDATE platen.tasks SET state = 'active', attempt = attempt + 1, stage = ${jobStages[0]}, percent = 0, ended_at = NULL,
+      -- What a dead process left unfinished begins anew, also its time.
+      started_at = CASE WHEN state = 'active' THEN clock_timestamp() ELSE coalesce(started_at, clock_timestamp()) END
+    WHERE id = ${id} AND state <> 'ended'
+    RETURNING id, name, key, attempt, failures,
       (extract(epoch FROM clock_timestamp() - started_at) * 1000)::float8 AS elapsed,
-      (extract(epoch FROM started_at - created_at) * 1000)::float8 AS waited,
-      (SELECT count(*)::integer FROM joined) AS wanted,
-      coalesce((SELECT json_agg(DISTINCT group_id) FROM joined WHERE group_id IS NOT NULL), '[]'::json) AS groups,
-      ${told(sql`begun.id`, sql`joined`)}
-    FROM begun`.execute(tx);
-  if (row === undefined) return undefined;
-  const { elapsed, waited, ...task } = row;
-  const secret = row.secret === null ? null : Buffer.from(row.secret);
-  return { ...task, secret, elapsedMs: elapsed, waitedMs: Math.max(0, waited) };
+      (extract(epoch FROM started_at - created_at) * 1000)::float8 AS waited`.execute(tx);
+  if (begun === undefined) return undefined;
+  const { elapsed, waited, ...task } = begun;
+  const jobs = await beginJobs(tx, id);
+  return { ...task, ...jobs, elapsedMs: elapsed, waitedMs: Math.max(0, waited) };
+}
+
+/** By a statement of its own, which sees the jobs that joined while the task was waited for. */
+async function beginJobs(tx: Queries, taskId: string): Promise<Pick<BegunTask, 'asked' | 'groups'>> {
+  const {
+    rows: [row],
+  } = await sql<{ data: unknown; secret: Uint8Array | null; groups: string[] }>`
+    WITH joined AS (
+      UPDATE platen.jobs SET state = 'active', started_at = coalesce(started_at, clock_timestamp())
+      WHERE task_id = ${taskId} AND state IN ('queued', 'active')
+      RETURNING group_id, data, secret, rank, seq
+    )
+    SELECT data, secret,
+      (SELECT coalesce(json_agg(DISTINCT group_id) FILTER (WHERE group_id IS NOT NULL), '[]'::json) FROM joined) AS groups,
+      ${told(sql`${taskId}::text`, sql`joined`)}
+    FROM joined ORDER BY rank DESC, seq DESC LIMIT 1`.execute(tx);
+  if (row === undefined) return { asked: undefined, groups: [] };
+  const { data, secret, groups } = row;
+  return { asked: { data, secret: secret === null ? null : Buffer.from(secret) }, groups };
 }
 
 /**
@@ -74,13 +81,14 @@ export async function endTask(
     rows: [row],
   } = await sql<{ ended: boolean; has_successor: boolean | null }>`
     WITH ended AS (
-      UPDATE platen.tasks SET state = 'ended', ended_at = clock_timestamp(), secret = NULL,
+      UPDATE platen.tasks SET state = 'ended', ended_at = clock_timestamp(),
         stage = CASE WHEN ${ending.state} = 'completed' THEN 'completed' ELSE stage END,
         percent = CASE WHEN ${ending.state} = 'completed' THEN 100 ELSE percent END
       WHERE id = ${id} AND attempt = ${attempt} AND state = 'active' AND (${allowSuccessor} OR NOT has_successor)
       RETURNING id
     ), left_jobs AS (
-      UPDATE platen.jobs SET state = ${ending.state}, ended_at = clock_timestamp(), result = ${result}::jsonb, error = ${error}::jsonb
+      UPDATE platen.jobs SET state = ${ending.state}, ended_at = clock_timestamp(), secret = NULL,
+        result = ${result}::jsonb, error = ${error}::jsonb
       FROM ended WHERE task_id = ended.id AND jobs.state IN ('queued', 'active')
       RETURNING group_id
     )
@@ -127,7 +135,7 @@ export async function handBackTask(
   } else {
     await tx
       .updateTable('tasks')
-      .set({ state: 'ended', secret: null, ended_at: sql`clock_timestamp()` })
+      .set({ state: 'ended', ended_at: sql`clock_timestamp()` })
       .where('id', '=', task.id)
       .execute();
   }

@@ -21,7 +21,7 @@ export type JobStage = (typeof jobStages)[number];
 /** What a handler gets. */
 export interface Work<Data> {
   data: Data;
-  /** What was to be kept secret, for instance a token; undefined when none was given or when it is erased already. */
+  /** What was to be kept secret, for instance a token; undefined when none was given, or when the job was begun again without one. */
   secret: string | undefined;
   /** Aborted when nobody wants the result any more, when time is up, or when the process stops. */
   signal: AbortSignal;
@@ -40,19 +40,22 @@ export interface JobDefinition<Data = unknown> {
   mostFailures: number;
   /** Whether the same may succeed later. */
   mayHeal(error: unknown): boolean;
+  /** Whether a secret may take the place of the one that was erased; without this none may. @throws what is wrong with it. */
+  checkSecret?(secret: string, data: Data): Promise<void>;
 }
 
 /** One request for work. */
 export interface JobRequest<Data> {
   data: Data;
-  /** Of one key one task is active and one waits at most; requests join the one that waits, which then takes their data and secret. */
+  /** Of one key one task is active and one waits at most; requests join the one that waits. */
   key: string;
-  /** Whose data and secret are taken when several join: the greatest, and of equal ones the newest. */
+  /** Whose data and secret are taken, when a task begins that several wait for: the greatest, and of equal ones the newest. */
   rank: number;
   /** Who may see and cancel the job. */
   owner: string;
   /** What it is about, for those who look at it. */
   subject: Record<string, unknown>;
+  /** Encrypted where it is stored, and erased at the end of this job. */
   secret: string | undefined;
 }
 

@@ -1,8 +1,8 @@
 // Jobs that have failed for good, for those who operate Platen: looked at, and begun again when their cause is mended.
 
 import { z } from 'zod';
-import { fail } from '../errors.ts';
-import { defineEndpoint, type Endpoint, type Exchange } from '../http/contract.ts';
+import { bodyErrors, defineEndpoint, type Endpoint, type Exchange } from '../http/contract.ts';
+import { givenReportToken, reportTokenErrors } from '../identity/contract.ts';
 import { describeJob, jobAnswer } from './contract.ts';
 import type { Jobs } from './jobs.ts';
 import { findOwn } from './own-job.ts';
@@ -23,6 +23,9 @@ const listQuery = z.object({
 });
 type ListQuery = z.output<typeof listQuery>;
 
+const retryBody = z.strictObject({ reportToken: givenReportToken.nullish() });
+type RetryBody = z.output<typeof retryBody>;
+
 async function list(jobs: Jobs, { query, res }: Exchange<ListQuery, unknown>): Promise<void> {
   const { state, code, limit, before } = query;
   const inState = jobs.select().where('jobs.state', '=', state);
@@ -33,9 +36,9 @@ async function list(jobs: Jobs, { query, res }: Exchange<ListQuery, unknown>): P
   res.set('Cache-Control', 'no-store').json({ jobs: rows.map((row) => describeJob(toRecord(row))) });
 }
 
-async function retry(jobs: Jobs, exchange: Exchange<unknown, unknown>): Promise<void> {
+async function retry(jobs: Jobs, exchange: Exchange<unknown, RetryBody>): Promise<void> {
   const { id } = await findOwn(jobs, exchange);
-  if ((await jobs.retry({ id })) === 0) throw fail('not_failed');
+  await jobs.retry(id, exchange.body.reportToken ?? undefined);
   exchange.res.status(202).json(describeJob(await findOwn(jobs, exchange)));
 }
 
@@ -56,12 +59,15 @@ export function deadLetterEndpoints(jobs: Jobs): Endpoint[] {
       method: 'post',
       path: '/jobs/:id/retry',
       tag: 'Jobs',
-      summary:
-        'Begin a failed job again; a token that was given for it is erased, so one is minted where that is possible',
+      summary: 'Begin a failed job again',
+      description:
+        'The token that was given for it is erased: without another one is minted, where that is possible. A job of a person takes none.',
       access: 'service',
+      body: retryBody,
+      isBodyOptional: true,
       answers: { 202: { description: 'It waits for its turn.', schema: jobAnswer } },
-      errors: ['unauthorized', 'not_found', 'not_failed', 'database_unavailable'],
-      handle: (exchange) => retry(jobs, exchange),
+      errors: [...bodyErrors, ...reportTokenErrors, 'unauthorized', 'not_found', 'not_failed', 'database_unavailable'],
+      handle: (exchange: Exchange<unknown, RetryBody>) => retry(jobs, exchange),
     }),
   ];
 }

@@ -23,7 +23,7 @@ export async function detachJobs(tx: Queries, which: { id: string } | { groupId:
   // First the task, then its jobs, as whoever begins or ends it: otherwise they would wait for each other.
   await holdTasks(tx, sql`SELECT task_id FROM platen.jobs WHERE ${condition} AND state IN ('queued', 'active')`);
   const { rows } = await sql<{ task_id: string; group_id: string | null }>`
-    UPDATE platen.jobs SET state = 'cancelled', ended_at = clock_timestamp()
+    UPDATE platen.jobs SET state = 'cancelled', ended_at = clock_timestamp(), secret = NULL
     WHERE ${condition} AND state IN ('queued', 'active') RETURNING task_id, group_id`.execute(tx);
   const tasks = [...new Set(rows.map(({ task_id }) => task_id))];
   if (tasks.length === 0) return { jobs: 0, waiting: [], active: [] };
@@ -40,7 +40,7 @@ export async function detachJobs(tx: Queries, which: { id: string } | { groupId:
   const waiting = unwanted.rows.filter(({ state }) => state === 'waiting');
   const active = unwanted.rows.filter(({ state }) => state === 'active').map(({ id }) => id);
   if (waiting.length > 0) {
-    await sql`UPDATE platen.tasks SET state = 'ended', ended_at = clock_timestamp(), secret = NULL
+    await sql`UPDATE platen.tasks SET state = 'ended', ended_at = clock_timestamp()
       WHERE id IN (SELECT value::uuid FROM json_array_elements_text(${asJson(waiting.map(({ id }) => id))}::json))`.execute(
       tx,
     );

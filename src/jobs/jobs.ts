@@ -3,7 +3,7 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import { abortable } from '../abortable.ts';
 import type { Database, Queries } from '../database/database.ts';
-import { fail } from '../errors.ts';
+import { fail, invalidField } from '../errors.ts';
 import { createLog } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
 import { addJobs, addTasks, type NewTask } from './adding.ts';
@@ -41,11 +41,17 @@ export interface Jobs extends AsyncDisposable {
   /** Cancels the jobs of a group that have not ended. @returns their number. */
   cancelGroup(groupId: string): Promise<number>;
   /**
-   * Begins failed jobs again, each as itself.
-   * @param secretFor what is to be kept secret, by what the job is about: what it had is erased.
+   * Begins a failed job again, as itself.
+   * @param secret in the place of what it had, which is erased.
+   * @throws not_failed; invalid_request where it takes no secret; what its definition says of one that does not fit.
+   */
+  retry(id: string, secret?: string): Promise<void>;
+  /**
+   * Begins the failed jobs of a group again.
+   * @param secretFor the secret of each, by what it is about, checked by the caller.
    * @returns their number.
    */
-  retry(which: { id: string } | { groupId: string }, secretFor?: SecretFor): Promise<number>;
+  retryGroup(groupId: string, secretFor: SecretFor): Promise<number>;
   /** Hears of every change of every job. @returns what ends it. */
   subscribe(listener: ChangeListener): () => void;
   /** Jobs with what is known of their tasks, for queries of their owners. */
@@ -116,13 +122,12 @@ class DurableJobs implements Jobs {
     { tx, lane, groupId }: EnqueueOptions,
   ): Promise<string[]> {
     const seal = this.#sealOnce();
-    const byKey = new Map(requests.map((request) => [request.key, request]));
-    const tasks = await addTasks(tx, {
-      name,
-      lane,
-      tasks: [...byKey.values()].map(({ key, data, secret, rank }) => ({ key, data, rank, secret: seal(secret) })),
-    });
-    const jobs = requests.map(({ key, owner, subject }) => ({ taskId: tasks.get(key)?.id ?? '', owner, subject }));
+    const tasks = await addTasks(tx, { name, lane, keys: [...new Set(requests.map(({ key }) => key))] });
+    const jobs = requests.map(({ key, secret, ...request }) => ({
+      ...request,
+      taskId: tasks.get(key)?.id ?? '',
+      secret: seal(secret),
+    }));
     const ids = await addJobs(tx, { groupId, jobs });
     await this.#give(name, [...tasks.values()]);
     return ids;
@@ -142,13 +147,13 @@ class DurableJobs implements Jobs {
     return (await this.#detach({ groupId })).jobs;
   }
 
-  async retry(which: { id: string } | { groupId: string }, secretFor: SecretFor = () => undefined): Promise<number> {
-    const seal = this.#sealOnce();
-    return this.transaction(async (tx) => {
-      const retried = await retryJobs(tx, which, (subject) => seal(secretFor(subject)));
-      for (const [name, tasks] of Map.groupBy(retried.runnable, (task) => task.name)) await this.#give(name, tasks);
-      return retried.jobs;
-    });
+  async retry(id: string, secret?: string): Promise<void> {
+    if (secret !== undefined) await this.#checkSecret(id, secret);
+    if ((await this.#retry({ id }, () => secret)) === 0) throw fail('not_failed');
+  }
+
+  retryGroup(groupId: string, secretFor: SecretFor): Promise<number> {
+    return this.#retry({ groupId }, secretFor);
   }
 
   subscribe(listener: ChangeListener): () => void {
@@ -254,6 +259,22 @@ class DurableJobs implements Jobs {
       sealed.set(secret, present);
       return present;
     };
+  }
+
+  async #checkSecret(id: string, secret: string): Promise<void> {
+    const row = await this.select().select(['jobs.data', 'tasks.name']).where('jobs.id', '=', id).executeTakeFirst();
+    const definition = this.#definitions.get(row?.name ?? '');
+    if (definition?.checkSecret === undefined) throw invalidField('reportToken', 'is nothing that this job takes');
+    await definition.checkSecret(secret, definition.data.parse(row?.data));
+  }
+
+  async #retry(which: { id: string } | { groupId: string }, secretFor: SecretFor): Promise<number> {
+    const seal = this.#sealOnce();
+    return this.transaction(async (tx) => {
+      const retried = await retryJobs(tx, which, (subject) => seal(secretFor(subject)));
+      for (const [name, tasks] of Map.groupBy(retried.runnable, (task) => task.name)) await this.#give(name, tasks);
+      return retried.jobs;
+    });
   }
 
   async #detach(which: { id: string } | { groupId: string }): Promise<{ jobs: number }> {

@@ -11,8 +11,6 @@ interface FailedJob {
   subject: Record<string, unknown>;
   name: string;
   key: string;
-  data: Record<string, unknown>;
-  rank: number;
   lane: string;
 }
 
@@ -27,18 +25,17 @@ async function retryLane(
   secretFor: (subject: Record<string, unknown>) => Buffer | undefined,
 ): Promise<Retried['runnable']> {
   const { name = '', lane = '' } = failed[0] ?? {};
-  const byKey = new Map(failed.map((job) => [job.key, job]));
-  const tasks = await addTasks(tx, {
-    name,
-    lane,
-    tasks: [...byKey.values()].map(({ key, data, rank, subject }) => ({ key, data, rank, secret: secretFor(subject) })),
-  });
-  const moved = failed.map(({ id, key }) => ({ id, taskId: tasks.get(key)?.id }));
+  const tasks = await addTasks(tx, { name, lane, keys: [...new Set(failed.map(({ key }) => key))] });
+  const moved = failed.map(({ id, key, subject }) => ({
+    id,
+    taskId: tasks.get(key)?.id,
+    secret: secretFor(subject)?.toString('base64'),
+  }));
   await sql`
-    UPDATE platen.jobs SET task_id = given."taskId", state = 'queued', started_at = NULL, ended_at = NULL, error = NULL
-    FROM json_to_recordset(${JSON.stringify(moved)}::json) AS given (id uuid, "taskId" uuid) WHERE jobs.id = given.id`.execute(
-    tx,
-  );
+    UPDATE platen.jobs SET task_id = given."taskId", state = 'queued', started_at = NULL, ended_at = NULL, error = NULL,
+      secret = decode(given.secret, 'base64')
+    FROM json_to_recordset(${JSON.stringify(moved)}::json) AS given (id uuid, "taskId" uuid, secret text)
+    WHERE jobs.id = given.id`.execute(tx);
   return [...tasks.values()].map((task) => ({ ...task, name }));
 }
 
@@ -50,7 +47,7 @@ export async function retryJobs(
 ): Promise<Retried> {
   const condition = 'id' in which ? sql`jobs.id = ${which.id}` : sql`jobs.group_id = ${which.groupId}`;
   const { rows } = await sql<FailedJob>`
-    SELECT jobs.id, jobs.group_id, jobs.subject, tasks.name, tasks.key, tasks.data, tasks.rank, tasks.lane
+    SELECT jobs.id, jobs.group_id, jobs.subject, tasks.name, tasks.key, tasks.lane
     FROM platen.jobs JOIN platen.tasks ON tasks.id = jobs.task_id
     WHERE ${condition} AND jobs.state = 'failed' ORDER BY jobs.position FOR UPDATE OF jobs`.execute(tx);
   const runnable: Retried['runnable'] = [];

@@ -41,6 +41,8 @@ interface RunnerOptions {
   metrics: Metrics;
 }
 
+type WantedTask = BegunTask & { asked: NonNullable<BegunTask['asked']> };
+
 /** Ends a task's attempt without blame: the process stops, or another one has the task. */
 class Interrupted extends Error {}
 
@@ -70,7 +72,7 @@ export class Runner {
     // Before it begins: it may be cancelled as soon as it has.
     this.#underWay.set(id, cancelling);
     try {
-      const task = await beginTask(this.#options.database.queries, id);
+      const task = await this.#options.database.transaction((tx) => beginTask(tx, id));
       if (task === undefined) return;
       if (task.attempt === 1) this.#options.metrics.jobWait.observe(task.waitedMs / 1000);
       using ending = followSignals([this.#stopping.signal, cancelling.signal, claim]);
@@ -88,10 +90,10 @@ export class Runner {
   async #attempt(task: BegunTask, signal: AbortSignal): Promise<Ending | Error> {
     const definition = this.#options.definitions.get(task.name);
     try {
-      if (task.wanted === 0 && !(await isWanted(this.#options.database.queries, task.id)))
-        return { state: 'cancelled' };
+      const { asked } = task;
+      if (asked === undefined) return { state: 'cancelled' };
       if (definition === undefined) throw new Error(`this version knows no job ${task.name}`);
-      return { state: 'completed', result: await this.#work(definition, task, signal) };
+      return { state: 'completed', result: await this.#work(definition, { ...task, asked }, signal) };
     } catch (error) {
       if (signal.aborted && !(signal.reason instanceof ServiceError))
         return signal.reason === unwanted ? { state: 'cancelled' } : new Interrupted('handed back');
@@ -101,14 +103,17 @@ export class Runner {
     }
   }
 
-  async #work(definition: JobDefinition, task: BegunTask, signal: AbortSignal): Promise<Record<string, unknown>> {
+  async #work(
+    definition: JobDefinition,
+    { asked: { data, secret }, ...task }: WantedTask,
+    signal: AbortSignal,
+  ): Promise<Record<string, unknown>> {
     if (task.attempt > mostAttempts) throw fail('internal_error', { detail: 'It was begun too often without an end.' });
     signal.throwIfAborted();
-    const secret = task.secret === null ? undefined : this.#options.sealing.open(task.secret);
     using reporter = new StageReporter((stage) => reportStage(this.#options.database.queries, task, stage));
     return await definition.run({
-      data: definition.data.parse(task.data),
-      secret,
+      data: definition.data.parse(data),
+      secret: secret === null ? undefined : this.#options.sealing.open(secret),
       signal,
       onStage: (stage, percent) => reporter.report(stage, percent),
     });

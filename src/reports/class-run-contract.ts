@@ -1,6 +1,7 @@
 // The wire form of class runs: what a request may hold, and what is told of a run.
 
 import { z } from 'zod';
+import { givenReportToken } from '../identity/contract.ts';
 import { dataVersion, id, optional, origin, studentId, testId } from './contract.ts';
 
 const mostRunStudents = 10_000;
@@ -15,7 +16,12 @@ const ids = (each: typeof id, most: number) =>
     .array(each, { error: 'must be a list of ids' })
     .max(most, { error: `must name at most ${most}` })
     .transform((list) => [...new Set(list)]);
-const reportToken = z.string().max(8192);
+
+/** What the backend has made up, so that a request that is sent twice is done once. */
+export const idempotencyKey = z
+  .string()
+  .regex(/^[\x20-\x7e]{1,255}$/, { error: 'must be 1 to 255 visible ASCII characters' })
+  .meta({ description: 'The same request with the same key is accepted once, for as long as the run is remembered.' });
 
 export const classRunBody = z
   .strictObject({
@@ -25,9 +31,9 @@ export const classRunBody = z
     teacherIds: optional(ids(id, mostRunTeachers)),
     overall: optional(z.boolean()),
     origin: optional(origin),
-    reportToken: optional(reportToken.meta({ description: 'Serves the whole run.' })),
+    reportToken: optional(givenReportToken.meta({ description: 'Serves the whole run.' })),
     reportTokens: optional(
-      z.record(id, reportToken).meta({ description: 'A token of its own for each student named.' }),
+      z.record(id, givenReportToken).meta({ description: 'A token of its own for each student named.' }),
     ),
     dataVersion: optional(dataVersion),
   })
@@ -42,8 +48,8 @@ export const classRunBody = z
 export type ClassRunBody = z.output<typeof classRunBody>;
 
 export const retryBody = z.strictObject({
-  reportToken: optional(reportToken),
-  reportTokens: optional(z.record(id, reportToken)),
+  reportToken: optional(givenReportToken),
+  reportTokens: optional(z.record(id, givenReportToken)),
 });
 export type RetryBody = z.output<typeof retryBody>;
 

@@ -3,6 +3,7 @@
 import type { ErrorCode } from '../errors.ts';
 import { invalidField } from '../errors.ts';
 import { bodyErrors, defineEndpoint, type Endpoint, type Exchange } from '../http/contract.ts';
+import { reportTokenErrors } from '../identity/contract.ts';
 import { sendZip } from './answer.ts';
 import {
   acceptedRunAnswer,
@@ -10,6 +11,7 @@ import {
   cancelledRunAnswer,
   classRunBody,
   type ItemsQuery,
+  idempotencyKey,
   itemsQuery,
   mostRunBytes,
   type RetryBody,
@@ -19,14 +21,11 @@ import {
 } from './class-run-contract.ts';
 import type { ClassRuns } from './class-runs.ts';
 import { parseTest } from './report.ts';
-import { reportTokenErrors } from './report-tokens.ts';
 
-/** What the backend has made up, so that a request that is sent twice is done once. */
 function readIdempotencyKey(req: Exchange<unknown, unknown>['req']): string | undefined {
-  const key = req.get('Idempotency-Key');
-  if (key !== undefined && !/^[\x20-\x7e]{1,255}$/.test(key))
-    throw invalidField('Idempotency-Key', 'must be 1 to 255 visible ASCII characters');
-  return key;
+  const { data, error } = idempotencyKey.optional().safeParse(req.get('Idempotency-Key'));
+  if (error !== undefined) throw invalidField('Idempotency-Key', error.issues[0]?.message ?? 'is wrong');
+  return data;
 }
 
 async function accept(classRuns: ClassRuns, { body, req, res }: Exchange<unknown, ClassRunBody>): Promise<void> {
@@ -64,9 +63,9 @@ function changingEndpoints(classRuns: ClassRuns): Endpoint[] {
       path: '/internal/class-runs',
       tag: 'Class runs',
       summary: 'Render and store all reports of a class for one test',
-      description:
-        'Answers when the run is committed; it goes on after a restart. With an Idempotency-Key the same request is accepted once.',
+      description: 'Answers when the run is committed; it goes on after a restart.',
       access: 'service',
+      headers: { 'Idempotency-Key': idempotencyKey },
       body: classRunBody,
       mostBodyBytes: mostRunBytes,
       answers: { 202: { description: 'Accepted.', schema: acceptedRunAnswer } },

@@ -150,7 +150,7 @@ export class ClassRuns {
       teacherIds: idsOf('teacherId'),
       overall,
     });
-    return this.#dependencies.jobs.retry({ groupId: id }, await this.#checkTokens(body, reports));
+    return this.#dependencies.jobs.retryGroup(id, await this.#checkTokens(body, reports));
   }
 
   /** @returns the token that came for a report: the student's own, or the one for all; none where one is to be minted. */

@@ -1,6 +1,7 @@
 // The wire form of the report endpoints: what a request may hold, field by field.
 
 import { z } from 'zod';
+import { givenReportToken } from '../identity/contract.ts';
 import { isId, parseTest } from './report.ts';
 
 const idRule = 'must begin with a letter or digit and hold at most 100 letters, digits and . _ @ + - without ".."';
@@ -40,7 +41,7 @@ export const triggerBody = z
     studentId: optional(studentId),
     teacherId: optional(id),
     origin: optional(origin),
-    reportToken: optional(z.string().max(8192)),
+    reportToken: optional(givenReportToken),
     dataVersion: optional(dataVersion),
   })
   .superRefine((body, context) => {
@@ -77,6 +78,12 @@ const acceptedAnswer = z.looseObject({
   jobId: z.string(),
 });
 export const triggerAnswer = z.union([generatedAnswer, acceptedAnswer]);
+
+/** RFC 7240; only this one is known. */
+export const prefer = z.string().meta({
+  description: '`respond-async`: answer at once, and do it afterwards. Other preferences are ignored.',
+  examples: ['respond-async'],
+});
 
 const commonQuery = {
   testId,

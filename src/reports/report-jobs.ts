@@ -2,7 +2,7 @@
 
 import type { Tenant } from '../config.ts';
 import type { Queries } from '../database/database.ts';
-import { fail } from '../errors.ts';
+import { fail, invalidField } from '../errors.ts';
 import { type Caller, callerKey, serviceOwner } from '../identity/contract.ts';
 import type { JobDefinition, JobRequest, Work } from '../jobs/contract.ts';
 import type { Jobs } from '../jobs/jobs.ts';
@@ -67,6 +67,7 @@ export class ReportJobs {
       data: reportJobData,
       mostFailures,
       mayHeal,
+      checkSecret: (token, data) => this.#checkToken(token, data),
       run: ({ data, ...work }) => (data.kind === 'generate' ? this.#generate(data, work) : this.#obtain(data, work)),
     };
     dependencies.jobs.define(this.#definition);
@@ -130,6 +131,12 @@ export class ReportJobs {
     const { jobs } = this.#dependencies;
     const [id = ''] = await jobs.transaction((tx) => jobs.enqueue(this.#definition, [job], { tx, lane }));
     return id;
+  }
+
+  /** A person's page is opened with what they have shown, or with what is made for them. */
+  async #checkToken(token: string, data: ReportJobData): Promise<void> {
+    if (data.kind === 'obtain') throw invalidField('reportToken', 'is not for the job of a person');
+    await this.#dependencies.tokens.check(token, readReport(data.report));
   }
 
   async #generate(data: GenerateData, { secret, ...work }: Omit<Work<unknown>, 'data'>): Promise<Result> {

@@ -1,6 +1,6 @@
 // The tokens with which report pages are opened: given ones are checked, others are minted, one for a whole class where it serves.
 
-import { type ErrorCode, fail } from '../errors.ts';
+import { fail } from '../errors.ts';
 import type { Identity } from '../identity/identity.ts';
 import type { Report } from './report.ts';
 import { claimsFor, claimsForClass, tokenFits } from './report-token.ts';
@@ -11,14 +11,6 @@ export interface PageToken {
   /** False for one that was made for this report alone. */
   isShared: boolean;
 }
-
-/** What may be wrong with a token that is given. */
-export const reportTokenErrors: readonly ErrorCode[] = [
-  'report_token_expired',
-  'report_token_invalid',
-  'report_token_mismatch',
-  'identity_unavailable',
-];
 
 /** A minted one is used for so long; it is good for 10 minutes, and a render must end before it does. */
 const classTokenUseMs = 300_000;

@@ -2,7 +2,7 @@
 
 import { type ErrorCode, fail } from '../errors.ts';
 import { bodyErrors, defineEndpoint, type Endpoint, type Exchange } from '../http/contract.ts';
-import type { Caller } from '../identity/contract.ts';
+import { type Caller, reportTokenErrors } from '../identity/contract.ts';
 import { sendReport, sendZip } from './answer.ts';
 import { openArchive } from './archive.ts';
 import { classRunEndpoints } from './class-run-routes.ts';
@@ -13,6 +13,7 @@ import {
   invalidateAnswer,
   invalidateBody,
   ownReportQuery,
+  prefer,
   progressAnswer,
   queryAliases,
   reportQuery,
@@ -21,7 +22,6 @@ import {
   triggerBody,
 } from './contract.ts';
 import { isId, parseTest, type Report, type Test } from './report.ts';
-import { reportTokenErrors } from './report-tokens.ts';
 import type { Reports } from './reports.ts';
 
 interface Dependencies {
@@ -169,6 +169,7 @@ function publicEndpoints(dependencies: Dependencies): Endpoint[] {
       summary: 'Report of a student, or of a class with studentId=overall',
       access: 'user',
       query: reportQuery,
+      headers: { Prefer: prefer },
       queryAliases,
       answers: pdfAnswers,
       errors: publicErrors,
@@ -181,6 +182,7 @@ function publicEndpoints(dependencies: Dependencies): Endpoint[] {
       summary: 'Own report of the student whom the token names',
       access: 'user',
       query: ownReportQuery,
+      headers: { Prefer: prefer },
       queryAliases,
       answers: pdfAnswers,
       errors: publicErrors,
@@ -193,6 +195,7 @@ function publicEndpoints(dependencies: Dependencies): Endpoint[] {
       summary: 'Own report of the teacher whom the token names; testId=overall for all tests',
       access: 'user',
       query: ownReportQuery,
+      headers: { Prefer: prefer },
       queryAliases,
       answers: pdfAnswers,
       errors: publicErrors,
@@ -219,6 +222,7 @@ function triggerEndpoint({ reports }: Dependencies): Endpoint {
     tag: 'Internal',
     summary: 'Render a report anew and store it; answers when it is stored, or at once with Prefer: respond-async',
     access: 'service',
+    headers: { Prefer: prefer },
     body: triggerBody,
     answers: {
       202: {

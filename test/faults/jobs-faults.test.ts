@@ -94,7 +94,7 @@ async function expectNothingLeft(service: ServiceProcess, url?: string): Promise
   await using database = openDatabase({ url, dataDir: service.dataDir });
   const unended = `SELECT id, state FROM platen.tasks WHERE state <> 'ended' UNION ALL SELECT id, state FROM platen.jobs WHERE ended_at IS NULL`;
   expect((await database.execute(unended)).rows).toEqual([]);
-  expect((await database.execute(`SELECT id FROM platen.tasks WHERE secret IS NOT NULL`)).rows).toEqual([]);
+  expect((await database.execute(`SELECT id FROM platen.jobs WHERE secret IS NOT NULL`)).rows).toEqual([]);
 }
 
 test('killed while jobs are queued, rendered, stored, and stored but not yet committed: all are done after the next start', async () => {
