@@ -104,7 +104,7 @@ export async function startService(config: Config, secrets: Secrets, limits?: Li
   jobs.start();
   const features = [
     ...reportEndpoints({ reports, concurrency: config.rendering.concurrency }),
-    ...jobEndpoints({ jobs, following, progress, tickets }),
+    ...jobEndpoints({ database, jobs, following, progress, tickets }),
   ];
   const endpoints = [
     ...(config.role === 'worker' ? [invalidationEndpoint(reports)] : features),

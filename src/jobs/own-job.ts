@@ -31,7 +31,7 @@ export async function followOwn(
   limiter: RateLimiter,
   { params, owner }: Asking,
 ): Promise<FollowedJob> {
-  if (owner !== serviceOwner) limiter.take(owner);
+  if (owner !== serviceOwner) await limiter.take(owner);
   const job = await following.follow(readId(params));
   if (job !== undefined && isOwn(job.record, owner)) return job;
   job?.[Symbol.dispose]();

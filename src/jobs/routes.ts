@@ -1,5 +1,6 @@
 // The endpoints of jobs: what is known of one, how it goes on, and its end before its time.
 
+import type { Database } from '../database/database.ts';
 import { type ErrorCode, fail } from '../errors.ts';
 import { defineEndpoint, type Endpoint, type EventFeed } from '../http/contract.ts';
 import { createRateLimiter } from '../rate-limiter.ts';
@@ -13,7 +14,7 @@ import { progressEndpoints } from './progress-routes.ts';
 import type { Tickets } from './tickets.ts';
 
 /** Streams of events that one person may open in a minute, of all kinds. */
-const streamLimit = { limit: 10, windowMs: 60_000 };
+const streamLimit = { name: 'event streams', limit: 10, windowSeconds: 60 };
 
 /** The events of one who follows the job: each is what a look at it gives. */
 function jobFeed(job: FollowedJob): EventFeed {
@@ -33,14 +34,15 @@ const errors: ErrorCode[] = [
 ];
 
 interface Dependencies {
+  database: Database;
   jobs: Jobs;
   following: Following;
   progress: JobProgress;
   tickets: Tickets;
 }
 
-export function jobEndpoints({ jobs, following, progress, tickets }: Dependencies): Endpoint[] {
-  const limiter = createRateLimiter(streamLimit);
+export function jobEndpoints({ database, jobs, following, progress, tickets }: Dependencies): Endpoint[] {
+  const limiter = createRateLimiter({ database, ...streamLimit });
   return [
     defineEndpoint({
       method: 'get',

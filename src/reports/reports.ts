@@ -8,7 +8,7 @@ import { type Caller, callerKey } from '../identity/contract.ts';
 import type { Identity } from '../identity/identity.ts';
 import type { Jobs } from '../jobs/jobs.ts';
 import type { Metrics } from '../metrics.ts';
-import { createRateLimiter } from '../rate-limiter.ts';
+import { createRateLimiter, type RateLimiter } from '../rate-limiter.ts';
 import type { Rendering } from '../rendering/rendering.ts';
 import { AcceptedRenders } from './accepted-render.ts';
 import { ClassRuns } from './class-runs.ts';
@@ -70,7 +70,7 @@ interface Dependencies {
 }
 
 /** What one person may ask for without waiting. */
-const laterLimit = { limit: 5, windowMs: 60_000 };
+const laterLimit = { name: 'generations', limit: 5, windowSeconds: 60 };
 
 class PlatformReports implements Reports {
   readonly classRuns: ClassRuns;
@@ -82,7 +82,7 @@ class PlatformReports implements Reports {
   readonly #generations: Generations;
   readonly #publicReports: PublicReports;
   readonly #reportJobs: ReportJobs;
-  readonly #laterLimit = createRateLimiter(laterLimit);
+  readonly #laterLimit: RateLimiter;
 
   constructor({ rendering, documents, identity, database, jobs, metrics, config }: Dependencies) {
     const { pages, requireSubject } = config;
@@ -109,6 +109,7 @@ class PlatformReports implements Reports {
     this.#tokens = tokens;
     this.#revisions = revisions;
     this.#limit = limit;
+    this.#laterLimit = createRateLimiter({ database, ...laterLimit });
     this.#generations = generations;
     this.#publicReports = publicReports;
     database.ready.then(() => revisions.onRemoval(() => publicReports.onRemoval())).catch(() => undefined);
@@ -121,7 +122,7 @@ class PlatformReports implements Reports {
   async obtainLater(request: ReportRequest): Promise<string | undefined> {
     const keepable = this.#publicReports.findKeepable(request);
     if (keepable === undefined) return undefined;
-    this.#laterLimit.take(callerKey(request.caller));
+    await this.#laterLimit.take(callerKey(request.caller));
     const { caller, educatorId, dataVersion } = request;
     const { jobId } = await this.#reportJobs.acceptFor({ ...keepable, caller, educatorId, dataVersion });
     return jobId;

@@ -94,7 +94,7 @@ export async function startJobService({ url }: { url?: string } = {}): Promise<J
     identity: identityOfTests(),
     redeemTicket: tickets.redeem,
     metrics: createMetrics(),
-    endpoints: jobEndpoints({ jobs, following, progress, tickets }),
+    endpoints: jobEndpoints({ database, jobs, following, progress, tickets }),
     pages: [],
     config: { trustProxy: [], rateLimitPer15Min: 1000, allowedOrigins: [] },
   });
