@@ -170,9 +170,10 @@ describeDatabases('the database', (server) => {
   });
 
   test('work of the version before is done: what tasks held is with each of their jobs, and ended ones have no secret', async () => {
-    const at = await create({ isEmpty: true });
+    const at = await create();
     const pool = at.url === undefined ? openEmbedded(at.dataDir) : openPostgres(at.url);
     const before = new Kysely<unknown>({ dialect: new PostgresDialect({ pool: pool as unknown as PostgresPool }) });
+    await sql`DROP SCHEMA IF EXISTS platen CASCADE`.execute(before);
     await migrate(before, 'platen', '0002-tickets');
     const [task, queued, cancelled] = [randomUUID(), randomUUID(), randomUUID()];
     await sql`INSERT INTO platen.tasks (id, name, key, state, data, secret, rank, lane, turn)
