@@ -30,6 +30,8 @@ const checkIntervalMs = 1000;
 /** Longer than a proxy's, so that the proxy closes first and no request meets a closing connection. */
 const keepAliveTimeoutMs = 75_000;
 const drainTimeoutMs = 25_000;
+/** For the last answers to be sent. */
+const dismissalMs = 500;
 const idleSweepMs = 50;
 /** Well above what the application takes, so that it is the one who refuses. */
 const maxHeaderBytes = 65_536;
@@ -39,6 +41,14 @@ const codesOfParser: Record<string, ErrorCode> = {
   ERR_HTTP_REQUEST_TIMEOUT: 'request_timeout',
 };
 
+const problemType = 'application/problem+json; charset=utf-8';
+
+/** A problem without the application. */
+function problemOf(code: ErrorCode, requestId: string): string {
+  const { status, title, detail } = catalogue[code];
+  return JSON.stringify({ type: `urn:platen:error:${code}`, title, status, detail, code, requestId });
+}
+
 /** What Node could not read never reaches the application: it gets a problem all the same, unless it would fall into another answer. */
 function refuseBroken(error: NodeJS.ErrnoException, socket: Socket, answer: ServerResponse | undefined): void {
   const isAnswering = answer?.headersSent === true && !answer.writableFinished;
@@ -47,12 +57,12 @@ function refuseBroken(error: NodeJS.ErrnoException, socket: Socket, answer: Serv
     return;
   }
   const code = codesOfParser[error.code ?? ''] ?? 'malformed_request';
-  const { status, title, detail } = catalogue[code];
+  const { status, title } = catalogue[code];
   const requestId = randomUUID();
-  const body = JSON.stringify({ type: `urn:platen:error:${code}`, title, status, detail, code, requestId });
+  const body = problemOf(code, requestId);
   const head = [
     `HTTP/1.1 ${status} ${title}`,
-    'Content-Type: application/problem+json; charset=utf-8',
+    `Content-Type: ${problemType}`,
     `Content-Length: ${Buffer.byteLength(body)}`,
     `X-Request-Id: ${requestId}`,
     'Connection: close',
@@ -71,8 +81,34 @@ function trackUnused(server: Server): Set<Socket> {
   return unused;
 }
 
+/** Answers that have not ended. */
+function trackAnswers(server: Server): Set<ServerResponse> {
+  const open = new Set<ServerResponse>();
+  server.on('request', (_, res) => {
+    open.add(res);
+    res.once('close', () => open.delete(res));
+  });
+  return open;
+}
+
+/** Who still waits for an answer is told to ask another process, or the next one. */
+function dismiss(waiting: Iterable<ServerResponse>): void {
+  const { status, retryAfterSeconds } = catalogue.shutting_down;
+  for (const res of waiting) {
+    if (res.headersSent) continue;
+    const head = { 'Content-Type': problemType, 'Retry-After': retryAfterSeconds, Connection: 'close' };
+    res.writeHead(status, head).end(problemOf('shutting_down', String(res.getHeader('X-Request-Id') ?? 'unknown')));
+  }
+}
+
+interface Draining {
+  unused: Set<Socket>;
+  open: Set<ServerResponse>;
+  settle: () => Promise<void>;
+}
+
 /** Takes no new connection and waits, 25 s at most, for the requests that are being answered and for the work behind them. */
-async function drain(server: Server, unused: Set<Socket>, settle: () => Promise<void>): Promise<void> {
+async function drain(server: Server, { unused, open, settle }: Draining): Promise<void> {
   const closed = once(server, 'close');
   server.close();
   for (const socket of unused) socket.destroy();
@@ -80,7 +116,10 @@ async function drain(server: Server, unused: Set<Socket>, settle: () => Promise<
   const sweep = setInterval(() => server.closeIdleConnections(), idleSweepMs);
   const tooLong = AbortSignal.timeout(drainTimeoutMs);
   // Some work goes on although its caller has hung up.
-  await abortable(Promise.all([closed, settle()]), tooLong).catch(() => server.closeAllConnections());
+  await abortable(Promise.all([closed, settle()]), tooLong).catch(async () => {
+    dismiss(open);
+    await abortable(closed, AbortSignal.timeout(dismissalMs)).catch(() => server.closeAllConnections());
+  });
   clearInterval(sweep);
 }
 
@@ -146,6 +185,7 @@ export async function startHttpServer(
     },
   );
   const unused = trackUnused(server);
+  const open = trackAnswers(server);
   server.on('clientError', (error, socket) => refuseBroken(error, socket as Socket, answers.get(socket as Socket)));
   server.listen(port, host);
   await once(server, 'listening');
@@ -154,7 +194,7 @@ export async function startHttpServer(
   return {
     url,
     [Symbol.asyncDispose]() {
-      const drained = drain(server, unused, settle);
+      const drained = drain(server, { unused, open, settle });
       stopping.abort();
       return drained;
     },
