@@ -1,14 +1,14 @@
-// A class run of 60 under random kills of the service and of its browser: nothing is lost, doubled or stuck. CLASS_RUN_ROUNDS says how often.
+// A class run of 60 under random kills of the service and of its browser, and told to stop: nothing is lost, doubled or stuck. CLASS_RUN_ROUNDS says how often.
 
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { mkdir, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
-import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from '@jest/globals';
 import type { Pages } from '../support/pages.ts';
 import { readPdf } from '../support/pdf.ts';
-import { createTestDatabase, describeDatabases } from '../support/postgres.ts';
+import { createTestDatabase, describeDatabases, type TestDatabase } from '../support/postgres.ts';
 import { familyOf, type ServiceProcess, startServiceProcess } from '../support/process.ts';
 import { chanceOf, seedFrom } from '../support/random.ts';
 import { ask } from '../support/requests.ts';
@@ -80,38 +80,71 @@ async function expectAllKept(
   }
 }
 
-describeDatabases('a class run of 60 under kills', (server) => {
+describeDatabases('a class run of 60', (server) => {
+  let parts: AsyncDisposableStack;
+  let place: TestDatabase;
+  let temporary: string;
+  beforeEach(async () => {
+    parts = new AsyncDisposableStack();
+    place = parts.use(await createTestDatabase(server));
+    temporary = join(place.dataDir, 'temporary');
+    await mkdir(temporary);
+  });
+  afterEach(() => parts.disposeAsync());
+
+  const start = async () =>
+    parts.use(
+      await startServiceProcess({
+        FRONTEND_ORIGINS: pages.origin,
+        DATA_DIR: place.dataDir,
+        TMPDIR: temporary,
+        RENDER_CONCURRENCY: '2',
+        ENCRYPTION_KEY: encryptionKey,
+        ...(place.url === undefined ? {} : { DATABASE_URL: place.url }),
+      }),
+    );
+  const accept = ({ url }: ServiceProcess, classId: string) => {
+    const studentIds = Array.from({ length: students }, (_, index) => `STU${index + 1}`);
+    const body = { classId, testId: '1', studentIds };
+    const post = () => askFor<{ id: string }>(`${url}/internal/class-runs`, { method: 'POST', body });
+    return until(() => post().catch(() => undefined), 30_000);
+  };
+  async function expectNothingLeft(service: ServiceProcess): Promise<void> {
+    const family = familyOf(service.child.pid).map(({ pid }) => pid);
+    expect(await service.stop('SIGTERM')).toEqual({ code: 0, signal: null });
+    await until(() => !family.some((pid) => existsSync(`/proc/${pid}`)));
+    expect(await readdir(temporary)).toEqual([]);
+  }
+
   test(
     'is done once and whole, whatever is killed meanwhile',
     async () => {
-      await using place = await createTestDatabase(server);
-      const temporary = join(place.dataDir, 'temporary');
-      await mkdir(temporary);
-      const start = () =>
-        startServiceProcess({
-          FRONTEND_ORIGINS: pages.origin,
-          DATA_DIR: place.dataDir,
-          TMPDIR: temporary,
-          RENDER_CONCURRENCY: '2',
-          ENCRYPTION_KEY: encryptionKey,
-          ...(place.url === undefined ? {} : { DATABASE_URL: place.url }),
-        });
       let service = await start();
       for (let round = 1; round <= rounds; round++) {
         frontend.figuresFor = ({ page }) => ({ text: `Figures of ${page} in round ${round}` });
         const classId = `C${round}`;
-        const studentIds = Array.from({ length: students }, (_, index) => `STU${index + 1}`);
-        const body = { classId, testId: '1', studentIds };
-        const accept = () => askFor<{ id: string }>(`${service.url}/internal/class-runs`, { method: 'POST', body });
-        const { id } = await until(() => accept().catch(() => undefined), 30_000);
+        const { id } = await accept(service, classId);
         for (let kill = 0; kill < 3; kill++) service = await killSomething(service, { start, isFirst: kill === 0 });
         await expectAllKept(service, { id, classId });
       }
-      const family = familyOf(service.child.pid).map(({ pid }) => pid);
-      expect(await service.stop('SIGTERM')).toEqual({ code: 0, signal: null });
-      await until(() => !family.some((pid) => existsSync(`/proc/${pid}`)));
-      expect(await readdir(temporary)).toEqual([]);
+      await expectNothingLeft(service);
     },
     60_000 + rounds * 120_000,
   );
+
+  test('goes on where it stood after every SIGTERM, and makes no report twice', async () => {
+    frontend.figuresFor = ({ page }) => ({ text: `Figures of ${page}` });
+    let service = await start();
+    const { id } = await accept(service, 'C1');
+    for (const count of [5, 20, 35]) {
+      await until(() => frontend.opened.length >= count, 60_000);
+      expect(await service.stop('SIGTERM')).toEqual({ code: 0, signal: null });
+      expect(frontend.opened.length).toBeLessThan(students);
+      service = await start();
+    }
+    await expectAllKept(service, { id, classId: 'C1' });
+    const opened = frontend.opened.map(({ page }) => page);
+    expect([opened.length, new Set(opened).size]).toEqual([students, students]);
+    await expectNothingLeft(service);
+  }, 180_000);
 });

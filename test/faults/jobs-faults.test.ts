@@ -154,6 +154,34 @@ test('told to stop, it finishes what it has begun, hands back the rest, and exit
   await expectNothingLeft(service);
 }, 300_000);
 
+test('told to stop while a page takes longer than it waits, it hands the job back and exits all the same; the next process does it', async () => {
+  let service = await start();
+  await databaseIsUp(service);
+  const gate = holdPages('ENDLESS');
+  for (const id of ['ENDLESS', 'QUICK']) expect((await jobs.trigger(service.url, id)).status).toBe(202);
+  await until(() => openedBy('ENDLESS') === 1 && s3.objects.has(keyOf('QUICK')));
+  const stoppedAt = performance.now();
+  expect(await service.stop('SIGTERM')).toEqual({ code: 0, signal: null });
+  const tookMs = Math.round(performance.now() - stoppedAt);
+  process.stdout.write(`stopped beside an endless page after ${tookMs} ms\n`);
+  // Work under way has 25 s; whoever runs Platen is told to give it 30 s.
+  expect(tookMs).toBeGreaterThan(24_000);
+  expect(tookMs).toBeLessThan(30_000);
+  {
+    await using database = openDatabase({ url: undefined, dataDir: service.dataDir });
+    const all = `SELECT jobs.state, tasks.state AS task, failures FROM platen.jobs JOIN platen.tasks ON tasks.id = task_id ORDER BY jobs.state`;
+    expect((await database.execute(all)).rows).toEqual([
+      { state: 'completed', task: 'ended', failures: 0 },
+      { state: 'queued', task: 'waiting', failures: 0 },
+    ]);
+  }
+  gate.resolve({});
+  service = await start();
+  const ended = await expectAllKept(service);
+  expect(ended.map(({ attempts }) => attempts)).toEqual([2, 1]);
+  await expectNothingLeft(service);
+}, 300_000);
+
 test('the storage is away for a while: jobs are tried again until they are stored', async () => {
   const service = await start();
   await databaseIsUp(service);
