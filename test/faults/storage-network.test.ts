@@ -1,7 +1,9 @@
 // A real S3 server behind a network that fails in every way that networks do (S3_ENDPOINT and its keys, TOXIPROXY_URL).
 
-import { CreateBucketCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
+import { setTimeout as wait } from 'node:timers/promises';
+import { CreateBucketCommand, GetObjectCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { AcceptedJobs } from '../support/accepted-jobs.ts';
 import type { Pages } from '../support/pages.ts';
 import { pdfOf } from '../support/pdf.ts';
 import { s3FromEnvironment } from '../support/s3.ts';
@@ -21,6 +23,7 @@ const teacher = teacherToken('T1', 'C1');
 const megabytes = 3_000_000;
 
 const limits = { lookMs: 1000, keepMs: 2000, pauseMs: 1000 };
+const outageMs = 20_000;
 /** On a slow machine; without limits the storage would take 20 s and more. */
 const renderMs = 10_000;
 
@@ -120,6 +123,37 @@ describeNetwork('a network to the storage', () => {
     else expect([answer.status, await answer.json()]).toMatchObject([503, { code: 'storage_unavailable' }]);
     await expectRecovery();
   });
+
+  const readStored = async (key: string) => {
+    const { Body, Metadata = {} } = await direct.send(new GetObjectCommand({ Bucket: config?.bucket, Key: key }));
+    const bytes = Buffer.from((await Body?.transformToByteArray()) ?? []);
+    return { bytes, subject: decodeURIComponent(Metadata.subject ?? '') };
+  };
+
+  test.each(faults.slice(0, 3))(
+    'that %s for 20 s under jobs fails none of them: all are stored afterwards',
+    async (_what, poison) => {
+      const gate = frontend.createGate();
+      frontend.figuresFor = async ({ page }) => {
+        await gate.promise;
+        return { text: `Figures of ${new URL(page, pages.origin).searchParams.get('studentId')} end` };
+      };
+      const jobs = new AcceptedJobs();
+      await jobs.acceptMany(service.url, 4);
+      await poison(network);
+      gate.resolve({});
+      await wait(outageMs / 2);
+      // The database knows nothing of it: jobs are accepted as ever.
+      await jobs.acceptMany(service.url, 2);
+      await wait(outageMs / 2);
+      const states = await Promise.all(jobs.all.map(async ({ jobId }) => (await jobs.look(service.url, jobId)).state));
+      expect(states.filter((state) => !['queued', 'active'].includes(state))).toEqual([]);
+      await network.heal();
+      const ended = await jobs.expectAllKept(service.url, { readStored });
+      expect(Math.max(...ended.map(({ attempts }) => attempts))).toBeGreaterThan(1);
+    },
+    180_000,
+  );
 
   test('that breaks a large document in the middle never lets it end as if it were whole', async () => {
     const id = await stored(8_000_000);
