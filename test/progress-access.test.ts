@@ -5,7 +5,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/gl
 import type { Progress } from '../src/jobs/contract.ts';
 import { allEvents, eventsOf } from './support/event-stream.ts';
 import { type JobService, startJobService } from './support/job-service.ts';
-import { serviceToken, studentToken } from './support/tokens.ts';
+import { adminToken, serviceToken, studentToken, teacherToken } from './support/tokens.ts';
 import { until } from './support/until.ts';
 
 let service: JobService;
@@ -76,6 +76,34 @@ describe('a generation', () => {
       }
     }
     expect(await (await ask(pathOf(id), as(owner), 'DELETE')).json()).toEqual({ success: true });
+  });
+
+  test('is cancelled as a job too, by its owner, who is told what became of it', async () => {
+    const owner = nextStudent();
+    const id = await heldJob(owner);
+    const url = `${service.url}/jobs/${id}`;
+    const answer = await ask(url, as(owner), 'DELETE');
+    expect([answer.status, await answer.json()]).toMatchObject([200, { id, state: 'cancelled', error: null }]);
+    expect(await (await ask(url, as(owner))).json()).toMatchObject({ id, state: 'cancelled' });
+    expect((await ask(url, as(owner), 'DELETE')).status).toBe(409);
+  });
+
+  test('of the backend is there for no person: neither to be seen nor followed nor cancelled', async () => {
+    const id = await heldJob();
+    const urls = { job: `${service.url}/jobs/${id}`, progress: pathOf(id) };
+    for (const [url, method] of [
+      [urls.job, 'GET'],
+      [`${urls.job}/events`, 'GET'],
+      [urls.job, 'DELETE'],
+      [urls.progress, 'GET'],
+      [urls.progress, 'DELETE'],
+      [`${urls.progress}/ticket`, 'POST'],
+    ] as const)
+      for (const token of [studentToken('STU_CURIOUS', 'C1'), teacherToken('TCH_CURIOUS', 'C1'), adminToken()]) {
+        const { status } = await ask(url, { authorization: `Bearer ${token}` }, method);
+        expect([url, method, status]).toEqual([url, method, 404]);
+      }
+    expect(await (await ask(urls.job, asService)).json()).toMatchObject({ endedAt: null });
   });
 
   test('that failed and is begun again by hand ends as it ends then, whoever followed it before', async () => {
