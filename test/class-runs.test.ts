@@ -3,7 +3,7 @@
 import { describe, expect, test } from '@jest/globals';
 import jwt from 'jsonwebtoken';
 import { steerService } from './support/steered-service.ts';
-import { serviceToken, signReportToken } from './support/tokens.ts';
+import { serviceToken, signReportToken, teacherToken } from './support/tokens.ts';
 import { until } from './support/until.ts';
 import { readZip } from './support/zip.ts';
 
@@ -136,6 +136,29 @@ describe('a run', () => {
     expect(await accept(elsewhere)).toMatchObject({ status: 422, code: 'report_token_mismatch' });
   });
 
+  test('keeps the version of the data with each of its documents', async () => {
+    const asked = newClass(1);
+    const { classId } = asked;
+    const run = await accept({ ...asked, teacherIds: ['TCH1'], overall: true, dataVersion: 'v7' });
+    expect(await untilOver(run.id)).toMatchObject({ state: 'completed', total: 3 });
+    const headers = { authorization: `Bearer ${teacherToken('TCH1', classId)}` };
+    const below = `testId=5&classId=${classId}`;
+    const paths = [
+      `/generate-pdf?studentId=STU1&${below}`,
+      `/generate-pdf?studentId=overall&${below}`,
+      `/generate-teacher-pdf?${below}`,
+    ];
+    for (const [dataVersion, expected] of [
+      ['v7', 200],
+      ['v8', 404],
+    ])
+      for (const path of paths) {
+        const url = `${service.url}${path}&dataVersion=${dataVersion}`;
+        const { status } = await fetch(url, { method: 'HEAD', headers });
+        expect([path, dataVersion, status]).toEqual([path, dataVersion, expected]);
+      }
+  });
+
   test('goes on when one of its reports fails, and says why', async () => {
     const asked = newClass(3);
     frontend.figuresFor = ({ page }) => (page.includes('STU2') ? { status: 403 } : { text: 'Figures' });
@@ -225,6 +248,20 @@ test('what has failed is begun again, and only that', async () => {
   expect(done.items.map(({ jobId }) => jobId)).toEqual(failed.items.map(({ jobId }) => jobId));
   expect(frontend.opened.map(({ page }) => page)).toEqual([expect.stringContaining('STU2')]);
   expect(await (await call('POST', `${run.id}/retry`)).json()).toEqual({ retried: 0 });
+});
+
+test('what was cancelled stays so when what has failed is begun again', async () => {
+  const asked = newClass(3);
+  const gate = frontend.createGate();
+  frontend.figuresFor = ({ page }) => (page.includes('STU1') ? { status: 403 } : gate.promise);
+  const run = await accept(asked);
+  await until(async () => (await look(run.id)).counts.failed === 1);
+  expect(await (await call('DELETE', run.id)).json()).toEqual({ cancelled: 2 });
+  frontend.figuresFor = () => ({ text: 'Figures' });
+  expect(await (await call('POST', `${run.id}/retry`)).json()).toEqual({ retried: 1 });
+  const done = await untilOver(run.id);
+  expect(done.items.map(({ state }) => state)).toEqual(['completed', 'cancelled', 'cancelled']);
+  expect(done).toMatchObject({ state: 'cancelled', counts: { completed: 1, failed: 0, cancelled: 2 } });
 });
 
 test('a fresh token comes with the retry: the old one is erased', async () => {
