@@ -7,7 +7,7 @@ import type { Pages } from './support/pages.ts';
 import { readPdf } from './support/pdf.ts';
 import { startTestService, type TestService } from './support/service.ts';
 import { steerPages } from './support/steered-pages.ts';
-import { signUserToken } from './support/tokens.ts';
+import { serviceToken, signUserToken } from './support/tokens.ts';
 import { until } from './support/until.ts';
 
 const frontend = steerPages();
@@ -36,6 +36,13 @@ afterAll(async () => {
   await siteB[Symbol.asyncDispose]();
 });
 
+interface Run {
+  counts: Record<string, number>;
+  items: { s3Key: string }[];
+}
+
+const later = { prefer: 'respond-async' };
+const asService = { 'x-service-auth': `Bearer ${serviceToken}` };
 const newId = () => `STU${++count}`;
 const teacher = (claims: object) =>
   signUserToken({ user_type: 'teacher', teacher_id: 'TCH1', class_id: 'CLASS_1', ...claims });
@@ -66,6 +73,21 @@ describe('the trigger', () => {
     ]);
   });
 
+  test('does the same for who does not wait', async () => {
+    const id = newId();
+    const body = { testId: 'Test_1', classId: 'CLASS_1', reportType: 'student', studentId: id };
+    for (const [origin, key] of [
+      [siteA.origin, keyOf(id)],
+      [siteB.origin, keyOf(id, 'b/')],
+    ] as const) {
+      const accepted = await service.internal('/internal/trigger-generate-pdf', { ...body, origin }, later);
+      expect([accepted.status, await accepted.json()]).toMatchObject([202, { s3Key: key }]);
+      await until(async () => (await service.storedKeys()).includes(key));
+      expect(hosts().at(-1)).toBe(origin);
+    }
+    expect(frontend.opened).toHaveLength(2);
+  });
+
   test('without an origin opens the default one', async () => {
     const id = newId();
     expect(await (await triggerOf(id)).json()).toMatchObject({ s3Key: keyOf(id, 'b/') });
@@ -94,6 +116,31 @@ describe('the trigger', () => {
       answer: { s3Key: keyOf(id) },
     });
   });
+});
+
+test('a class run opens the origin that it names and stores under its prefix; the same run of another tenant is another one', async () => {
+  const classId = `CLASS_R${++count}`;
+  const ids = new Set<string>();
+  for (const [origin, prefix] of [
+    [siteA.origin, ''],
+    [siteB.origin, 'b/'],
+  ] as const) {
+    frontend.opened = [];
+    const body = { classId, testId: '1', studentIds: ['STU_1', 'STU_2'], overall: true, origin };
+    const accepted = await service.internal('/internal/class-runs', body, { 'idempotency-key': `key ${classId}` });
+    const { id } = (await accepted.json()) as { id: string };
+    const run = await until(async () => {
+      const each = (await (await service.get(`/internal/class-runs/${id}`, undefined, asService)).json()) as Run;
+      return each.counts.completed === 3 && each;
+    });
+    const below = `${prefix}reports/${classId}/Test_1`;
+    const keys = [`${below}/overall.pdf`, `${below}/students/STU_1.pdf`, `${below}/students/STU_2.pdf`];
+    expect(run.items.map(({ s3Key }) => s3Key)).toEqual(keys);
+    expect((await service.storedKeys()).filter((key) => key.startsWith(below))).toEqual(keys);
+    expect(hosts()).toEqual([origin, origin, origin]);
+    ids.add(id);
+  }
+  expect(ids.size).toBe(2);
 });
 
 describe('a user token', () => {
