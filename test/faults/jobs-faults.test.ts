@@ -157,11 +157,20 @@ test('told to stop, it finishes what it has begun, hands back the rest, and exit
 test('told to stop while a page takes longer than it waits, it hands the job back and exits all the same; the next process does it', async () => {
   let service = await start();
   await databaseIsUp(service);
-  const gate = holdPages('ENDLESS');
+  const gate = holdPages('ENDLESS', 'AWAITED');
   for (const id of ['ENDLESS', 'QUICK']) expect((await jobs.trigger(service.url, id)).status).toBe(202);
   await until(() => openedBy('ENDLESS') === 1 && s3.objects.has(keyOf('QUICK')));
+  const waiting = askWith(adminToken(), `${service.url}${pathOf('AWAITED')}`);
+  await until(() => openedBy('AWAITED') === 1);
   const stoppedAt = performance.now();
   expect(await service.stop('SIGTERM')).toEqual({ code: 0, signal: null });
+  // Who waits is told, and not cut off.
+  const { status, headers, body } = await waiting;
+  expect([status, headers['retry-after'], JSON.parse(body.toString())]).toMatchObject([
+    503,
+    '5',
+    { code: 'shutting_down' },
+  ]);
   const tookMs = Math.round(performance.now() - stoppedAt);
   process.stdout.write(`stopped beside an endless page after ${tookMs} ms\n`);
   // Work under way has 25 s; whoever runs Platen is told to give it 30 s.
