@@ -27,15 +27,15 @@ describeDatabases('the pace of a class run', (server) => {
       [run],
     );
     await database.execute(
-      `INSERT INTO platen.tasks (id, name, key, state, data, rank, lane, turn) VALUES ($1, 'test', '', 'ended', '{}', 0, '', 0)`,
+      `INSERT INTO platen.tasks (id, name, key, state, lane, turn) VALUES ($1, 'test', '', 'ended', '', 0)`,
       [task],
     );
     const now = Date.now();
     for (const seconds of secondsAgo) {
       const endedAt = now - seconds * 1000;
       await database.execute(
-        `INSERT INTO platen.jobs (id, task_id, owner, group_id, state, subject, started_at, ended_at)
-         VALUES ($1, $2, '', $3, 'completed', '{}', $4, $5)`,
+        `INSERT INTO platen.jobs (id, task_id, owner, group_id, state, subject, data, rank, started_at, ended_at)
+         VALUES ($1, $2, '', $3, 'completed', '{}', '{}', 0, $4, $5)`,
         [randomUUID(), task, run, new Date(endedAt - 2000).toISOString(), new Date(endedAt).toISOString()],
       );
     }
