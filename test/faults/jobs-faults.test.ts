@@ -13,7 +13,7 @@ import type { Pages } from '../support/pages.ts';
 import { createTestDatabase } from '../support/postgres.ts';
 import { connectTo } from '../support/postgres-database.ts';
 import { listProcesses, type ServiceProcess, startServiceProcess } from '../support/process.ts';
-import { askWith, triggerAt } from '../support/requests.ts';
+import { ask, askWith, triggerAt } from '../support/requests.ts';
 import { type ScriptedS3, startScriptedS3 } from '../support/scripted-s3.ts';
 import { mountSmallDisk, type SmallDisk } from '../support/small-disk.ts';
 import { type OpenedPage, steerPages } from '../support/steered-pages.ts';
@@ -293,6 +293,43 @@ describePostgres('several processes on one PostgreSQL and one bucket', () => {
     for (const { stop } of [api, workers[1]]) expect((await stop('SIGTERM')).code).toBe(0);
     await expectNothingLeft(third, url);
   }, 300_000);
+
+  test('a page that stays away is tried eight times, after pauses of more than a minute; begun again by hand it is tried anew', async () => {
+    const { services, url } = await startMany('all');
+    const [service] = services;
+    frontend.figuresFor = () => ({ status: 503 });
+    await until(async () => (await jobs.trigger(service.url, 'AWAY')).status === 202, 60_000);
+    const [{ jobId } = { jobId: '' }] = jobs.all;
+    await using client = await connectTo(url);
+    let pausedSeconds = 0;
+    /** Nobody waits here for the pauses, which are only counted. */
+    const hurry = async () => {
+      const { rows } = await client.query<{ pause: number }>(`
+        WITH paused AS (
+          SELECT id, extract(epoch FROM start_after - clock_timestamp())::float8 AS pause FROM platen_queue.job
+          WHERE state = 'retry' AND start_after > clock_timestamp() FOR UPDATE
+        )
+        UPDATE platen_queue.job SET start_after = now() FROM paused WHERE job.id = paused.id RETURNING pause`);
+      for (const { pause } of rows) pausedSeconds += pause;
+    };
+    const endOf = (state: string) =>
+      until(async () => {
+        await hurry();
+        const job = await jobs.look(service.url, jobId);
+        return job.state === state && job;
+      }, 60_000);
+    expect(await endOf('failed')).toMatchObject({ attempts: 8, error: { code: 'page_failed' } });
+    expect(openedBy('AWAY')).toBe(8);
+    expect(pausedSeconds).toBeGreaterThan(60);
+
+    frontend.figuresFor = (page) =>
+      openedBy('AWAY') === 9 ? { status: 503 } : { text: `Figures of ${studentOf(page)} end` };
+    const headers = { 'x-service-auth': `Bearer ${serviceToken}` };
+    expect((await ask(`${service.url}/jobs/${jobId}/retry`, { method: 'POST', headers })).status).toBe(202);
+    expect(await endOf('completed')).toMatchObject({ attempts: 2, error: null });
+    await expectAllKept(service);
+    await expectNothingLeft(service, url);
+  }, 180_000);
 
   test('a worker that was frozen and comes back late does not overwrite what another has made since', async () => {
     const { services, url } = await startMany('worker', 'api');
