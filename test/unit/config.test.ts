@@ -74,8 +74,15 @@ describe('without any setting', () => {
     ['CALLER_RENDER_LIMIT', (c) => c.callerRenderLimit, 4],
     ['DIAGNOSTICS_DIR', (c) => c.rendering.diagnosticsDir, undefined],
     ['TRUST_PROXY', (c) => c.http.trustProxy, []],
+    ['PLATEN_ROLE', (c) => c.role, 'all'],
+    ['PROGRESS_TIMEOUT_SECONDS', (c) => c.jobs.timeoutMs, 300_000],
+    ['JOB_HISTORY_DAYS', (c) => c.jobs.historyDays, 14],
   ])('%s has its default', (_name, read, expected) => {
     expect(read(config)).toEqual(expected);
+  });
+
+  test('neither a database nor a key for what is secret in it is named', () => {
+    expect([secrets.databaseUrl, secrets.encryptionKey]).toEqual([undefined, undefined]);
   });
 
   test('report tokens are neither verified nor minted', () => {
@@ -293,6 +300,17 @@ describe('a bad value of one variable', () => {
     ['RENDER_MEMORY_LIMIT_MB', '1.5'],
     ['BROWSER_RECYCLE_AFTER', '0'],
     ['CALLER_RENDER_LIMIT', '0'],
+    ['PROGRESS_TIMEOUT_SECONDS', '0'],
+    ['PROGRESS_TIMEOUT_SECONDS', '3001'],
+    ['PROGRESS_TIMEOUT_SECONDS', '5 min'],
+    ['JOB_HISTORY_DAYS', '0'],
+    ['JOB_HISTORY_DAYS', '1.5'],
+    ['PLATEN_ROLE', 'API'],
+    ['PLATEN_ROLE', 'front'],
+    ['DATABASE_URL', 'mysql://db.example/platen'],
+    ['DATABASE_URL', 'db.example/platen'],
+    ['ENCRYPTION_KEY', Buffer.alloc(31).toString('base64')],
+    ['ENCRYPTION_KEY', 'no base64 and no file'],
     ['TRUST_PROXY', 'true'],
     ['TRUST_PROXY', 'proxy.example'],
     ['TRUST_PROXY', '999.1.1.1'],
@@ -331,6 +349,11 @@ describe('many bad settings', () => {
     PAGE_STUDENT: 'hunter2',
     TRUST_PROXY: 'hunter2',
     TOKEN_COOKIE_NAME: 'hunter2 name',
+    DATABASE_URL: 'https://platen:hunter2@db.example/platen',
+    ENCRYPTION_KEY: 'hunter2-key',
+    PLATEN_ROLE: 'hunter2-role',
+    PROGRESS_TIMEOUT_SECONDS: 'hunter2',
+    JOB_HISTORY_DAYS: 'hunter2',
   };
 
   test('are listed all at once', () => {
@@ -418,6 +441,26 @@ describe('settings that do not go together', () => {
     ],
   ])('%s', (_name, env, variable) => {
     expect(variablesRefused(env)).toEqual([variable]);
+  });
+});
+
+describe.each(['api', 'worker'])('a process that is only %s', (PLATEN_ROLE) => {
+  const DATABASE_URL = 'postgresql://platen@db.example/platen';
+  const AWS_STORAGE_BUCKET_NAME = 'reports';
+
+  test.each<[string, Env, string[]]>([
+    ['without DATABASE_URL', { AWS_STORAGE_BUCKET_NAME }, ['DATABASE_URL']],
+    ['without a bucket', { DATABASE_URL }, ['AWS_STORAGE_BUCKET_NAME']],
+    ['without both', {}, ['DATABASE_URL', 'AWS_STORAGE_BUCKET_NAME']],
+  ])('is refused %s, and told what it shares with the others', (_what, env, variables) => {
+    const { problems, message } = refusal({ ...env, PLATEN_ROLE });
+    expect(problems.map(({ variable }) => variable)).toEqual(variables);
+    for (const variable of variables)
+      expect(message).toContain(`${variable}: must be set when PLATEN_ROLE is api or worker`);
+  });
+
+  test('is taken with both', () => {
+    expect(load({ DATABASE_URL, AWS_STORAGE_BUCKET_NAME, PLATEN_ROLE }).config.role).toBe(PLATEN_ROLE);
   });
 });
 
