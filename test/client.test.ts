@@ -175,6 +175,20 @@ describe('with a service that does not behave', () => {
     expect(idsAsked()).toEqual([undefined, '1', '2', '2']);
   });
 
+  test('unless it is told otherwise it comes back after 2 s, and says what it has', async () => {
+    const arrivals: number[] = [];
+    const noted = (answer: (res: ServerResponse) => void) => (res: ServerResponse) => {
+      arrivals.push(performance.now());
+      answer(res);
+    };
+    answers = [noted(send(event('1', 'pending'), 'end')), noted(send(event('2', 'completed'), 'end'))];
+    await statesOf(client.followProgress('1'));
+    expect(idsAsked()).toEqual([undefined, '1']);
+    const [first = 0, second = 0] = arrivals;
+    expect(second - first).toBeGreaterThanOrEqual(2000);
+    expect(second - first).toBeLessThan(5000);
+  });
+
   test('a last state that is known already ends it', async () => {
     answers = [send(event('1', 'pending'), 'end'), (res) => res.writeHead(204).end()];
     expect(await follow()).toEqual(['pending']);

@@ -242,6 +242,33 @@ describe('following', () => {
     expect((await events).map(({ data }) => [data.status, data.progress])).toEqual([['cancelled', 93]]);
   });
 
+  test('is all that suffers where the database refuses to take down how far the work is', async () => {
+    await service.database.execute('CREATE SEQUENCE refused');
+    // What a sequence has counted stays, although the statement fails.
+    await service.database.execute(`CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS
+      $$ BEGIN RAISE 'refused %', nextval('refused'); END $$`);
+    await service.database.execute(`CREATE TRIGGER refusing BEFORE UPDATE ON platen.tasks FOR EACH ROW
+      WHEN (OLD.state = 'active' AND NEW.state = 'active') EXECUTE FUNCTION refuse()`);
+    const refusals = async () => {
+      const { rows } = await service.database.execute('SELECT last_value::integer AS count, is_called FROM refused');
+      const [{ count, is_called: isCalled }] = rows as [{ count: number; is_called: boolean }];
+      return isCalled ? count : 0;
+    };
+    service.run = async ({ onStage }) => {
+      onStage('data_validation', 40);
+      await until(async () => (await refusals()) === 1);
+      onStage('pdf_generation', 75);
+      await until(async () => (await refusals()) === 2);
+      return { s3Key: 'key' };
+    };
+    try {
+      const events = await allEvents<Progress>(await ask(pathOf(await service.enqueue()), asService));
+      expect(events.at(-1)?.data).toMatchObject({ status: 'completed', progress: 100, metadata: { s3Key: 'key' } });
+    } finally {
+      await service.database.execute('DROP TRIGGER refusing ON platen.tasks');
+    }
+  });
+
   test('shows work that is tried again as going on, and never goes back', async () => {
     let attempts = 0;
     service.run = async ({ onStage }) => {

@@ -49,6 +49,8 @@ test('a real render passes its stages in order, and its end is the last event', 
   const figures = seen.map(({ progress }) => progress);
   expect(figures).toEqual(figures.toSorted((a, b) => a - b));
   expect(seen.map(({ status }) => status)).toContain('in_progress');
+  const estimates = seen.map(({ estimatedTimeRemaining }) => estimatedTimeRemaining ?? 0);
+  expect(Math.max(...estimates)).toBeGreaterThan(0);
   expect(seen.at(-1)).toEqual({
     id,
     status: 'completed',

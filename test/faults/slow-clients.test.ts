@@ -84,6 +84,32 @@ const health = async (service: TestService) => {
   return performance.now() - startedAt;
 };
 
+test('a stream of events without news says so every 15 s, and asks a client that loses it to come back after 2 s', async () => {
+  frontend.figuresFor = () => frontend.createGate().promise;
+  const body = { testId: '1', classId: 'C1', reportType: 'student', studentId: 'QUIET' };
+  const prefer = { prefer: 'respond-async' };
+  const accepted = await onFolder.internal('/internal/trigger-generate-pdf', body, prefer);
+  const { jobId } = (await accepted.json()) as { jobId: string };
+  await until(() => frontend.opened.length === 1);
+  const headers = { 'x-service-auth': `Bearer ${serviceToken}` };
+  const startedAt = performance.now();
+  const response = await onFolder.get(`/api/certificates/progress/${jobId}`, undefined, headers);
+  const beats: number[] = [];
+  let events = '';
+  for await (const chunk of response.body ?? []) {
+    const words = Buffer.from(chunk).toString();
+    events += words;
+    if (words.includes(': still here\n\n')) beats.push(Math.round((performance.now() - startedAt) / 1000));
+    if (beats.length === 2) break;
+  }
+  expect(events).toMatch(/^retry: 2000\n\n/);
+  // On a busy machine they come late, but never early.
+  for (const [index, seconds] of [15, 30].entries()) {
+    expect(beats[index]).toBeGreaterThanOrEqual(seconds);
+    expect(beats[index]).toBeLessThan(seconds + 5);
+  }
+}, 90_000);
+
 describe('a reader that stops', () => {
   test('in the middle of a document in S3 loses its connection, and the one to the storage is closed', async () => {
     storeOnS3('STOPS');
