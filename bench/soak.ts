@@ -40,7 +40,7 @@ const faults = [
   'lifecycle',
   'faults/jobs-faults',
   'faults/postgres-outages',
-  'storage-faults',
+  'faults/storage-faults',
   'faults/storage-outages',
   'faults/storage-network',
   'faults/disk-full',
@@ -65,7 +65,7 @@ const tests: Tests[] = [
     env: { CLASS_RUN_ROUNDS: '20', CLASS_RUN_SEED: `${seed}` },
     mostMinutes: 90,
   },
-  ...faults.map((file) => ({ file, count: 'once', mostMinutes: 4 })),
+  ...faults.map((file) => ({ file, count: 'once', mostMinutes: 6 })),
 ];
 
 const secondsSince = (startedAt: number) => Math.round((performance.now() - startedAt) / 1000);

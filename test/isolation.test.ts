@@ -11,7 +11,7 @@ import { startTestService } from './support/service.ts';
 import { signReportToken } from './support/tokens.ts';
 import { until } from './support/until.ts';
 
-const renders = Number(process.env.ISOLATION_RENDERS ?? 48);
+const renders = Number(process.env.ISOLATION_RENDERS ?? 32);
 const seed = Number(process.env.ISOLATION_SEED ?? 20_261_127);
 const atOnce = 4;
 const principals = Array.from({ length: 12 }, (_, index) => `P${index + 1}`);

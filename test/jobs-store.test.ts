@@ -319,7 +319,9 @@ describeDatabases('jobs', (server) => {
     await enqueue('first', { key });
     await begins(1);
     const ids: string[] = [];
-    for (const groupId of groupIds) ids.push(...(await enqueueAll([request('wanted', { key })], { groupId })));
+    await jobs.transaction(async () => {
+      for (const groupId of groupIds) ids.push(...(await enqueueAll([request('wanted', { key })], { groupId })));
+    });
     handler = () => Promise.reject(new Error('may heal'));
     gate.resolve({});
     for (const id of ids) expect(await ended(id)).toMatchObject({ state: 'failed', attempts: 3 });

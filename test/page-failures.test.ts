@@ -193,7 +193,7 @@ describe('a page that leads elsewhere', () => {
 describe('a page that answers', () => {
   let stage: Stage;
   beforeAll(async () => {
-    stage = await openStage({ PDF_TIMEOUT: '1500' });
+    stage = await openStage({ PDF_TIMEOUT: '2500' });
   });
   afterAll(() => stage[Symbol.asyncDispose]());
 
@@ -272,7 +272,7 @@ describe('a page that answers', () => {
 describe('a platform that refuses the token', () => {
   let stage: Stage;
   beforeAll(async () => {
-    stage = await openStage({ PDF_TIMEOUT: '1500' });
+    stage = await openStage({ PDF_TIMEOUT: '2500' });
   });
   afterAll(() => stage[Symbol.asyncDispose]());
   const ask = (path = '/api/grades') => `fetch('${path}').then((answer) => answer.text())`;
@@ -318,7 +318,7 @@ describe('a platform that refuses the token', () => {
 describe('the diagnosis', () => {
   let stage: Stage;
   beforeAll(async () => {
-    stage = await openStage({ PDF_TIMEOUT: '1500' });
+    stage = await openStage({ PDF_TIMEOUT: '2500' });
   });
   afterAll(() => stage[Symbol.asyncDispose]());
   const reportToken = signReportToken({
@@ -442,7 +442,7 @@ describe('a page that shows nothing', () => {
 describe('a page that attacks', () => {
   let stage: Stage;
   beforeAll(async () => {
-    stage = await openStage({ PDF_TIMEOUT: '1500' });
+    stage = await openStage({ PDF_TIMEOUT: '2500' });
   });
   afterAll(() => stage[Symbol.asyncDispose]());
 

@@ -6,6 +6,7 @@ import { existsSync, globSync, readFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { copyDatabaseTemplate } from './database-template.ts';
 import { reportTokenSecret, serviceToken, userTokenSecret } from './tokens.ts';
 import { until } from './until.ts';
@@ -22,11 +23,16 @@ export interface ServiceProcess extends AsyncDisposable {
 
 const startTimeoutMs = 60_000;
 
-/** Starts `src/main.ts` with exactly this environment beside PATH and HOME, and collects what it writes. */
+/** What one start has compiled is there for the next. */
+const compileCache = fileURLToPath(new URL('../../node_modules/.cache/node', import.meta.url));
+
+/** Starts `src/main.ts` with exactly this environment beside PATH, HOME and what says where things are, and collects what it writes. */
 export function spawnMain(env: Record<string, string | undefined>, command: [string, ...string[]] = nodeMain) {
   const [program, ...args] = command;
   const { PATH, HOME, BROWSER_PATH } = process.env;
-  const given = Object.entries({ PATH, HOME, BROWSER_PATH, ...env }).filter((entry) => entry[1] !== undefined);
+  const given = Object.entries({ PATH, HOME, BROWSER_PATH, NODE_COMPILE_CACHE: compileCache, ...env }).filter(
+    (entry) => entry[1] !== undefined,
+  );
   const child = spawn(program, args, { env: Object.fromEntries(given), stdio: ['ignore', 'pipe', 'pipe'] });
   let output = '';
   for (const stream of [child.stdout, child.stderr]) {
