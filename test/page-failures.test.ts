@@ -400,8 +400,12 @@ describe('the diagnosis', () => {
     const code = `const image = new Image(); image.src = '/never/' + ${token}; document.body.append(image);
       setTimeout(() => { throw new Error(${token}) }); setTimeout(() => { ${ready} }, 50);`;
     const never = { [`/never/${reportToken}`]: silence };
-    const problem = await stage.print(scripted(code), never, fields);
+    // It waits for the image for as long as it does for late ones.
+    await using patient = await openStage({ PDF_TIMEOUT: '20000' });
+    const problem = await patient.print(scripted(code), never, fields);
     expectNoToken(problem);
+    const warnings = ['printed without /never/[redacted]', 'uncaught error: Error: [redacted]'];
+    expect(problem).toMatchObject({ status: 202, warnings });
   });
 });
 

@@ -202,7 +202,8 @@ class PageRender implements AsyncDisposable {
     const snapshot = await this.#live.look(leftMs());
     // Looking lays the page out, and only then does it ask for what its styles name.
     await inTime(this.#watched.assetsSettled());
-    return { ...snapshot, lateAssets: [...new Set([...snapshot.lateAssets, ...this.#watched.lateImages])] };
+    const seen = snapshot.lateAssets.map((asset) => this.#watched.clean(asset));
+    return { ...snapshot, lateAssets: [...new Set([...seen, ...this.#watched.lateImages])] };
   }
 
   #checkToken(): void {
