@@ -222,8 +222,10 @@ test('nor does one of work that is done later: while it is queued, when it has e
   expect(ended.answers).toContain('"completed":2');
   expect(ended.answers).toContain('cannot use [redacted]');
   expect((await service.stop('SIGTERM')).code).toBe(0);
+  expect([...seen]).toEqual(expect.arrayContaining([reportToken, runToken, ownToken, student]));
+  // A later attempt of the one that has none given is minted another.
   const minted = [...seen].filter((token) => !Object.values(given).includes(token));
-  expect([seen.size, minted.length]).toEqual([5, 1]);
+  expect(minted.length).toBeGreaterThan(0);
   expectNone(
     {
       ...ended,
@@ -231,6 +233,6 @@ test('nor does one of work that is done later: while it is queued, when it has e
       log: service.output(),
       storage: await storedText(service.dataDir),
     },
-    { ...given, minted: minted[0] ?? '' },
+    { ...given, ...Object.fromEntries(minted.map((token, at) => [`minted ${at + 1}`, token])) },
   );
 });
