@@ -39,6 +39,7 @@ const faults = [
   'cancellation',
   'lifecycle',
   'faults/jobs-faults',
+  'faults/ten-workers',
   'faults/postgres-outages',
   'faults/storage-faults',
   'faults/storage-outages',
