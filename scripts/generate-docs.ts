@@ -2,6 +2,7 @@
 
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { classRunEndpoints } from '../src/class-runs/routes.ts';
 import { developmentSecrets } from '../src/config-checks.ts';
 import { catalogue } from '../src/errors.ts';
 import { createOpenApiDocument } from '../src/http/openapi.ts';
@@ -99,7 +100,8 @@ function apiPage(): string {
   const metrics = createMetrics();
   const up = { state: 'up' };
   const endpoints = [
-    ...reportEndpoints({ reports: { classRuns: {} } as Reports, concurrency: 1 }),
+    ...reportEndpoints({ reports: {} as Reports, concurrency: 1 }),
+    ...classRunEndpoints({} as Parameters<typeof classRunEndpoints>[0]),
     ...jobEndpoints({} as Parameters<typeof jobEndpoints>[0]),
     ...serviceEndpoints({
       environment: '',

@@ -1,6 +1,8 @@
 // The composition root: builds every module in order, and takes them down in the opposite one.
 
 import { mkdirSync, readFileSync } from 'node:fs';
+import { createClassRuns } from './class-runs/class-runs.ts';
+import { classRunEndpoints } from './class-runs/routes.ts';
 import type { Config, Secrets } from './config.ts';
 import { type DataFolder, openDataFolder } from './data-folder.ts';
 import { type Database, openDatabase } from './database/database.ts';
@@ -16,12 +18,12 @@ import { createIdentity } from './identity/identity.ts';
 import { createFollowing } from './jobs/following.ts';
 import { createJobProgress } from './jobs/job-progress.ts';
 import { createJobs, type Jobs } from './jobs/jobs.ts';
-import { createProgressTracker } from './jobs/progress.ts';
 import { jobEndpoints } from './jobs/routes.ts';
 import { createSealing } from './jobs/sealing.ts';
 import { createTickets } from './jobs/tickets.ts';
 import { configureLog, createLog } from './log.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
+import { createProgressTracker } from './progress/progress.ts';
 import { startRendering } from './rendering/rendering.ts';
 import { createReports } from './reports/reports.ts';
 import { invalidationEndpoint, reportEndpoints } from './reports/routes.ts';
@@ -98,12 +100,15 @@ export async function startService(config: Config, secrets: Secrets, limits?: Li
   const identity = createTokens(config, secrets);
   const jobs = parts.use(openJobs(config, secrets, { database, metrics }));
   const reports = createReports({ rendering, documents, identity, database, jobs, metrics, config });
+  const { concurrency } = config.rendering;
+  const classRuns = createClassRuns({ database, jobs, documents, reports, concurrency });
   const tickets = createTickets(database);
   const progress = createJobProgress(parts.use(createProgressTracker()));
   const following = createFollowing(jobs);
   jobs.start();
   const features = [
-    ...reportEndpoints({ reports, concurrency: config.rendering.concurrency }),
+    ...reportEndpoints({ reports, concurrency }),
+    ...classRunEndpoints(classRuns),
     ...jobEndpoints({ database, jobs, following, progress, tickets }),
   ];
   const endpoints = [

@@ -2,8 +2,8 @@
 
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { findRun } from '../src/class-runs/store.ts';
 import { type Database, openDatabase } from '../src/database/database.ts';
-import { findRun } from '../src/reports/class-run-store.ts';
 import { createTestDatabase, describeDatabases, type TestDatabase } from './support/postgres.ts';
 
 describeDatabases('the pace of a class run', (server) => {

@@ -2,7 +2,7 @@
 
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
-import type { Progress } from '../src/jobs/contract.ts';
+import type { Progress } from '../src/progress/contract.ts';
 import { allEvents, eventsOf } from './support/event-stream.ts';
 import { type JobService, startJobService } from './support/job-service.ts';
 import { adminToken, serviceToken, studentToken, teacherToken } from './support/tokens.ts';

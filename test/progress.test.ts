@@ -1,7 +1,7 @@
 // Progress of generations, followed as a page or a backend follows it: nothing is missed that matters, nobody sees what is not theirs.
 
 import { expect, test } from '@jest/globals';
-import { jobStages, type Progress } from '../src/jobs/contract.ts';
+import { jobStages, type Progress } from '../src/progress/contract.ts';
 import { allEvents, eventsOf } from './support/event-stream.ts';
 import { startTestService } from './support/service.ts';
 import { steerService } from './support/steered-service.ts';

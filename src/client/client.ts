@@ -1,6 +1,7 @@
 // A client for browsers and Node: starts generations, follows their progress, ends them. It needs nothing but fetch.
 
-import type { JobAnswer, JobError, JobStage, Progress, ProgressStatus, StageProgress } from '../jobs/contract.ts';
+import type { JobAnswer } from '../jobs/contract.ts';
+import type { JobError, JobStage, Progress, ProgressStatus, StageProgress } from '../progress/contract.ts';
 import { type FollowOptions, followStream } from './following.ts';
 import { PlatenError, readProblem } from './problem.ts';
 

@@ -15,6 +15,7 @@ import type { Endpoint, Exchange, RedeemTicket } from './contract.ts';
 import { clientSignal, readBody, readQuery } from './input.ts';
 import { answerWithProblem } from './problem.ts';
 import { streamEvents } from './server-sent-events.ts';
+import { streamBody } from './streamed-answer.ts';
 
 interface Dependencies {
   identity: Identity;
@@ -69,7 +70,7 @@ const allowReading: RequestHandler = (req, res, next) => {
 
 function runEndpoint(endpoint: Endpoint): RequestHandler {
   return async (req, res) => {
-    const exchange: Exchange<unknown, unknown> = {
+    const exchange: Exchange = {
       query: readQuery(endpoint, req),
       body: readBody(endpoint, req),
       params: req.params as Record<string, string>,
@@ -82,6 +83,7 @@ function runEndpoint(endpoint: Endpoint): RequestHandler {
       get owner() {
         return ownerOf(req);
       },
+      streamBody: (content) => streamBody(res, content),
       streamEvents: (feed) => streamEvents(exchange, feed),
     };
     await endpoint.handle(exchange);

@@ -1,5 +1,6 @@
 // What an endpoint says of itself; requests are checked by it and the OpenAPI document is made from it.
 
+import type { Readable } from 'node:stream';
 import type { Request, Response } from 'express';
 import type { z } from 'zod';
 import type { ErrorCode } from '../errors.ts';
@@ -38,7 +39,7 @@ export interface EventSink {
  */
 export type EventFeed = (sink: EventSink, lastEventId: string | undefined) => () => void;
 
-export interface Exchange<Query, Body> {
+export interface Exchange<Query = unknown, Body = unknown> {
   query: Query;
   body: Body;
   /** Parts of the path that the endpoint names, as they were given. */
@@ -51,6 +52,8 @@ export interface Exchange<Query, Body> {
   caller: Caller;
   /** Who asks, the backend or a person: `service`, or the key of the caller. */
   owner: string;
+  /** Sends the body as it comes, after the headers; a client that goes away in the middle ends it. @throws what the content fails with. */
+  streamBody(content: Readable | AsyncIterable<Buffer>): Promise<void>;
   /** Answers with server-sent events, until the last state is sent or the client goes away. */
   streamEvents(feed: EventFeed): Promise<void>;
 }

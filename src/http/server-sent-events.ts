@@ -118,7 +118,7 @@ class EventStream implements EventSink {
  * sent again; where that was the last one the answer is 204.
  */
 export async function streamEvents(
-  { req, res, signal }: Pick<Exchange<unknown, unknown>, 'req' | 'res' | 'signal'>,
+  { req, res, signal }: Pick<Exchange, 'req' | 'res' | 'signal'>,
   feed: EventFeed,
 ): Promise<void> {
   const { stopping, heartbeatMs } = streamTermsOf(res);

@@ -2,8 +2,9 @@
 
 import { sql } from 'kysely';
 import type { Queries } from '../database/database.ts';
+import { type JobError, type JobStage, jobStages } from '../progress/contract.ts';
 import { asJson } from './as-json.ts';
-import { type Change, type JobError, type JobStage, jobStages } from './contract.ts';
+import type { Change } from './contract.ts';
 import { changesChannel, tell, told } from './telling.ts';
 
 /** A task as it was begun. */

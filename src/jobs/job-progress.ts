@@ -1,9 +1,10 @@
 // The progress of jobs as their followers are told it: from the job's record, and from what the tracker knows beside it.
 
 import type { EventFeed, Snapshot } from '../http/contract.ts';
-import { hasEnded, type JobRecord, jobStages, type Progress } from './contract.ts';
+import { jobStages, type Progress } from '../progress/contract.ts';
+import type { ProgressTracker } from '../progress/progress.ts';
+import { hasEnded, type JobRecord } from './contract.ts';
 import type { FollowedJob } from './following.ts';
-import type { ProgressTracker } from './progress.ts';
 
 const isOver = ({ status }: Progress) => status !== 'pending' && status !== 'in_progress';
 

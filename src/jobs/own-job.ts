@@ -9,7 +9,7 @@ import type { JobRecord } from './contract.ts';
 import type { FollowedJob, Following } from './following.ts';
 import type { Jobs } from './jobs.ts';
 
-type Asking = Pick<Exchange<unknown, unknown>, 'params' | 'owner'>;
+type Asking = Pick<Exchange, 'params' | 'owner'>;
 
 function readId(params: Asking['params']): string {
   const id = readUuid(params.id);

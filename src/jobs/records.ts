@@ -2,7 +2,8 @@
 
 import { sql } from 'kysely';
 import type { Queries } from '../database/database.ts';
-import type { JobRecord, JobStage, JobState } from './contract.ts';
+import type { JobStage } from '../progress/contract.ts';
+import type { JobRecord, JobState } from './contract.ts';
 
 const jobColumns = [
   'jobs.id',

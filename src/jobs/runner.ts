@@ -6,6 +6,7 @@ import type { Database } from '../database/database.ts';
 import { fail, ServiceError } from '../errors.ts';
 import { createLog, withLogContext } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
+import type { JobError, JobStage } from '../progress/contract.ts';
 import {
   type BegunTask,
   beginTask,
@@ -17,7 +18,7 @@ import {
   reportStage,
 } from './attempts.ts';
 import type { Changes } from './changes.ts';
-import type { JobDefinition, JobError, JobStage } from './contract.ts';
+import type { JobDefinition } from './contract.ts';
 import type { Queue } from './queue.ts';
 import type { Sealing } from './sealing.ts';
 import { priorityOf } from './turns.ts';

@@ -1,11 +1,11 @@
-// Sends a PDF or a ZIP: names, validators, ranges. The only place where report and response meet.
+// Sends a PDF: names, validators, ranges. The only place where report and response meet.
 
 import { Readable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
 import contentDisposition from 'content-disposition';
 import type { Request, Response } from 'express';
+import type { Exchange } from '../http/contract.ts';
 import type { ObtainedReport } from './public-reports.ts';
-import { fileName, type Report, type Test } from './report.ts';
+import { fileName, type Report } from './report.ts';
 
 const cacheStatus: Record<ObtainedReport['source'], string> = {
   hit: 'platen; hit',
@@ -74,7 +74,7 @@ function discard(content: ObtainedReport['content']): void {
 
 /** Answers with the report: whole, a range, or 304 where the caller has it already. */
 export async function sendReport(
-  { req, res }: { req: Request; res: Response },
+  { req, res, streamBody }: Pick<Exchange, 'req' | 'res' | 'streamBody'>,
   obtained: ObtainedReport,
   fields: { report: Report; disposition: 'attachment' | 'inline' },
 ): Promise<void> {
@@ -99,21 +99,5 @@ export async function sendReport(
     res.end(Buffer.isBuffer(content) ? content.subarray(start, end + 1) : undefined);
     return;
   }
-  await pipeline(slice(content as AsyncIterable<Buffer>, { start, end }), res).catch(ignoreGoneClient);
-}
-
-/** Streams the ZIP of a bulk request. */
-export async function sendZip(res: Response, zip: Readable, test: Test): Promise<void> {
-  const timestamp = new Date().toISOString().replace(/\D/g, '').slice(0, 14);
-  res.set({
-    'Content-Type': 'application/zip',
-    'Content-Disposition': contentDisposition(`inzighted_reports_${test.segment}_${timestamp}.zip`),
-    'Cache-Control': 'private, no-store',
-  });
-  await pipeline(zip, res).catch(ignoreGoneClient);
-}
-
-/** A client that goes away in the middle is its own affair; anything else is thrown. */
-function ignoreGoneClient(error: NodeJS.ErrnoException): void {
-  if (error.code !== 'ERR_STREAM_PREMATURE_CLOSE') throw error;
+  await streamBody(slice(content as AsyncIterable<Buffer>, { start, end }));
 }

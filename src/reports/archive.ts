@@ -5,11 +5,11 @@ import { buffer } from 'node:stream/consumers';
 import { type ErrorCode, fail, ServiceError } from '../errors.ts';
 import type { Caller } from '../identity/contract.ts';
 import { createLog } from '../log.ts';
+import { type ZippedFile, zip } from '../zip.ts';
 import type { BulkOutcome } from './contract.ts';
 import type { ObtainedReport, ReportRequest } from './public-reports.ts';
 import type { Report } from './report.ts';
 import type { Reports } from './reports.ts';
-import { type ZippedFile, zip } from './zip.ts';
 
 const log = createLog('archive');
 

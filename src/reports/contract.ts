@@ -2,7 +2,7 @@
 
 import { z } from 'zod';
 import { givenReportToken } from '../identity/contract.ts';
-import { isId, parseTest } from './report.ts';
+import { isId, parseTest, type Report, type Test } from './report.ts';
 
 const idRule = 'must begin with a letter or digit and hold at most 100 letters, digits and . _ @ + - without ".."';
 const testRule = 'must be a test such as 5, "Test 5", Test_5, overall or another id';
@@ -54,6 +54,22 @@ export const triggerBody = z
     }
   });
 export type TriggerBody = z.output<typeof triggerBody>;
+
+/** A report whose class is known, so that it has a key. */
+export type KeyedReport = Report & { classId: string };
+
+/** The test that a request names; its schema has checked it. */
+export const testOf = (text: string) => parseTest(text) as Test;
+
+/** The report that a request of the backend names; its schema has checked it. */
+export function reportOf(
+  body: Pick<TriggerBody, 'testId' | 'classId' | 'reportType'> & Partial<TriggerBody>,
+): KeyedReport {
+  const common = { test: testOf(body.testId), classId: body.classId };
+  if (body.reportType === 'student') return { type: 'student', studentId: body.studentId ?? '', ...common };
+  if (body.reportType === 'teacher') return { type: 'teacher', teacherId: body.teacherId ?? '', ...common };
+  return { type: 'overall', ...common };
+}
 
 const generatedAnswer = z.looseObject({
   success: z.literal(true),

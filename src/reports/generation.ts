@@ -5,12 +5,10 @@ import type { Tenant } from '../config.ts';
 import { fail } from '../errors.ts';
 import type { Priority, Stage } from '../rendering/contract.ts';
 import type { AcceptedRenders } from './accepted-render.ts';
-import { keyOf, type PagePatterns, pagePath, type Report } from './report.ts';
+import type { KeyedReport } from './contract.ts';
+import { keyOf, type PagePatterns, pagePath } from './report.ts';
 import type { PageToken, ReportTokens } from './report-tokens.ts';
 import type { Tenancy } from './tenancy.ts';
-
-/** A report whose class is known, so that it has a key. */
-export type KeyedReport = Report & { classId: string };
 
 export interface GenerateRequest {
   report: KeyedReport;

@@ -11,7 +11,7 @@ import type { Metrics } from '../metrics.ts';
 import type { Priority, Stage } from '../rendering/contract.ts';
 import { type AcceptedRender, type AcceptedRenders, describeReport, type PrintedReport } from './accepted-render.ts';
 import { type Access, decideAccess, namesExactly } from './access.ts';
-import type { KeyedReport } from './generation.ts';
+import type { KeyedReport } from './contract.ts';
 import type { RenderLimit } from './render-limit.ts';
 import { type PagePatterns, pagePath, type Report, reportKey, selfPagePath } from './report.ts';
 import { SharedWork } from './shared-work.ts';

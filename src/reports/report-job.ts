@@ -2,9 +2,10 @@
 
 import { z } from 'zod';
 import { type ErrorCode, ServiceError } from '../errors.ts';
-import type { JobStage, Work } from '../jobs/contract.ts';
+import type { Work } from '../jobs/contract.ts';
+import type { JobStage } from '../progress/contract.ts';
 import type { Stage } from '../rendering/contract.ts';
-import type { KeyedReport } from './generation.ts';
+import type { KeyedReport } from './contract.ts';
 import { parseTest, type Test } from './report.ts';
 
 const storedReport = z.object({

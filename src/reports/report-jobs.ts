@@ -6,7 +6,8 @@ import { fail, invalidField } from '../errors.ts';
 import { type Caller, callerKey, serviceOwner } from '../identity/contract.ts';
 import type { JobDefinition, JobRequest, Work } from '../jobs/contract.ts';
 import type { Jobs } from '../jobs/jobs.ts';
-import type { Generations, KeyedReport, Order } from './generation.ts';
+import type { KeyedReport } from './contract.ts';
+import type { Generations, Order } from './generation.ts';
 import type { PublicReports } from './public-reports.ts';
 import { keyOf, type Report, subjectOf } from './report.ts';
 import {

@@ -31,14 +31,15 @@ export class ReportTokens {
   }
 
   /**
-   * Whether the one token of a class run opens a teacher's page, which asks who the teacher is. Where it does not, but is for the class, one can be minted.
+   * Whether a token that was given for all reports of a class opens this one. It does not open a teacher's page, which asks who the teacher is, but may
+   * be for the class; then one can be minted.
    * @throws report_token_expired, report_token_invalid; report_token_mismatch where it is for another class, or none can be minted.
    */
-  async opensTeacher(token: string, report: Extract<Report, { type: 'teacher' }>): Promise<boolean> {
+  async opens(token: string, report: Report): Promise<boolean> {
     const claims = await this.#identity.verifyReportToken(token);
     if (claims === undefined || tokenFits(claims, report)) return true;
-    const { classId, test } = report;
-    const isOfClass = tokenFits(claims, { type: 'overall', classId, test });
+    const { type, classId, test } = report;
+    const isOfClass = type === 'teacher' && tokenFits(claims, { type: 'overall', classId, test });
     if (!isOfClass || this.mint(report).token === undefined) throw fail('report_token_mismatch');
     return false;
   }

@@ -1,7 +1,7 @@
 // What can be done with reports: obtained (stored or rendered), generated anew, now or later, and forgotten. Knows nothing of HTTP.
 
 import type { Tenant } from '../config.ts';
-import type { Database } from '../database/database.ts';
+import type { Database, Queries } from '../database/database.ts';
 import type { Documents } from '../documents/documents.ts';
 import { fail } from '../errors.ts';
 import { type Caller, callerKey } from '../identity/contract.ts';
@@ -11,12 +11,12 @@ import type { Metrics } from '../metrics.ts';
 import { createRateLimiter, type RateLimiter } from '../rate-limiter.ts';
 import type { Rendering } from '../rendering/rendering.ts';
 import { AcceptedRenders } from './accepted-render.ts';
-import { ClassRuns } from './class-runs.ts';
+import type { KeyedReport } from './contract.ts';
 import { type GeneratedReport, type GenerateRequest, Generations } from './generation.ts';
 import { type ObtainedReport, type ObtainOptions, PublicReports, type ReportRequest } from './public-reports.ts';
 import { RenderLimit } from './render-limit.ts';
 import { classPrefix, type PagePatterns } from './report.ts';
-import { ReportJobs } from './report-jobs.ts';
+import { type BackendReport, ReportJobs } from './report-jobs.ts';
 import { ReportTokens } from './report-tokens.ts';
 import { Revisions } from './revisions.ts';
 import { Tenancy } from './tenancy.ts';
@@ -41,8 +41,15 @@ export interface Reports {
    *   undefined where nothing can be kept for this caller. @throws forbidden, rate_limited, database_unavailable.
    */
   obtainLater(request: ReportRequest): Promise<string | undefined>;
-  /** All reports of a class for one test. */
-  readonly classRuns: ClassRuns;
+  /** The tenant that a request of the backend names; undefined is the default. @throws invalid_request. */
+  tenantOf(origin: string | undefined): Tenant;
+  /**
+   * Whether a token that was given for a whole class opens this report; not where a teacher's page wants one of its own, which is minted then.
+   * @throws report_token_expired, report_token_invalid, report_token_mismatch.
+   */
+  isOpenedBy(token: string, report: KeyedReport): Promise<boolean>;
+  /** Accepts reports as the jobs of a class run, in its transaction. @returns their ids, in their order. */
+  generateForRun(runId: string, reports: readonly BackendReport[], tx: Queries): Promise<string[]>;
   /** Forgets stored documents; renders under way will not bring them back. Gives the number removed. */
   invalidate(request: InvalidateRequest): Promise<number>;
   /** Kept when no generation is under way: they go on although their callers hang up. */
@@ -64,8 +71,6 @@ interface Dependencies {
     pages: PagePatterns;
     requireSubject: boolean;
     callerRenderLimit: number;
-    /** Renders at once in this process. */
-    rendering: { concurrency: number };
   };
 }
 
@@ -73,7 +78,6 @@ interface Dependencies {
 const laterLimit = { name: 'generations', limit: 5, windowSeconds: 60 };
 
 class PlatformReports implements Reports {
-  readonly classRuns: ClassRuns;
   readonly #documents: Documents;
   readonly #tenancy: Tenancy;
   readonly #tokens: ReportTokens;
@@ -94,16 +98,6 @@ class PlatformReports implements Reports {
     const generations = new Generations({ tokens, tenancy, renders, pages });
     const publicReports = new PublicReports({ documents, metrics, tenancy, renders, limit, pages });
     this.#reportJobs = new ReportJobs({ jobs, generations, publicReports, tokens, tenancy });
-    const concurrency = config.rendering.concurrency;
-    this.classRuns = new ClassRuns({
-      database,
-      jobs,
-      documents,
-      tenancy,
-      tokens,
-      reportJobs: this.#reportJobs,
-      concurrency,
-    });
     this.#documents = documents;
     this.#tenancy = tenancy;
     this.#tokens = tokens;
@@ -137,6 +131,18 @@ class PlatformReports implements Reports {
     const tenant = this.#tenancy.named(request.origin);
     if (reportToken !== undefined) await this.#tokens.check(reportToken, report);
     return this.#reportJobs.accept({ ...request, tenant });
+  }
+
+  tenantOf(origin: string | undefined): Tenant {
+    return this.#tenancy.named(origin);
+  }
+
+  isOpenedBy(token: string, report: KeyedReport): Promise<boolean> {
+    return this.#tokens.opens(token, report);
+  }
+
+  generateForRun(runId: string, reports: readonly BackendReport[], tx: Queries): Promise<string[]> {
+    return this.#reportJobs.acceptRun(tx, runId, reports);
   }
 
   settle(): Promise<void> {

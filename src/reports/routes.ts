@@ -3,9 +3,9 @@
 import { type ErrorCode, fail } from '../errors.ts';
 import { bodyErrors, defineEndpoint, type Endpoint, type Exchange } from '../http/contract.ts';
 import { type Caller, reportTokenErrors } from '../identity/contract.ts';
-import { sendReport, sendZip } from './answer.ts';
+import { zipHeaders } from '../zip.ts';
+import { sendReport } from './answer.ts';
 import { openArchive } from './archive.ts';
-import { classRunEndpoints } from './class-run-routes.ts';
 import {
   type BulkBody,
   bulkBody,
@@ -16,12 +16,14 @@ import {
   prefer,
   progressAnswer,
   queryAliases,
+  reportOf,
   reportQuery,
   type TriggerBody,
+  testOf,
   triggerAnswer,
   triggerBody,
 } from './contract.ts';
-import { isId, parseTest, type Report, type Test } from './report.ts';
+import { isId, type Report } from './report.ts';
 import type { Reports } from './reports.ts';
 
 interface Dependencies {
@@ -62,9 +64,6 @@ const pdfAnswers = {
   416: { description: 'The range lies outside of the PDF.' },
 };
 
-/** Schemas have checked it before. */
-const testOf = (text: string) => parseTest(text) as Test;
-
 /** The class that was asked for, else the one that the token names. */
 function classOf(asked: string | undefined, caller: Caller): string | undefined {
   const [only, ...others] = caller.classes;
@@ -81,11 +80,11 @@ interface PublicQuery {
 }
 
 /** RFC 7240: whether the client would rather not wait. */
-const prefersAsync = (req: Exchange<unknown, unknown>['req']) =>
+const prefersAsync = (req: Exchange['req']) =>
   (req.get('Prefer') ?? '').split(/[,;]/).some((each) => each.trim().toLowerCase() === 'respond-async');
 
 /** 202 with where to look for the job. */
-function answerAccepted(res: Exchange<unknown, unknown>['res'], jobId: string, body: object): void {
+function answerAccepted(res: Exchange['res'], jobId: string, body: object): void {
   res
     .status(202)
     .set({ Location: `/jobs/${jobId}`, 'Preference-Applied': 'respond-async' })
@@ -100,7 +99,7 @@ async function answerReport(reports: Reports, exchange: Exchange<PublicQuery, un
   if (progressId !== undefined) return answerAccepted(res, progressId, { progressId });
   const mayRender = req.method !== 'HEAD';
   const obtained = await reports.obtain(request, { signal, priority: 'interactive', mayRender });
-  await sendReport({ req, res }, obtained, { report, disposition });
+  await sendReport(exchange, obtained, { report, disposition });
 }
 
 function requestedReport(query: PublicQuery & { studentId: string }, caller: Caller): Report {
@@ -115,17 +114,10 @@ function ownReport(type: 'student' | 'teacher', query: PublicQuery, caller: Call
   return type === 'student' ? { type, studentId: caller.id, ...common } : { type, teacherId: caller.id, ...common };
 }
 
-function triggeredReport(body: TriggerBody): Report & { classId: string } {
-  const common = { test: testOf(body.testId), classId: body.classId };
-  if (body.reportType === 'student') return { type: 'student', studentId: body.studentId ?? '', ...common };
-  if (body.reportType === 'teacher') return { type: 'teacher', teacherId: body.teacherId ?? '', ...common };
-  return { type: 'overall', ...common };
-}
-
 async function answerTrigger(reports: Reports, { body, req, res }: Exchange<unknown, TriggerBody>): Promise<void> {
   const { testId, classId, reportType, origin, reportToken, dataVersion, teacherId } = body;
   const educatorId = reportType === 'student' ? teacherId : undefined;
-  const request = { report: triggeredReport(body), origin, reportToken, educatorId, dataVersion };
+  const request = { report: reportOf(body), origin, reportToken, educatorId, dataVersion };
   const echo = { reportType, testId, classId };
   if (prefersAsync(req)) {
     const { jobId, key } = await reports.generateLater(request);
@@ -149,7 +141,8 @@ async function answerBulk(
   await reports.asRenderOf(caller, async () => {
     const request = { caller, originHeader: req.get('Origin'), reports: asked, testId, classId };
     const zip = await openArchive(reports, request, { signal, concurrency });
-    await sendZip(res, zip, test);
+    res.set(zipHeaders(`inzighted_reports_${test.segment}`));
+    await exchange.streamBody(zip);
   });
 }
 
@@ -259,10 +252,5 @@ export function invalidationEndpoint(reports: Reports): Endpoint {
 }
 
 export function reportEndpoints(dependencies: Dependencies): Endpoint[] {
-  return [
-    ...publicEndpoints(dependencies),
-    triggerEndpoint(dependencies),
-    invalidationEndpoint(dependencies.reports),
-    ...classRunEndpoints(dependencies.reports.classRuns),
-  ];
+  return [...publicEndpoints(dependencies), triggerEndpoint(dependencies), invalidationEndpoint(dependencies.reports)];
 }

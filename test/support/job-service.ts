@@ -15,12 +15,12 @@ import type { JobDefinition, Work } from '../../src/jobs/contract.ts';
 import { createFollowing } from '../../src/jobs/following.ts';
 import { createJobProgress } from '../../src/jobs/job-progress.ts';
 import { createJobs } from '../../src/jobs/jobs.ts';
-import { createProgressTracker } from '../../src/jobs/progress.ts';
 import { jobEndpoints } from '../../src/jobs/routes.ts';
 import { createSealing } from '../../src/jobs/sealing.ts';
 import { createTickets } from '../../src/jobs/tickets.ts';
 import { configureLog } from '../../src/log.ts';
 import { createMetrics } from '../../src/metrics.ts';
+import { createProgressTracker } from '../../src/progress/progress.ts';
 import { copyDatabaseTemplate } from './database-template.ts';
 import { serviceToken, userTokenSecret } from './tokens.ts';
 

@@ -1,9 +1,9 @@
 // The tracker of progress by itself, with a clock that the tests turn.
 
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
-import { jobStages, type Progress } from '../../src/jobs/contract.ts';
-import { createProgressTracker, type ProgressTracker } from '../../src/jobs/progress.ts';
 import { configureLog } from '../../src/log.ts';
+import { jobStages, type Progress } from '../../src/progress/contract.ts';
+import { createProgressTracker, type ProgressTracker } from '../../src/progress/progress.ts';
 
 const minute = 60_000;
 let tracker: ProgressTracker;

@@ -3,8 +3,8 @@
 import type { Readable } from 'node:stream';
 import type { Documents } from '../documents/documents.ts';
 import { createLog } from '../log.ts';
-import type { FollowedRun, RunItem } from './class-run-contract.ts';
-import { type ZippedFile, zip } from './zip.ts';
+import { type ZippedFile, zip } from '../zip.ts';
+import type { FollowedRun, RunItem } from './contract.ts';
 
 const log = createLog('class-runs');
 

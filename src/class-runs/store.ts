@@ -2,7 +2,7 @@
 
 import { sql } from 'kysely';
 import type { Queries } from '../database/database.ts';
-import type { ItemsQuery, RunItem, RunState, RunSummary } from './class-run-contract.ts';
+import type { ItemsQuery, RunItem, RunState, RunSummary } from './contract.ts';
 
 type Counts = RunSummary['counts'];
 

@@ -5,7 +5,7 @@ import { ServiceError } from '../errors.ts';
 import type { EventFeed, EventSink, Snapshot } from '../http/contract.ts';
 import type { Jobs } from '../jobs/jobs.ts';
 import { createLog } from '../log.ts';
-import { isOver, type RunSummary } from './class-run-contract.ts';
+import { isOver, type RunSummary } from './contract.ts';
 
 const log = createLog('class-runs');
 

@@ -9,8 +9,10 @@ import type { Documents } from '../documents/documents.ts';
 import { fail } from '../errors.ts';
 import type { EventFeed } from '../http/contract.ts';
 import type { Jobs, SecretFor } from '../jobs/jobs.ts';
+import { type KeyedReport, reportOf } from '../reports/contract.ts';
+import type { Reports } from '../reports/reports.ts';
 import { readUuid } from '../uuid.ts';
-import { archiveRun, itemsAtOnce } from './class-run-archive.ts';
+import { archiveRun, itemsAtOnce } from './archive.ts';
 import {
   type ClassRunBody,
   type FollowedRun,
@@ -20,22 +22,15 @@ import {
   type RetryBody,
   type RunItem,
   type RunState,
-} from './class-run-contract.ts';
-import { addRun, findItems, findKnownRun, findRun, type KnownRun, type StoredRun } from './class-run-store.ts';
-import type { KeyedReport } from './generation.ts';
-import { parseTest, type Test } from './report.ts';
-import type { ReportJobs } from './report-jobs.ts';
-import type { ReportTokens } from './report-tokens.ts';
-import { RunFollowing } from './run-following.ts';
-import type { Tenancy } from './tenancy.ts';
+} from './contract.ts';
+import { RunFollowing } from './following.ts';
+import { addRun, findItems, findKnownRun, findRun, type KnownRun, type StoredRun } from './store.ts';
 
 interface Dependencies {
   database: Database;
   jobs: Jobs;
   documents: Documents;
-  tenancy: Tenancy;
-  tokens: ReportTokens;
-  reportJobs: ReportJobs;
+  reports: Reports;
   /** Reports at once, where nothing better is known of how many there are. */
   concurrency: number;
 }
@@ -48,10 +43,29 @@ export interface ClassRunRequest extends Omit<ClassRunBody, 'teacherIds' | 'over
 
 type AskedReports = Pick<ClassRunRequest, 'classId' | 'testId' | 'studentIds' | 'teacherIds' | 'overall'>;
 
+export interface ClassRuns {
+  /**
+   * Accepts a run; the same one again for a key that is known.
+   * @throws idempotency_key_reused, database_unavailable, those of report tokens; invalid_request for an unknown origin.
+   */
+  accept(request: ClassRunRequest): Promise<{ id: string; total: number }>;
+  /** @throws not_found. */
+  find(id: string): Promise<FollowedRun>;
+  /** The states of a run, one after the other, until it is over. @throws not_found. */
+  follow(id: string): Promise<EventFeed>;
+  items(id: string, page: ItemsQuery): Promise<RunItem[]>;
+  /** What the run has stored as a ZIP with two manifests, made while it is read. @throws not_found. */
+  archive(id: string): Promise<{ run: FollowedRun; content: Readable }>;
+  /** Cancels what has not ended. @returns the number of reports. @throws not_found, already_ended. */
+  cancel(id: string): Promise<number>;
+  /** Begins what has failed again. @returns the number of reports. @throws not_found, those of report tokens. */
+  retry(id: string, tokens: RetryBody): Promise<number>;
+}
+
 /** Tokens that are checked before others have their turn. */
 const checkedAtOnce = 100;
 
-export class ClassRuns {
+class DurableClassRuns implements ClassRuns {
   readonly #dependencies: Dependencies;
   readonly #following: RunFollowing;
 
@@ -60,47 +74,37 @@ export class ClassRuns {
     this.#following = new RunFollowing(dependencies.jobs, (id) => this.find(id));
   }
 
-  /**
-   * Accepts a run; the same one again for a key that is known.
-   * @throws idempotency_key_reused, database_unavailable, those of report tokens; invalid_request for an unknown origin.
-   */
   async accept(request: ClassRunRequest): Promise<{ id: string; total: number }> {
-    const { jobs, database, tenancy, reportJobs } = this.#dependencies;
+    const { jobs, database, reports } = this.#dependencies;
     const { classId, testId, dataVersion, idempotencyKey } = request;
-    const tenant = tenancy.named(request.origin);
-    const reports = reportsOf(request);
+    const tenant = reports.tenantOf(request.origin);
+    const asked = reportsOf(request);
     const digest = digestOf(request, tenant);
     const run = {
       id: randomUUID(),
       origin: tenant.origin,
       classId,
       testId,
-      total: reports.length,
+      total: asked.length,
       idempotencyKey,
       digest,
     };
     // Before the tokens: those of a request that is sent again may have run out since.
     const known = await findKnownRun(database.queries, run);
     if (known !== undefined) return sameRun(known, digest);
-    const tokenFor = await this.#checkTokens(request, reports);
+    const tokenFor = await this.#checkTokens(request, asked);
     return jobs.transaction(async (tx) => {
       if (!(await addRun(tx, run))) {
         const present = await findKnownRun(tx, run);
         return sameRun(present as KnownRun, digest);
       }
-      const asked = reports.map((report) => ({
-        report,
-        tenant,
-        reportToken: tokenFor(report),
-        educatorId: undefined,
-        dataVersion,
-      }));
-      await reportJobs.acceptRun(tx, run.id, asked);
+      const common = { tenant, educatorId: undefined, dataVersion };
+      const all = asked.map((report) => ({ ...common, report, reportToken: tokenFor(report) }));
+      await reports.generateForRun(run.id, all, tx);
       return { id: run.id, total: run.total };
     });
   }
 
-  /** @throws not_found. */
   async find(given: string): Promise<FollowedRun> {
     const { database, concurrency } = this.#dependencies;
     const known = readUuid(given);
@@ -110,7 +114,6 @@ export class ClassRuns {
     return { id, state: stateOf(run), classId, testId, total, counts, etaSeconds: etaOf(run, concurrency), createdAt };
   }
 
-  /** The states of a run, one after the other, until it is over. @throws not_found. */
   async follow(id: string): Promise<EventFeed> {
     return this.#following.feedOf(await this.find(id));
   }
@@ -119,17 +122,12 @@ export class ClassRuns {
     return findItems(this.#dependencies.database.queries, id, page);
   }
 
-  /**
-   * What the run has stored as a ZIP with two manifests, made while it is read.
-   * @throws not_found.
-   */
   async archive(id: string): Promise<{ run: FollowedRun; content: Readable }> {
     const run = await this.find(id);
     const page = (offset: number) => this.items(id, { limit: itemsAtOnce, offset, state: undefined });
     return { run, content: archiveRun(run, { page, documents: this.#dependencies.documents }) };
   }
 
-  /** Cancels what has not ended. @returns the number of reports. @throws not_found, already_ended. */
   async cancel(id: string): Promise<number> {
     const { state } = await this.find(id);
     const cancelled = isOver(state) ? 0 : await this.#dependencies.jobs.cancelGroup(id);
@@ -137,7 +135,6 @@ export class ClassRuns {
     return cancelled;
   }
 
-  /** Begins what has failed again. @returns the number of reports. @throws not_found, those of report tokens. */
   async retry(given: string, body: RetryBody): Promise<number> {
     const { id, classId, testId } = await this.find(given);
     const failed = await this.items(id, { limit: mostRunReports, offset: 0, state: 'failed' });
@@ -158,7 +155,6 @@ export class ClassRuns {
     { reportToken, reportTokens = {} }: RetryBody,
     reports: readonly KeyedReport[],
   ): Promise<SecretFor> {
-    const { tokens } = this.#dependencies;
     // Any word may be an id, `constructor` too.
     const own = new Map<unknown, string>(Object.entries(reportTokens));
     const strangers = new Set<unknown>();
@@ -168,12 +164,16 @@ export class ClassRuns {
     for (const report of reports) {
       const token = tokenFor(report);
       if (token === undefined) continue;
-      if (report.type === 'teacher' && !(await tokens.opensTeacher(token, report))) strangers.add(report.teacherId);
-      else await tokens.check(token, report);
+      const isOpened = await this.#dependencies.reports.isOpenedBy(token, report);
+      if (!isOpened && report.type === 'teacher') strangers.add(report.teacherId);
       if (++checked % checkedAtOnce === 0) await breathe();
     }
     return tokenFor;
   }
+}
+
+export function createClassRuns(dependencies: Dependencies): ClassRuns {
+  return new DurableClassRuns(dependencies);
 }
 
 /** The answer to a request that was accepted before. @throws idempotency_key_reused. */
@@ -184,11 +184,11 @@ function sameRun({ id, total, digest }: KnownRun, asked: string): { id: string; 
 
 /** In the order asked: the class, its teachers, its students. */
 function reportsOf({ classId, testId, studentIds, teacherIds, overall }: AskedReports): KeyedReport[] {
-  const common = { classId, test: parseTest(testId) as Test };
+  const common = { classId, testId };
   return [
-    ...(overall ? [{ type: 'overall' as const, ...common }] : []),
-    ...teacherIds.map((teacherId) => ({ type: 'teacher' as const, teacherId, ...common })),
-    ...studentIds.map((studentId) => ({ type: 'student' as const, studentId, ...common })),
+    ...(overall ? [reportOf({ reportType: 'overall', ...common })] : []),
+    ...teacherIds.map((teacherId) => reportOf({ reportType: 'teacher', teacherId, ...common })),
+    ...studentIds.map((studentId) => reportOf({ reportType: 'student', studentId, ...common })),
   ];
 }
 

@@ -2,7 +2,7 @@
 
 import { z } from 'zod';
 import { givenReportToken } from '../identity/contract.ts';
-import { dataVersion, id, optional, origin, studentId, testId } from './contract.ts';
+import { dataVersion, id, optional, origin, studentId, testId } from '../reports/contract.ts';
 
 const mostRunStudents = 10_000;
 const mostRunTeachers = 1000;

@@ -4,7 +4,9 @@ import type { ErrorCode } from '../errors.ts';
 import { invalidField } from '../errors.ts';
 import { bodyErrors, defineEndpoint, type Endpoint, type Exchange } from '../http/contract.ts';
 import { reportTokenErrors } from '../identity/contract.ts';
-import { sendZip } from './answer.ts';
+import { testOf } from '../reports/contract.ts';
+import { zipHeaders } from '../zip.ts';
+import type { ClassRuns } from './class-runs.ts';
 import {
   acceptedRunAnswer,
   type ClassRunBody,
@@ -18,11 +20,9 @@ import {
   retriedAnswer,
   retryBody,
   runAnswer,
-} from './class-run-contract.ts';
-import type { ClassRuns } from './class-runs.ts';
-import { parseTest } from './report.ts';
+} from './contract.ts';
 
-function readIdempotencyKey(req: Exchange<unknown, unknown>['req']): string | undefined {
+function readIdempotencyKey(req: Exchange['req']): string | undefined {
   const { data, error } = idempotencyKey.optional().safeParse(req.get('Idempotency-Key'));
   if (error !== undefined) throw invalidField('Idempotency-Key', error.issues[0]?.message ?? 'is wrong');
   return data;
@@ -44,10 +44,10 @@ async function look(classRuns: ClassRuns, { query, params, res }: Exchange<Items
   res.set('Cache-Control', 'no-store').json({ ...run, createdAt: run.createdAt.toISOString(), items, nextOffset });
 }
 
-async function sendArchive(classRuns: ClassRuns, { params, res }: Exchange<unknown, unknown>): Promise<void> {
+async function sendArchive(classRuns: ClassRuns, { params, res, streamBody }: Exchange): Promise<void> {
   const { run, content } = await classRuns.archive(params.id ?? '');
-  const test = parseTest(run.testId);
-  if (test !== undefined) await sendZip(res, content, test);
+  res.set(zipHeaders(`inzighted_reports_${testOf(run.testId).segment}`));
+  await streamBody(content);
 }
 
 const lookErrors: ErrorCode[] = ['unauthorized', 'not_found', 'database_unavailable'];

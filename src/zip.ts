@@ -2,6 +2,7 @@
 
 import { Readable } from 'node:stream';
 import { makeZip } from 'client-zip';
+import contentDisposition from 'content-disposition';
 
 export interface ZippedFile {
   name: string;
@@ -16,4 +17,14 @@ export function zip(files: AsyncIterable<ZippedFile>): Readable {
       yield { name, input: content as Buffer, lastModified: modifiedAt };
   }
   return Readable.fromWeb(makeZip(entries()) as Parameters<typeof Readable.fromWeb>[0]);
+}
+
+/** Headers of the answer that a ZIP is: a file of this name and the time. */
+export function zipHeaders(name: string): Record<string, string> {
+  const timestamp = new Date().toISOString().replace(/\D/g, '').slice(0, 14);
+  return {
+    'Content-Type': 'application/zip',
+    'Content-Disposition': contentDisposition(`${name}_${timestamp}.zip`),
+    'Cache-Control': 'private, no-store',
+  };
 }
