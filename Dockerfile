@@ -34,6 +34,7 @@ WORKDIR /app
 COPY package.json package-lock.json LICENSE ./
 COPY --from=dependencies /app/node_modules node_modules
 COPY bin bin
+COPY scripts/backup.ts scripts/backup-parts.ts scripts/restore.ts scripts/
 COPY src src
 
 ARG VERSION=0.0.0

@@ -8,7 +8,7 @@ function documentMetrics(registers: Registry[]) {
   return {
     lookups: new Counter({
       name: 'platen_document_lookups_total',
-      help: 'Public requests that asked for a stored document, by result: hit or miss.',
+      help: 'Look-ups of stored documents for people, each report of a ZIP and each attempt of their jobs counted, by result: hit or miss. A storage that fails is a miss.',
       labelNames: ['result'],
       registers,
     }),
@@ -50,7 +50,7 @@ function jobMetrics(registers: Registry[]) {
     }),
     tasks: new Gauge({
       name: 'platen_tasks',
-      help: 'Work in the database, of all processes, by state: waiting, active. As it was last seen while the database answered.',
+      help: 'Work in the database, of all processes, by state: waiting, active. As it was last seen while the database answered. Each process gives the same.',
       labelNames: ['state'],
       registers,
     }),
@@ -71,7 +71,7 @@ export function createMetrics() {
     registry,
     renders: new Counter({
       name: 'platen_renders_total',
-      help: 'Renders that ended, by outcome: ok, cancelled, or the error code.',
+      help: 'Renders that ended, by outcome: ok, cancelled, or the error code. Those refused with queue_full never began, and are not counted.',
       labelNames: ['outcome'],
       registers,
     }),

@@ -100,11 +100,11 @@ class PlatenError(Exception):
         """Whether the same request may succeed later.
 
         True when no answer came, for 429 and for 5xx, unless the code is one of FINAL_CODES; asking twice does no harm, because every
-        trigger prints anew under the same key. False for every other 4xx. There is no retry here: a task queue does that,
+        trigger prints anew under the same key. False for every other 4xx, and for a job that has failed: Platen has tried it again already. There is no retry here: a task queue does that,
         waiting at least `retry_after` seconds.
         """
         if self.status is None:
-            return True
+            return self.code in ("unreachable", "no_answer_in_time")
         return self.status == 429 or (self.status >= 500 and self.code not in FINAL_CODES)
 
 
@@ -227,9 +227,15 @@ def class_run_items(run_id: str, state: str | None = None) -> Iterator[dict[str,
         offset = page["nextOffset"]
 
 
-def retry_class_run(run_id: str) -> int:
-    """Prints again what has failed in the run; returns how many that are. Raises PlatenError."""
-    response = _call("POST", f"{RUNS_PATH}/{run_id}/retry")
+def retry_class_run(
+    run_id: str, *, report_token: str | None = None, report_tokens: dict[str, str] | None = None
+) -> int:
+    """Prints again what has failed in the run; returns how many that are.
+
+    Platen has erased the tokens that the run was given: where it cannot mint any, give fresh ones. Raises PlatenError.
+    """
+    body = _without_none({"reportToken": report_token, "reportTokens": report_tokens})
+    response = _call("POST", f"{RUNS_PATH}/{run_id}/retry", body or None)
     if response.status_code != 202:
         raise _error_from(response)
     return _json_object(response)["retried"]

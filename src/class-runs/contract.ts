@@ -6,7 +6,7 @@ import { dataVersion, id, optional, origin, studentId, testId } from '../reports
 
 const mostRunStudents = 10_000;
 const mostRunTeachers = 1000;
-/** And that of the class. */
+/** With the one of the class itself. */
 export const mostRunReports = mostRunStudents + mostRunTeachers + 1;
 /** A name for each of 10,000 students, and a token for each. */
 export const mostRunBytes = 8 * 1024 * 1024;

@@ -126,7 +126,7 @@ function readingEndpoints(classRuns: ClassRuns): Endpoint[] {
         200: { description: 'JSON in data lines: the run without its items.', mediaType: 'text/event-stream' },
         204: { description: 'The run is over, and Last-Event-ID is that of its last state.' },
       },
-      errors: [...lookErrors, 'shutting_down'],
+      errors: lookErrors,
       handle: async (exchange) => exchange.streamEvents(await classRuns.follow(exchange.params.id ?? '')),
     }),
     defineEndpoint({

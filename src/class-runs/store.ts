@@ -68,9 +68,9 @@ export async function addRun(tx: Queries, run: NewRun): Promise<boolean> {
 }
 
 /** How many of the last ends the pace is taken from. */
-const paceOf = 50;
+const paceSample = 50;
 /** Times that a report usually takes, after which the next end belongs to another stretch of work. */
-const pauseOf = 5;
+const pauseFactor = 5;
 
 export async function findRun(queries: Queries, id: string): Promise<StoredRun | undefined> {
   const run = await queries.selectFrom('class_runs').selectAll().where('id', '=', id).executeTakeFirst();
@@ -80,13 +80,13 @@ export async function findRun(queries: Queries, id: string): Promise<StoredRun |
   } = await sql<{ counts: Partial<Counts> | null; ended: number; seconds: number | null; each: number | null }>`
     WITH ends AS (
       SELECT ended_at, ended_at - started_at AS took, ended_at - lag(ended_at) OVER (ORDER BY ended_at) AS since_last FROM platen.jobs
-      WHERE group_id = ${id} AND state IN ('completed', 'failed') ORDER BY ended_at DESC LIMIT ${paceOf}
+      WHERE group_id = ${id} AND state IN ('completed', 'failed') ORDER BY ended_at DESC LIMIT ${paceSample}
     ), usual AS (
       SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY took) AS took FROM ends
     ), recent AS (
       -- A retry on the next day, or a storage that was away, says nothing of the pace.
       SELECT * FROM ends WHERE ended_at >= coalesce(
-        (SELECT max(ended_at) FROM ends, usual WHERE since_last > ${pauseOf} * usual.took + interval '1 second'), '-infinity')
+        (SELECT max(ended_at) FROM ends, usual WHERE since_last > ${pauseFactor} * usual.took + interval '1 second'), '-infinity')
     )
     SELECT
       (SELECT json_object_agg(state, count) FROM (

@@ -42,7 +42,7 @@ export interface Database extends AsyncDisposable {
   listen(channel: string, listener: Listener): Promise<ListenHandle>;
   /** Ordered ids of renders: greater than any before it, in whichever process. @throws database_unavailable. */
   nextRevision(): Promise<bigint>;
-  /** Kept when it can be used for the first time; fails when it never will. */
+  /** Resolves when it can be used for the first time; fails when it never will. */
   readonly ready: Promise<void>;
   status(): Promise<DatabaseStatus>;
   /** Whether it is being opened for the first time, and nothing has gone wrong so far. */
@@ -79,7 +79,7 @@ class PooledDatabase implements Database {
   readonly #pool: ConnectionPool;
   readonly #current = new AsyncLocalStorage<OpenTransaction>();
   readonly #stopping = new AbortController();
-  /** Kept when the first attempt to open it has ended, however it did. */
+  /** Resolves when the first attempt to open it has ended, however it did. */
   readonly #tried = Promise.withResolvers<void>();
   #status: { at: number; value: Promise<DatabaseStatus> } | undefined;
   #startProblem: unknown;

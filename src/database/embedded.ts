@@ -94,7 +94,7 @@ class EmbeddedPool implements ConnectionPool {
   #thread: Thread;
   #startedAt = performance.now();
   #hasEnded = false;
-  /** Kept when the one connection is free again. */
+  /** Resolves when the one connection is free again. */
   #free: Promise<void> = Promise.resolve();
 
   constructor(folder: string) {

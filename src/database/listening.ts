@@ -37,7 +37,7 @@ export class Listening {
     this.#connected.promise.catch(() => undefined);
   }
 
-  /** Kept when it follows the channel, however long the database is away. @throws when it is closed before. */
+  /** Resolves when it follows the channel, however long the database is away. @throws when it is closed before. */
   async add(channel: string, listener: Listener): Promise<ListenHandle> {
     const atChannel = this.#listeners.get(channel) ?? new Set();
     this.#listeners.set(channel, atChannel.add(listener));
@@ -105,7 +105,7 @@ export class Listening {
     return Object.assign(client, { [Symbol.asyncDispose]: end });
   }
 
-  /** Kept when it is lost, or wanted no longer. */
+  /** Resolves when it is lost, or wanted no longer. */
   async #watch(client: FollowedClient): Promise<void> {
     const { signal } = this.#stopping;
     const onStop = () => client.lost.resolve();

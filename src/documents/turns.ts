@@ -3,7 +3,7 @@
 interface Queue {
   /** How many work or wait. */
   count: number;
-  /** Kept when the last writer is done. Never fails. */
+  /** Resolves when the last writer is done. Never fails. */
   written: Promise<unknown>;
   /** Those that came after it. They never fail. */
   readers: Set<Promise<unknown>>;

@@ -95,7 +95,7 @@ function describeErrors(codes: readonly ErrorCode[]): Record<string, Json> {
 function describeOperation(endpoint: Endpoint): Json {
   const { tag, summary, description, access, body, answers, errors, method, path } = endpoint;
   const parameters = describeParameters(endpoint);
-  const everywhere: ErrorCode[] = ['uri_too_long', 'internal_error'];
+  const everywhere: ErrorCode[] = ['uri_too_long', 'internal_error', 'shutting_down'];
   return {
     operationId: `${method}${path.replace(/[^a-z0-9]+(.)?/gi, (_, letter?: string) => letter?.toUpperCase() ?? '')}`,
     tags: [tag],

@@ -157,7 +157,7 @@ interface ServerOptions {
   host: string;
   port: number;
   limits?: Partial<HttpLimits> | undefined;
-  /** Kept when no work is under way behind the requests. */
+  /** Resolves when no work is under way behind the requests. */
   settle: () => Promise<void>;
 }
 

@@ -68,7 +68,7 @@ async function beginJobs(tx: Queries, taskId: string): Promise<Pick<BegunTask, '
 
 /**
  * Ends a task and its jobs, if this attempt is still the one that counts.
- * @param hasSuccessor as `endTask` found it last time; it is looked at again.
+ * @param allowSuccessor whether it may end although one waits for it; the caller lets that one begin then.
  * @returns `successor` when one waits for it to end: then nothing was done, and it must be ended in a transaction that lets the next one begin.
  */
 export async function endTask(
@@ -169,7 +169,7 @@ export async function reportStage(
   { id, attempt }: Pick<BegunTask, 'id' | 'attempt'>,
   { stage, percent }: { stage: JobStage; percent: number },
 ): Promise<void> {
-  const change: Change = { kind: 'progress', task: id, stage, percent, at: Date.now() };
+  const change: Change = { kind: 'progress', task: id, stage, percent };
   await sql`
     WITH reported AS (
       UPDATE platen.tasks SET stage = ${stage}, percent = greatest(percent, ${percent})

@@ -99,8 +99,8 @@ export const hasEnded = (state: JobState): boolean => state !== 'queued' && stat
 export type Change =
   /** Jobs of a task, or of whole groups, are in another state; the database has it. */
   | { kind: 'state'; tasks: string[]; groups: string[] }
-  /** How far a task is; not in the database yet, and perhaps never. */
-  | { kind: 'progress'; task: string; stage: JobStage; percent: number; at: number }
+  /** How far a task is. */
+  | { kind: 'progress'; task: string; stage: JobStage; percent: number }
   /** Nobody wants the tasks any more. */
   | { kind: 'cancel'; tasks: string[] };
 

@@ -32,7 +32,7 @@ type FollowedJobs = Pick<Jobs, 'select' | 'subscribe'>;
 interface Entry {
   followers: number;
   record: JobRecord | undefined;
-  /** Kept when it was looked up for the first time. */
+  /** Resolves when it was looked up for the first time. */
   readonly first: Promise<void>;
   readonly listeners: Set<Listener>;
 }

@@ -88,9 +88,9 @@ class DurableJobs implements Jobs {
   readonly #stopping = new AbortController();
   #queue: Queue | undefined;
   #runner: Runner | undefined;
-  /** Kept when jobs can be accepted. */
+  /** Resolves when jobs can be accepted. */
   #opened: Promise<Queue> | undefined;
-  /** Kept when they are worked on. */
+  /** Resolves when they are worked on. */
   #started: Promise<void> | undefined;
   #cleaning: Promise<void> | undefined;
   #isSettling = false;

@@ -46,7 +46,7 @@ export function progressEndpoints({ jobs, following, progress, tickets, limiter 
         },
         204: { description: 'By its Last-Event-ID the client has the last state already.' },
       },
-      errors: [...errors, 'shutting_down'],
+      errors: errors,
       handle: async (exchange) => {
         using job = await followOwn(following, limiter, exchange);
         await exchange.streamEvents(progress.feed(job));

@@ -66,7 +66,7 @@ export function jobEndpoints({ database, jobs, following, progress, tickets }: D
         200: { description: 'Each event is what GET /jobs/{id} gives.', mediaType: 'text/event-stream' },
         204: { description: 'By its Last-Event-ID the client has the last state already.' },
       },
-      errors: [...errors, 'shutting_down'],
+      errors: errors,
       handle: async (exchange) => {
         using job = await followOwn(following, limiter, exchange);
         await exchange.streamEvents(jobFeed(job));

@@ -39,7 +39,7 @@ export class PageSession {
     return session;
   }
 
-  /** Kept when the page says that it is ready. */
+  /** Resolves when the page says that it is ready. */
   get ready(): Promise<void> {
     return this.#ready.promise;
   }

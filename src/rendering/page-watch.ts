@@ -106,7 +106,7 @@ export class PageWatch {
     this.#stops.push(() => this.#cdp.off(name, listener));
   }
 
-  /** Kept when the top frame's document has been read. */
+  /** Resolves when the top frame's document has been read. */
   get loaded(): Promise<void> {
     return this.#loaded.promise;
   }
@@ -144,7 +144,7 @@ export class PageWatch {
     return [...this.#requests.values()].filter(({ type }) => type === 'Image').map(({ url }) => this.#pathOf(url));
   }
 
-  /** Kept when no image and no font is on its way. */
+  /** Resolves when no image and no font is on its way. */
   assetsSettled(): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#onAssetEnd = () => {

@@ -23,7 +23,7 @@ interface TabsOptions {
 
 interface Kept {
   tab: Tab;
-  /** Kept when the tab is ready for its next page; fails when it is not. */
+  /** Resolves when the tab is ready for its next page; fails when it is not. */
   cleared: Promise<void>;
   idle: NodeJS.Timeout;
   stopListening: () => void;

@@ -70,7 +70,7 @@ export class Generations {
     return generating.finally(() => this.#underWay.delete(settled));
   }
 
-  /** Kept when none is under way: they go on although their callers hang up. */
+  /** Resolves when none is under way: they go on although their callers hang up. */
   async settle(): Promise<void> {
     await Promise.all(this.#underWay);
   }

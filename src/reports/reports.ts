@@ -52,7 +52,7 @@ export interface Reports {
   generateForRun(runId: string, reports: readonly BackendReport[], tx: Queries): Promise<string[]>;
   /** Forgets stored documents; renders under way will not bring them back. Gives the number removed. */
   invalidate(request: InvalidateRequest): Promise<number>;
-  /** Kept when no generation is under way: they go on although their callers hang up. */
+  /** Resolves when no generation is under way: they go on although their callers hang up. */
   settle(): Promise<void>;
   /** Runs `work` as one of the few renders that a caller may have at once. @throws too_many_renders. */
   asRenderOf<T>(caller: Caller, work: () => Promise<T>): Promise<T>;

@@ -9,7 +9,7 @@ from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.test import SimpleTestCase, override_settings
 
-from platen_client import PlatenError, trigger_report
+from platen_client import PlatenError, retry_class_run, trigger_report, wait_for_job
 
 from .stand_in import TOKEN, problem, stand_in
 
@@ -58,6 +58,19 @@ class ClientTest(SimpleTestCase):
         for code in ("page_failed", "page_redirected", "token_rejected", "wrong_subject", "resource_limit"):
             with self.subTest(code):
                 self.assertFalse(self.fail_with(502, problem(502, code)).is_retryable)
+
+    def test_a_job_that_has_failed_was_tried_again_already(self):
+        job = {"state": "failed", "error": {"code": "wrong_subject", "detail": "Another student."}}
+        with stand_in(200, job), self.assertRaises(PlatenError) as raised:
+            wait_for_job("some-job")
+        self.assertEqual((raised.exception.code, raised.exception.status), ("wrong_subject", None))
+        self.assertFalse(raised.exception.is_retryable)
+
+    def test_a_run_is_retried_with_fresh_tokens(self):
+        for given, body in (({}, None), ({"report_tokens": {"STU001": "fresh"}}, {"reportTokens": {"STU001": "fresh"}})):
+            with self.subTest(given), stand_in(202, {"retried": 2}) as requests_got:
+                self.assertEqual(retry_class_run("some-run", **given), 2)
+                self.assertEqual([(each["path"], each["body"]) for each in requests_got], [("/internal/class-runs/some-run/retry", body)])
 
     def test_a_page_that_took_too_long_may_be_tried_again(self):
         self.assertTrue(self.fail_with(504, problem(504, "render_timeout")).is_retryable)
