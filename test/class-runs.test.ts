@@ -3,7 +3,7 @@
 import { describe, expect, test } from '@jest/globals';
 import jwt from 'jsonwebtoken';
 import { steerService } from './support/steered-service.ts';
-import { serviceToken, signReportToken, teacherToken } from './support/tokens.ts';
+import { serviceToken, signReportToken, studentToken, teacherToken } from './support/tokens.ts';
 import { until } from './support/until.ts';
 import { readZip } from './support/zip.ts';
 
@@ -329,6 +329,18 @@ test('the archive has each stored report, and two manifests that tell of all', a
   expect(lines[0]).toBe('reportType,studentId,teacherId,state,code,file,sha256');
   expect(lines[2]).toMatch(/^student,STU1,,completed,,STU1\.pdf,[0-9a-f]{64}$/);
   expect(lines[3]).toBe('student,STU2,,failed,token_rejected,,');
+});
+
+test("the archive has the run's report of a student, never the view that the student has put in its place since", async () => {
+  const asked = newClass(2);
+  const run = await accept(asked);
+  await untilOver(run.id);
+  const own = studentToken('STU1', asked.classId);
+  const response = await service.get('/generate-student-pdf?testId=5&dataVersion=2', own);
+  expect(response.headers.get('cache-status')).toBe('platen; fwd=miss; stored');
+  const files = await readZip(Buffer.from(await (await call('GET', `${run.id}/archive`)).arrayBuffer()));
+  expect([...files.keys()]).toEqual(['STU2.pdf', 'manifest.json', 'manifest.csv']);
+  expect(JSON.parse(files.get('manifest.json')?.toString() ?? '').items[0]).toMatchObject({ code: 'not_found' });
 });
 
 describe('an Idempotency-Key', () => {

@@ -4,7 +4,7 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as wait } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from '@jest/globals';
 import { z } from 'zod';
-import { type Database, openDatabase } from '../src/database/database.ts';
+import { type Database, openDatabase, type Queries } from '../src/database/database.ts';
 import { fail } from '../src/errors.ts';
 import type { JobDefinition, JobRecord, JobRequest, Work } from '../src/jobs/contract.ts';
 import { hasEnded } from '../src/jobs/contract.ts';
@@ -41,7 +41,13 @@ describeDatabases('jobs', (server) => {
   };
 
   const startJobs = (
-    more: { cleaningMs?: number; concurrency?: number; pollSeconds?: number; timeoutMs?: number } = {},
+    more: {
+      cleaningMs?: number;
+      concurrency?: number;
+      pollSeconds?: number;
+      timeoutMs?: number;
+      database?: Database;
+    } = {},
   ) => {
     const sealing = createSealing(Buffer.alloc(32, 7));
     const isEmbedded = server === undefined;
@@ -489,6 +495,107 @@ describeDatabases('jobs', (server) => {
     expect(await withSecrets()).toBe(0);
     for (const name of ['cancelled', 'joined', 'left', 'failed', 'tried again'])
       expect(await findInDatabase(token(name))).toEqual([]);
+  });
+
+  test('an attempt that was handed back is begun again, also where the answer to that was lost', async () => {
+    await jobs[Symbol.asyncDispose]();
+    let lost = 0;
+    const transaction = async <T>(work: (tx: Queries) => Promise<T>) => {
+      const result = await database.transaction(work);
+      if ((result as { outcome?: string } | undefined)?.outcome !== 'waits' || lost++ > 0) return result;
+      throw fail('database_unavailable');
+    };
+    const lossy = new Proxy(database, {
+      get(target, name) {
+        if (name === 'transaction') return transaction;
+        const value = Reflect.get(target, name, target);
+        return typeof value === 'function' ? value.bind(target) : value;
+      },
+    });
+    handler = async () => {
+      if (begun.length === 1) throw new Error('may heal');
+      return { said: 'healed' };
+    };
+    jobs = startJobs({ database: lossy });
+    const record = await ended(await enqueue('handed back'));
+    await jobs[Symbol.asyncDispose]();
+    jobs = startJobs();
+    expect([record.state, record.attempts, lost]).toEqual(['completed', 2, 2]);
+  });
+
+  test('an attempt that comes back late leaves the one that took its place to be stopped', async () => {
+    const [gate, stopped] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    handler = async ({ signal }) => {
+      signal.addEventListener('abort', () => begun[1]?.signal === signal && stopped.resolve());
+      await (begun.length === 1 ? gate : stopped).promise;
+      return {};
+    };
+    const id = await enqueue('twice');
+    await begins(1);
+    // As when its process had not been heard of for too long.
+    const free = `UPDATE platen_queue.job SET state = 'retry', start_after = now() WHERE id = $1 AND state = 'active'`;
+    await database.execute(free, [(await find(id)).taskId]);
+    await begins(2);
+    gate.resolve();
+    // Time to end; nothing shows that it has.
+    await wait(200);
+    expect(await jobs.cancel(id)).toBe('cancelled');
+    await stopped.promise;
+  });
+
+  test('time in which no process takes a job up is not time of its work', async () => {
+    const work = async ({ signal }: Work<Data>) => {
+      await wait(50);
+      signal.throwIfAborted();
+      return { said: 'done' };
+    };
+    handler = (begins) => (begun.length === 1 ? Promise.reject(new Error('may heal')) : work(begins));
+    const tried = await enqueue('tried again');
+    await begins(1);
+    await until(async () => (await find(tried)).state === 'queued');
+    await jobs[Symbol.asyncDispose]();
+    jobs = startJobs({ concurrency: 0 });
+    const handedBack = await enqueue('handed back');
+    // As after an hour in which nothing ran.
+    const hour = `UPDATE platen.tasks SET started_at = started_at - interval '1 hour', idle_from = idle_from - interval '1 hour' WHERE state = 'waiting'`;
+    await database.execute(hour);
+    await jobs[Symbol.asyncDispose]();
+    jobs = startJobs({ concurrency: 1 });
+    expect(await ended(tried)).toMatchObject({ state: 'completed', attempts: 2 });
+    await ended(handedBack);
+
+    begun = [];
+    hold();
+    const interrupted = await enqueue('interrupted');
+    await begins(1);
+    await jobs[Symbol.asyncDispose]();
+    await database.execute(hour);
+    handler = work;
+    jobs = startJobs();
+    expect(await ended(interrupted)).toMatchObject({ state: 'completed', attempts: 2 });
+  });
+
+  test('who joins a task that has failed before has all its tries, and all its time', async () => {
+    handler = async ({ data, signal }) => {
+      await wait(50);
+      signal.throwIfAborted();
+      if (data.text === 'first' || begun.length < 4) throw new Error('may heal');
+      return { said: data.text };
+    };
+    /** Nobody waits here for the pauses. */
+    const hurry = () => database.execute(`UPDATE platen_queue.job SET start_after = now() WHERE state = 'retry'`);
+    const key = randomUUID();
+    const first = await enqueue('first', { key });
+    await until(async () => (await hurry()) && begun.length === 2 && (await find(first)).state === 'queued', 20_000);
+    const { taskId } = await find(first);
+    await database.execute(`UPDATE platen.tasks SET started_at = started_at - interval '1 hour' WHERE id = $1`, [
+      taskId,
+    ]);
+    const second = await enqueue('second', { key });
+    expect((await find(second)).taskId).toBe(taskId);
+    // The third attempt fails too: with the failures of the first job that would be the end.
+    await until(async () => (await hurry()) && hasEnded((await find(second)).state), 20_000);
+    for (const id of [first, second]) expect(await ended(id)).toMatchObject({ state: 'completed', attempts: 4 });
   });
 
   test('what a process that stops had begun is handed back, and what it had not is left, for the next one', async () => {

@@ -269,6 +269,30 @@ describe('those who operate Platen', () => {
     expect([again.status, await again.json()]).toMatchObject([409, { code: 'not_failed' }]);
   });
 
+  test('page through all that has failed, also where a run has accepted it in one moment', async () => {
+    frontend.figuresFor = () => ({ status: 403 });
+    const studentIds = Array.from({ length: 7 }, () => `STU${++count}`);
+    const run = await service.internal('/internal/class-runs', { classId: 'PAGED', testId: '1', studentIds });
+    const { id } = (await run.json()) as { id: string };
+    await until(async () => {
+      const response = await service.get(`/internal/class-runs/${id}`, undefined, asService);
+      return ((await response.json()) as { counts: { failed: number } }).counts.failed === 7;
+    }, 30_000);
+    const found: string[] = [];
+    let cursor = '';
+    while (found.length < 7) {
+      const response = await service.get(`/internal/jobs?limit=3${cursor}`, undefined, asService);
+      const page = (await response.json()) as { jobs: { subject: { studentId: string } }[]; nextCursor: string };
+      expect(page.jobs).toHaveLength(3);
+      found.push(...page.jobs.map(({ subject }) => subject.studentId));
+      cursor = `&cursor=${page.nextCursor}`;
+    }
+    expect(found.slice(0, 7)).toEqual(studentIds.toReversed());
+    const all = await service.get('/internal/jobs?limit=1000', undefined, asService);
+    expect(await all.json()).toMatchObject({ nextCursor: null });
+    expect((await service.get('/internal/jobs?cursor=x', undefined, asService)).status).toBe(422);
+  });
+
   test('begin one again with another token, which is checked as the first one was; where none comes, one is minted', async () => {
     frontend.figuresFor = () => ({ status: 403 });
     const token = (email: string, classId: string) =>

@@ -1,12 +1,16 @@
 // What a class run has stored, as a ZIP with a manifest for programs and one for spreadsheets.
 
 import type { Readable } from 'node:stream';
+import type { DocumentMetadata } from '../documents/contract.ts';
 import type { Documents } from '../documents/documents.ts';
 import { createLog } from '../log.ts';
 import { type ZippedFile, zip } from '../zip.ts';
 import type { FollowedRun, RunItem } from './contract.ts';
 
 const log = createLog('class-runs');
+
+/** What the run has made; a student who asks later may have put their own view in its place. */
+const isCanonical = ({ view }: DocumentMetadata) => view === 'canonical';
 
 /** Items that are read from the database at once. */
 export const itemsAtOnce = 500;
@@ -44,9 +48,9 @@ export function archiveRun(run: FollowedRun, { page, documents }: Sources): Read
   /** The item's file; the entry says why there is none. */
   async function open(item: RunItem): Promise<ZippedFile | undefined> {
     const isCompleted = item.state === 'completed';
-    const document = isCompleted ? await documents.find(item.s3Key).catch(logFailure) : undefined;
+    const document = isCompleted ? await documents.find(item.s3Key, isCanonical).catch(logFailure) : undefined;
     if (document === undefined) {
-      // Completed, but removed since, or not to be had now.
+      // Completed, but removed since, replaced by the student's own view, or not to be had now.
       entries.push(isCompleted ? { ...item, code: 'not_found' } : item);
       return undefined;
     }

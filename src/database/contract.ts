@@ -52,11 +52,15 @@ export interface TasksTable {
   /** Counts every beginning; whoever has begun later is the one whose word counts. */
   attempt: Generated<number>;
   failures: Generated<number>;
+  /** Attempts that nobody ended: their process died, or lost the database for too long. */
+  lost: Generated<number>;
   stage: string | null;
   percent: Generated<number>;
   created_at: CreatedAt;
-  /** Of its first attempt. */
+  /** Of its first attempt; put off by the time in which it was idle. */
   started_at: Date | null;
+  /** Of one that was handed back: from then on it waits only because nobody takes it up. */
+  idle_from: Date | null;
   ended_at: Date | null;
 }
 

@@ -87,11 +87,11 @@ export function createBearerVerifier(rules: BearerRules): BearerVerifier | undef
   };
 }
 
-/** Whether a token says that its time is over; one that says nothing has not. */
-export function hasExpired(token: string): boolean {
+/** Seconds for which a token is good by its own word: below 0 when its time is over, without end when it names none. */
+export function secondsLeftOf(token: string): number {
   const claims = jwt.decode(token);
   const expiry = typeof claims === 'object' ? claims?.exp : undefined;
-  return typeof expiry === 'number' && Date.now() / 1000 > expiry + skewSeconds;
+  return typeof expiry === 'number' ? expiry - Date.now() / 1000 : Number.POSITIVE_INFINITY;
 }
 
 /** Signs with HS256. */

@@ -3,7 +3,7 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { fail } from '../errors.ts';
 import { createLog } from '../log.ts';
-import { createBearerVerifier, hasExpired, signToken } from './bearer.ts';
+import { createBearerVerifier, secondsLeftOf, signToken } from './bearer.ts';
 import { hasReportScope, readCaller, type TenantDirectory } from './caller.ts';
 import type { Caller, Claims } from './contract.ts';
 
@@ -19,8 +19,8 @@ export interface Identity {
    * @throws report_token_expired, report_token_invalid, identity_unavailable.
    */
   verifyReportToken(token: string): Promise<Claims | undefined>;
-  /** Whether a token, verified before, says that its time is over by now. */
-  hasExpired(token: string): boolean;
+  /** Seconds for which a token is good by its own word: below 0 when its time is over, without end when it names none. */
+  secondsLeftOf(token: string): number;
   /** A report token for 10 minutes, or undefined when no secret is configured. */
   mintReportToken(claims: Record<string, unknown>): string | undefined;
 }
@@ -86,7 +86,7 @@ export function createIdentity({ serviceTokens, userTokens, reportTokens, tenant
       );
     },
 
-    hasExpired,
+    secondsLeftOf,
 
     mintReportToken(claims) {
       if (reportTokens.secret === undefined) return undefined;

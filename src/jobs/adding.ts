@@ -38,7 +38,8 @@ export async function addTasks(tx: Queries, { name, lane, keys }: TasksToAdd): P
     SELECT id, ${name}, key, 'waiting', ${lane}, turn
     FROM json_to_recordset(${asJson(rows)}::json) AS given (id uuid, key text, turn bigint)
     ORDER BY key
-    ON CONFLICT (name, key) WHERE state = 'waiting' DO UPDATE SET key = excluded.key
+    -- What failed for those who were there before is not held against who joins.
+    ON CONFLICT (name, key) WHERE state = 'waiting' DO UPDATE SET failures = 0, started_at = NULL, idle_from = NULL
     RETURNING id, key, turn`.execute(tx);
   // After the rows are there: an active task that ends meanwhile either sees them, or is seen to have ended.
   const blocked = await sql<{ key: string }>`

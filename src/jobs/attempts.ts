@@ -14,6 +14,8 @@ export interface BegunTask {
   key: string;
   attempt: number;
   failures: number;
+  /** Attempts that nobody ended. */
+  lost: number;
   /** Since its work began, in this process or another. */
   elapsedMs: number;
   /** From when it was accepted until its work began. */
@@ -33,12 +35,16 @@ export type Ending =
 export async function beginTask(tx: Queries, id: string): Promise<BegunTask | undefined> {
   const {
     rows: [begun],
-  } = await sql<Pick<BegunTask, 'id' | 'name' | 'key' | 'attempt' | 'failures'> & { elapsed: number; waited: number }>`
-    UPDATE platen.tasks SET state = 'active', attempt = attempt + 1, stage = ${jobStages[0]}, percent = 0, ended_at = NULL,
+  } = await sql<
+    Pick<BegunTask, 'id' | 'name' | 'key' | 'attempt' | 'failures' | 'lost'> & { elapsed: number; waited: number }
+  >`
+    UPDATE platen.tasks SET state = 'active', attempt = attempt + 1, lost = lost + (state = 'active')::integer, stage = ${jobStages[0]}, percent = 0, ended_at = NULL,
       -- What a dead process left unfinished begins anew, also its time.
-      started_at = CASE WHEN state = 'active' THEN clock_timestamp() ELSE coalesce(started_at, clock_timestamp()) END
+      started_at = CASE WHEN state = 'active' THEN clock_timestamp() ELSE
+        coalesce(started_at + greatest(interval '0', clock_timestamp() - idle_from), started_at, clock_timestamp()) END,
+      idle_from = NULL
     WHERE id = ${id} AND state <> 'ended'
-    RETURNING id, name, key, attempt, failures,
+    RETURNING id, name, key, attempt, failures, lost,
       (extract(epoch FROM clock_timestamp() - started_at) * 1000)::float8 AS elapsed,
       (extract(epoch FROM started_at - created_at) * 1000)::float8 AS waited`.execute(tx);
   if (begun === undefined) return undefined;
@@ -111,26 +117,35 @@ export async function findWaiting(tx: Queries, name: string, key: string) {
     .executeTakeFirst();
 }
 
-/** Hands an attempt back, to be begun again; where another task of its key waits already, its jobs join that one. */
+/**
+ * Hands an attempt back, to be begun again; where another task of its key waits already, its jobs join that one.
+ * @param pauseSeconds after which it may be begun at the latest; what it waits beyond is not time of its work.
+ */
 export async function handBackTask(
   tx: Queries,
   task: BegunTask,
-  { isFailure }: { isFailure: boolean },
+  { isFailure, pauseSeconds }: { isFailure: boolean; pauseSeconds: number },
 ): Promise<{ outcome: 'waits' | 'overtaken' } | { outcome: 'joined'; next: { id: string; turn: string } }> {
   const held = await tx
     .selectFrom('tasks')
-    .select('id')
+    .select('state')
     .where('id', '=', task.id)
     .where('attempt', '=', task.attempt)
-    .where('state', '=', 'active')
+    .where('state', '<>', 'ended')
     .forUpdate()
     .executeTakeFirst();
   if (held === undefined) return { outcome: 'overtaken' };
+  // It was handed back before, and the database's answer was lost.
+  if (held.state === 'waiting') return { outcome: 'waits' };
   const waiting = await findWaiting(tx, task.name, task.key);
   if (waiting === undefined) {
     await tx
       .updateTable('tasks')
-      .set((eb) => ({ state: 'waiting', failures: eb('failures', '+', isFailure ? 1 : 0) }))
+      .set((eb) => ({
+        state: 'waiting',
+        failures: eb('failures', '+', isFailure ? 1 : 0),
+        idle_from: sql<Date>`clock_timestamp() + ${pauseSeconds} * interval '1 second'`,
+      }))
       .where('id', '=', task.id)
       .execute();
   } else {

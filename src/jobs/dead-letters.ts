@@ -19,21 +19,37 @@ const listQuery = z.object({
     .optional()
     .meta({ description: 'Only those that failed with this code.' }),
   limit: z.coerce.number().int().min(1).max(1000).default(100),
-  before: z.iso.datetime().optional().meta({ description: 'Only jobs that were accepted before; for the next page.' }),
+  cursor: z
+    .string()
+    .regex(/^[1-9][0-9]{0,17}$/, { error: 'must be the nextCursor of a page' })
+    .optional()
+    .meta({ description: '`nextCursor` of the page before.' }),
 });
 type ListQuery = z.output<typeof listQuery>;
+
+const listAnswer = z.object({
+  jobs: z.array(jobAnswer),
+  nextCursor: z.string().nullable().meta({ description: 'Where the next page begins, null on the last.' }),
+});
 
 const retryBody = z.strictObject({ reportToken: givenReportToken.nullish() });
 type RetryBody = z.output<typeof retryBody>;
 
 async function list(jobs: Jobs, { query, res }: Exchange<ListQuery, unknown>): Promise<void> {
-  const { state, code, limit, before } = query;
+  const { state, code, limit, cursor } = query;
   const inState = jobs.select().where('jobs.state', '=', state);
   const withCode =
     code === undefined ? inState : inState.where((eb) => eb(eb.ref('jobs.error', '->>').key('code'), '=', code));
-  const earlier = before === undefined ? withCode : withCode.where('jobs.created_at', '<', new Date(before));
-  const rows = await earlier.orderBy('jobs.created_at', 'desc').limit(limit).execute();
-  res.set('Cache-Control', 'no-store').json({ jobs: rows.map((row) => describeJob(toRecord(row))) });
+  const earlier = cursor === undefined ? withCode : withCode.where('jobs.seq', '<', cursor);
+  // One more than asked for, to know whether there are more.
+  const found = await earlier
+    .select('jobs.seq')
+    .orderBy('jobs.seq', 'desc')
+    .limit(limit + 1)
+    .execute();
+  const rows = found.slice(0, limit);
+  const nextCursor = found.length > limit ? (rows.at(-1)?.seq ?? null) : null;
+  res.set('Cache-Control', 'no-store').json({ jobs: rows.map((row) => describeJob(toRecord(row))), nextCursor });
 }
 
 async function retry(jobs: Jobs, exchange: Exchange<unknown, RetryBody>): Promise<void> {
@@ -51,7 +67,7 @@ export function deadLetterEndpoints(jobs: Jobs): Endpoint[] {
       summary: 'Jobs by their state, failed ones unless another is asked for',
       access: 'service',
       query: listQuery,
-      answers: { 200: { description: 'The newest first.', schema: z.object({ jobs: z.array(jobAnswer) }) } },
+      answers: { 200: { description: 'The newest first.', schema: listAnswer } },
       errors: ['unauthorized', 'malformed_request', 'invalid_request', 'database_unavailable'],
       handle: (exchange) => list(jobs, exchange),
     }),

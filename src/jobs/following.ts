@@ -37,11 +37,12 @@ interface Entry {
   readonly listeners: Set<Listener>;
 }
 
-/** What was heard may be newer than what was read: within one attempt nothing goes back. */
+/** What was heard, or read by another look-up, may be newer than what was read: within one attempt nothing goes back. */
 function newer(present: JobRecord | undefined, read: JobRecord): JobRecord {
-  if (present === undefined || present.percent <= read.percent || hasEnded(read.state)) return read;
+  if (present === undefined || hasEnded(read.state)) return read;
   const isSame = present.taskId === read.taskId && present.attempts === read.attempts;
-  return isSame ? { ...read, percent: present.percent, stage: present.stage } : read;
+  if (isSame && hasEnded(present.state)) return present;
+  return isSame && present.percent > read.percent ? { ...read, percent: present.percent, stage: present.stage } : read;
 }
 
 function concerns(change: Change & { kind: 'state' }, { taskId, groupId = '' }: JobRecord): boolean {

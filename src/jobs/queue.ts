@@ -18,7 +18,8 @@ const defaultPollSeconds = 1;
 /** Nobody else can die there; looking each second would take a tenth of a processor. */
 const embeddedSuperviseSeconds = 30;
 const firstRetrySeconds = 1;
-const longestRetrySeconds = 30;
+/** The longest pause after a failure. */
+export const longestRetrySeconds = 30;
 /** How often tasks are looked for that a clock holds back. */
 const lateSeconds = 5;
 /** How often a task fails is judged by whoever runs it; the library only has to go on. */

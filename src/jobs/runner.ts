@@ -19,14 +19,14 @@ import {
 } from './attempts.ts';
 import type { Changes } from './changes.ts';
 import type { JobDefinition } from './contract.ts';
-import type { Queue } from './queue.ts';
+import { longestRetrySeconds, type Queue } from './queue.ts';
 import type { Sealing } from './sealing.ts';
 import { priorityOf } from './turns.ts';
 
 const log = createLog('jobs');
 
-/** Beginnings after which a task is taken for one that kills its process. */
-const mostAttempts = 50;
+/** Attempts that nobody ended, after which a task is taken for one that kills its process. */
+const mostLost = 50;
 /** For writing down an ending while the database is away; then another process does the task again. */
 const persistenceMs = 60_000;
 const reportIntervalMs = 500;
@@ -37,7 +37,7 @@ interface RunnerOptions {
   changes: Changes;
   sealing: Sealing;
   definitions: ReadonlyMap<string, JobDefinition>;
-  /** Time that a task may take from its first attempt on. */
+  /** Time that a task may take from its first attempt on, with the pauses between attempts. */
   timeoutMs: number;
   metrics: Metrics;
 }
@@ -83,7 +83,8 @@ export class Runner {
       this.#options.metrics.jobAttempts.inc({ outcome: nameOf(outcome) });
       await this.#conclude(task, outcome);
     } finally {
-      this.#underWay.delete(id);
+      // Another attempt of the same task may have begun since, in this process too.
+      if (this.#underWay.get(id) === cancelling) this.#underWay.delete(id);
     }
   }
 
@@ -109,7 +110,7 @@ export class Runner {
     { asked: { data, secret }, ...task }: WantedTask,
     signal: AbortSignal,
   ): Promise<Record<string, unknown>> {
-    if (task.attempt > mostAttempts) throw fail('internal_error', { detail: 'It was begun too often without an end.' });
+    if (task.lost >= mostLost) throw fail('internal_error', { detail: 'It was begun too often without an end.' });
     signal.throwIfAborted();
     using reporter = new StageReporter((stage) => reportStage(this.#options.database.queries, task, stage));
     return await definition.run({
@@ -150,7 +151,8 @@ export class Runner {
   async #handBack(task: BegunTask, error: Error): Promise<void> {
     const isFailure = !(error instanceof Interrupted);
     const handed = await this.#options.database.transaction(async (tx) => {
-      const done = await handBackTask(tx, task, { isFailure });
+      const pauseSeconds = isFailure ? longestRetrySeconds : 0;
+      const done = await handBackTask(tx, task, { isFailure, pauseSeconds });
       if (done.outcome === 'joined') await this.#release(done.next, task.name);
       return done;
     });

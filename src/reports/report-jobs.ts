@@ -149,32 +149,41 @@ export class ReportJobs {
 
   #tokenFor(data: GenerateData, report: Report, given: string | undefined): PageToken {
     const { tokens } = this.#dependencies;
-    if (given !== undefined && !tokens.hasExpired(given)) return { token: given, isShared: true };
     const minted = data.isOfClassRun ? tokens.mintForClass(data.origin, report) : tokens.mint(report);
-    if (data.hasToken && minted.token === undefined) throw fail('report_token_expired');
+    const hasOther = minted.token !== undefined;
+    if (given !== undefined && tokens.isGood(given, { hasOther })) return { token: given, isShared: true };
+    if (data.hasToken && !hasOther) throw fail('report_token_expired');
     return minted;
   }
 
   async #obtain(data: ObtainData, { secret, signal, onStage }: Omit<Work<unknown>, 'data'>): Promise<Result> {
     const { publicReports, tokens } = this.#dependencies;
-    if (secret === undefined || tokens.hasExpired(secret)) return this.#obtainByMint(data, { signal, onStage });
+    const report = readReport(data.report);
+    const minted = this.#mintFor(data, report);
+    if (secret === undefined || !tokens.isGood(secret, { hasOther: minted !== undefined }))
+      return this.#obtainByMint(data, { report, token: minted }, { signal, onStage });
     const { origin, educatorId, dataVersion } = data;
     const caller: Caller = { ...data.caller, tenant: { origin }, token: secret };
-    const request = { caller, report: readReport(data.report), originHeader: undefined, educatorId, dataVersion };
+    const request = { caller, report, originHeader: undefined, educatorId, dataVersion };
     const stored = await publicReports.store(request, { signal, onStage: reportProgress(onStage) });
     onStage('download_ready', 98);
     return stored;
   }
 
-  /** Where the person's token has run out: as for the backend, for a person whose token named the one class, and so the one document. */
+  /** A token in place of a person's own, where that named the one class, and so the one document. */
+  #mintFor({ caller }: ObtainData, report: KeyedReport): PageToken | undefined {
+    const isOfOneClass = caller.classes.length === 1 && caller.classes[0] === report.classId;
+    const minted = isOfOneClass ? this.#dependencies.tokens.mint(report) : undefined;
+    return minted?.token === undefined ? undefined : minted;
+  }
+
+  /** Where the person's token has run out: as for the backend. */
   async #obtainByMint(
-    { report: stored, caller, origin, dataVersion }: ObtainData,
+    { origin, dataVersion }: ObtainData,
+    { report, token }: { report: KeyedReport; token: PageToken | undefined },
     work: Pick<Work<unknown>, 'signal' | 'onStage'>,
   ): Promise<Result> {
-    const report = readReport(stored);
-    const token = this.#dependencies.tokens.mint(report);
-    const isOfOneClass = caller.classes.length === 1 && caller.classes[0] === report.classId;
-    if (token.token === undefined || !isOfOneClass) throw fail('report_token_expired');
+    if (token === undefined) throw fail('report_token_expired');
     return this.#make({ report, origin, token, educatorId: undefined, dataVersion }, work);
   }
 

@@ -14,6 +14,10 @@ export interface PageToken {
 
 /** A minted one is used for so long; it is good for 10 minutes, and a render must end before it does. */
 const classTokenUseMs = 300_000;
+/** A page that is begun with a token asks with it for so long, as a rule; the platform tolerates no difference of clocks. */
+const renderSeconds = 30;
+/** As tokens are accepted. */
+const toleranceSeconds = 30;
 
 export class ReportTokens {
   readonly #identity: Identity;
@@ -63,8 +67,8 @@ export class ReportTokens {
     return { token, isShared: true };
   }
 
-  /** Whether a token has run out, as far as it says so itself. */
-  hasExpired(token: string): boolean {
-    return this.#identity.hasExpired(token);
+  /** Whether a token, checked before, opens a page that is begun now; for want of another it is tried as long as it would be accepted. */
+  isGood(token: string, { hasOther }: { hasOther: boolean }): boolean {
+    return this.#identity.secondsLeftOf(token) > (hasOther ? renderSeconds : -toleranceSeconds);
   }
 }

@@ -1,0 +1,6 @@
+-- Time in which nobody takes a task up is not time of its work. Failed jobs are listed in the order in which they were asked for.
+
+ALTER TABLE platen.tasks ADD COLUMN idle_from timestamptz, ADD COLUMN lost integer NOT NULL DEFAULT 0;
+
+CREATE INDEX jobs_failed_seq ON platen.jobs (seq) WHERE state = 'failed';
+DROP INDEX platen.jobs_failed;
