@@ -10,6 +10,8 @@ const badConfigExitCode = 78;
 
 async function run(): Promise<void> {
   const { config, secrets } = loadProcessConfig();
+  // One that comes again is the same wish: a terminal sends it to all, and each of them passes it on.
+  for (const signal of ['SIGTERM', 'SIGINT']) process.on(signal, () => undefined);
   // Before anybody can know that it runs: a signal that comes during the start stops it as well.
   const stopping = Promise.race([once(process, 'SIGTERM'), once(process, 'SIGINT')]);
   await using service = await startService(config, secrets);

@@ -49,6 +49,17 @@ function url(about: About): Variable<string | undefined> {
 }
 
 /** A list whose items stand apart by spaces or commas. */
+function readDatabaseUrl(value: string): string | undefined {
+  if (!/^postgres(ql)?:\/\/\S+$/.test(value) || !URL.canParse(value)) return undefined;
+  const { username, password } = new URL(value);
+  try {
+    decodeURIComponent(username + password);
+    return value;
+  } catch {
+    return undefined;
+  }
+}
+
 function list<T>(parseItem: (item: string) => T | undefined, about: About & { rule: string }): Variable<T[]> {
   const parse = (value: string) => {
     const items = value
@@ -157,9 +168,9 @@ export const variables = {
     meaning: 'Embedded storage and database. One process at a time.',
   }),
   DATABASE_URL: {
-    parse: (value: string) => (/^postgres(ql)?:\/\/\S+$/.test(value) && URL.canParse(value) ? value : undefined),
+    parse: readDatabaseUrl,
     fallback: undefined as string | undefined,
-    rule: 'a postgres:// or postgresql:// URL',
+    rule: 'a postgres:// or postgresql:// URL, user and password percent-encoded',
     example: 'postgresql://platen:password@db.example/platen',
     meaning: 'PostgreSQL, shared by all processes. Without it the database lies in DATA_DIR.',
     isSecret: true,

@@ -872,6 +872,19 @@ withoutTrace('a bulk request', () => {
     expectProblem(await bulk(body), expected);
   });
 
+  test('a hundred thousand faults are told by the first of them, in few words', async () => {
+    expectProblem(await bulk({ ...asked, studentIds: Array(100_000).fill(1) }), invalid('studentIds'));
+    const unknown = Object.fromEntries(Array.from({ length: 5000 }, (_, index) => [`field${index}`, 1]));
+    for (const body of [
+      { ...asked, studentIds: Array(400).fill(1) },
+      { ...asked, ...unknown },
+    ]) {
+      const { text } = await bulk(body);
+      expect((JSON.parse(text) as { errors: object[] }).errors).toHaveLength(20);
+      expect(text.length).toBeLessThan(10_000);
+    }
+  });
+
   test.each<[string, string, Record<string, string>, Expected]>([
     ['not JSON', '{', {}, malformed],
     ['a list', '["STU001"]', {}, malformed],

@@ -214,6 +214,26 @@ describe('with a service that does not behave', () => {
     expect(connections).toHaveLength(2);
   });
 
+  test('a connection that lasts without news is one: what comes later is judged anew', async () => {
+    const beats = (res: ServerResponse) => {
+      res.writeHead(200, { 'content-type': 'text/event-stream' });
+      const beating = setInterval(() => res.write(': still here\n\n'), 50);
+      setTimeout(() => {
+        clearInterval(beating);
+        res.destroy();
+      }, 500);
+    };
+    const limited = refuse(429, { 'retry-after': '1' });
+    answers = [limited, beats, limited, send(event('1', 'completed'), 'end')];
+    expect(await follow()).toEqual(['completed']);
+  });
+
+  test('an answer that is no stream of events is an error at once', async () => {
+    answers = [(res) => res.writeHead(200, { 'content-type': 'text/html' }).end('<!doctype html>')];
+    await expect(follow()).rejects.toMatchObject({ name: 'PlatenError', code: 'malformed_answer' });
+    expect(connections).toHaveLength(1);
+  });
+
   test('a service that stays away is given up when patience ends', async () => {
     answers = [refuse(502)];
     await expect(follow({ patienceMs: 200 })).rejects.toMatchObject({ status: 502 });

@@ -5,7 +5,9 @@ import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { type AddressInfo, connect, createServer } from 'node:net';
 import { join } from 'node:path';
+import { setTimeout as wait } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { Kysely, PostgresDialect, type PostgresPool, sql } from 'kysely';
 import { openDataFolder } from '../src/data-folder.ts';
@@ -195,6 +197,20 @@ describeDatabases('the database', (server) => {
     );
   });
 
+  test('what had been handed back before an upgrade has all its time after it', async () => {
+    const at = await create();
+    const pool = at.url === undefined ? openEmbedded(at.dataDir) : openPostgres(at.url);
+    const before = new Kysely<unknown>({ dialect: new PostgresDialect({ pool: pool as unknown as PostgresPool }) });
+    await sql`DROP SCHEMA IF EXISTS platen CASCADE`.execute(before);
+    await migrate(before, 'platen', '0004-rate-limits');
+    await sql`INSERT INTO platen.tasks (id, name, key, state, lane, turn, attempt, started_at)
+      VALUES (${randomUUID()}, 'work', 'key', 'waiting', 'lane', 1, 1, now() - interval '1 hour')`.execute(before);
+    await before.destroy();
+    const database = open(at);
+    await database.ready;
+    expect(await database.queries.selectFrom('tasks').select('started_at').execute()).toEqual([{ started_at: null }]);
+  });
+
   test('revisions go on after a restart, also when the stored ones are behind the clock', async () => {
     const at = await create();
     const revisions: bigint[] = [];
@@ -221,7 +237,75 @@ describeDatabases('the database', (server) => {
 });
 
 const { DATABASE_URL } = process.env;
-(DATABASE_URL === undefined ? describe.skip : describe)('several processes on one PostgreSQL', () => {
+const describePostgres = DATABASE_URL === undefined ? describe.skip : describe;
+
+describePostgres('a PostgreSQL whose address leads elsewhere for a while', () => {
+  /** Passes everything on, until it is told to answer the next packet of each connection by a reset. */
+  async function startGateway(url: URL) {
+    let isResetting = false;
+    const server = createServer((client) => {
+      const there = connect(Number(url.port || 5432), url.hostname);
+      client.on('data', (data) => {
+        if (isResetting) client.resetAndDestroy();
+        else there.write(data);
+      });
+      there.on('data', (data) => client.write(data));
+      for (const socket of [client, there]) socket.on('error', () => undefined);
+      client.on('close', () => there.destroy());
+      there.on('close', () => client.destroy());
+    });
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const through = new URL(url);
+    through.host = `127.0.0.1:${(server.address() as AddressInfo).port}`;
+    return {
+      url: through.href,
+      reset: (next: boolean) => {
+        isResetting = next;
+      },
+      [Symbol.asyncDispose]: async () => void server.close(),
+    };
+  }
+
+  test('and resets what was idle: that is an outage, and no end of the process', async () => {
+    const at = parts.use(await createTestDatabase(DATABASE_URL));
+    const gateway = parts.use(await startGateway(new URL(at.url ?? '')));
+    const database = parts.use(openDatabase({ url: gateway.url, dataDir: '' }));
+    await database.ready;
+    await database.execute('SELECT 1');
+    // It is asked first whether it is still one.
+    await wait(2200);
+    gateway.reset(true);
+    await expect(database.execute('SELECT 1')).rejects.toMatchObject({ code: 'database_unavailable' });
+    gateway.reset(false);
+    await until(() => database.execute('SELECT 1').catch(() => undefined));
+  });
+
+  test('and only reads, as a standby: that is an outage too, and over when it writes again', async () => {
+    const at = parts.use(await createTestDatabase(DATABASE_URL));
+    const database = parts.use(openDatabase({ url: at.url, dataDir: '' }));
+    await database.ready;
+    const name = new URL(at.url ?? '').pathname.slice(1);
+    await using other = await connectTo(DATABASE_URL ?? '');
+    await other.query(`ALTER DATABASE ${name} SET default_transaction_read_only = on`);
+    await other.query('SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1', [name]);
+    const write = () => database.queries.insertInto('removals').values(removal('written')).execute();
+    const codeOf = () =>
+      write().then(
+        () => 'written',
+        ({ code }) => code,
+      );
+    await until(
+      async () => (await database.execute('SHOW transaction_read_only').catch(() => undefined)) !== undefined,
+    );
+    expect(await codeOf()).toBe('database_unavailable');
+    await other.query(`ALTER DATABASE ${name} RESET default_transaction_read_only`);
+    // Without waiting for connections to grow old.
+    await until(async () => (await codeOf()) === 'written', 5000);
+  });
+});
+
+describePostgres('several processes on one PostgreSQL', () => {
   /** A process that opens it, says which migrations it has applied, and takes revisions. */
   const program = `
     import { openDatabase } from '${new URL('../src/database/database.ts', import.meta.url)}';

@@ -16,31 +16,36 @@ let sinks: EventSink[] = [];
 let ended = 0;
 let feed: EventFeed;
 let sockets: Socket[] = [];
+/** Whose a ticket is, when the test lets it be known. */
+let redeemed: PromiseWithResolvers<string>;
 
 beforeEach(async () => {
   sinks = [];
   ended = 0;
+  redeemed = Promise.withResolvers();
   feed = (sink) => {
     sinks.push(sink);
     return () => {
       ended++;
     };
   };
-  const endpoint = defineEndpoint({
-    method: 'get',
-    path: '/events',
-    tag: 'Service',
-    summary: '',
-    access: 'anyone',
-    answers: {},
-    errors: [],
-    handle: (exchange) => exchange.streamEvents((sink, lastEventId) => feed(sink, lastEventId)),
-  });
+  const endpoints = (['anyone', 'ticket'] as const).map((access) =>
+    defineEndpoint({
+      method: 'get',
+      path: access === 'anyone' ? '/events' : '/events/:id',
+      tag: 'Service',
+      summary: '',
+      access,
+      answers: {},
+      errors: [],
+      handle: (exchange) => exchange.streamEvents((sink, lastEventId) => feed(sink, lastEventId)),
+    }),
+  );
   const app = createApp({
     identity: {} as Identity,
-    redeemTicket: async () => undefined,
+    redeemTicket: () => redeemed.promise,
     metrics: createMetrics(),
-    endpoints: [endpoint],
+    endpoints,
     pages: [],
     config: { trustProxy: [], rateLimitPer15Min: 10, allowedOrigins: [] },
   });
@@ -71,7 +76,7 @@ test('states go out as they come, and the answer ends after the last', async () 
   const response = await get();
   expect(Object.fromEntries(response.headers)).toMatchObject({
     'content-type': 'text/event-stream',
-    'cache-control': 'no-store',
+    'cache-control': 'no-store, no-transform',
     'x-accel-buffering': 'no',
   });
   expect(await newsOf(response)).toEqual(['id: 1', 'data: {"done":"a\\nb"}', 'id: 2', 'data: {"done":2}']);
@@ -130,6 +135,20 @@ test('a client that goes away ends its feed', async () => {
   await fetch(`${server.url}/events`, { signal: leaving.signal });
   leaving.abort();
   await until(() => ended === 1);
+});
+
+test('a client that goes away before it is known who it is leaves nothing behind', async () => {
+  const leaving = new AbortController();
+  const answer = fetch(`${server.url}/events/1?ticket=x`, { signal: leaving.signal }).catch(() => 'gone');
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  leaving.abort();
+  expect(await answer).toBe('gone');
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  redeemed.resolve('service');
+  await get();
+  const [open] = [sinks.length - ended];
+  // That of the second one.
+  expect(open).toBe(1);
 });
 
 test('a server that stops ends them at once, also those that nobody reads', async () => {

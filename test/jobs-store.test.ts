@@ -523,6 +523,36 @@ describeDatabases('jobs', (server) => {
     expect([record.state, record.attempts, lost]).toEqual(['completed', 2, 2]);
   });
 
+  test('an attempt is handed back while what waits behind it is being cancelled: nobody is left behind', async () => {
+    const key = randomUUID();
+    const [fails, done] = [Promise.withResolvers<never>(), Promise.withResolvers<void>()];
+    handler = () => (begun.length === 1 ? fails.promise : Promise.resolve({ said: 'done' }));
+    const first = await enqueue('first', { key });
+    await begins(1);
+    const second = await enqueue('second', { key });
+    const cancelling = database.transaction(async () => {
+      await jobs.cancel(second);
+      await done.promise;
+    });
+    await until(isHeld);
+    fails.reject(new Error('may heal'));
+    await wait(500);
+    done.resolve();
+    await cancelling;
+    expect(await ended(first)).toMatchObject({ state: 'completed', attempts: 2 });
+    expect((await find(second)).state).toBe('cancelled');
+
+    /** Whether the cancelling holds the task that waits; the embedded database has one connection, which it holds. */
+    async function isHeld(): Promise<boolean> {
+      if (server === undefined) return true;
+      const { rows } = await database.execute(
+        `SELECT id FROM platen.tasks WHERE key = $1 AND state = 'waiting' FOR UPDATE SKIP LOCKED`,
+        [key],
+      );
+      return rows.length === 0;
+    }
+  });
+
   test('an attempt that comes back late leaves the one that took its place to be stopped', async () => {
     const [gate, stopped] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
     handler = async ({ signal }) => {

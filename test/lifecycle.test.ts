@@ -99,6 +99,8 @@ describe('stopping', () => {
     await opened.promise;
     const stopped = service.stop('SIGTERM');
     await until(() => service.output().includes('"Stopping"'));
+    // As a terminal and those that pass signals on do.
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) service.child.kill(signal);
     go.resolve();
     expect((await answer).status).toBe(202);
     expect(await stopped).toEqual({ code: 0, signal: null });

@@ -36,7 +36,7 @@ test('a real render passes its stages in order, and its end is the last event', 
   const response = await follow(id);
   expect(Object.fromEntries(response.headers)).toMatchObject({
     'content-type': 'text/event-stream',
-    'cache-control': 'no-store',
+    'cache-control': 'no-store, no-transform',
     'x-accel-buffering': 'no',
   });
   const seen: Progress[] = [];
@@ -91,11 +91,21 @@ test('a broken connection is resumed where it was, and then nothing comes twice'
 test('the end is told to whoever comes after it, also with an id of long ago', async () => {
   const id = await accept();
   await ended(id);
-  for (const lastEventId of ['', '1.5', 'pending', '6.99', 'nonsense']) {
+  for (const lastEventId of ['', '1.5', 'pending', '6.99', '9.999', 'nonsense']) {
     const events = await allEvents<Progress>(await follow(id, { 'last-event-id': lastEventId }));
-    expect(events.map(({ data }) => data.status)).toEqual(['completed']);
+    expect(events.map(({ data }) => [data.status, data.progress])).toEqual([['completed', 100]]);
     expect(events[0]?.data.metadata).toHaveProperty('s3Key');
   }
+});
+
+test('between two attempts it says that it waits for the next one', async () => {
+  frontend.figuresFor = () => ({ status: frontend.opened.length === 1 ? 500 : 200, text: 'Figures' });
+  const id = await accept();
+  const events = await allEvents<Progress>(await follow(id));
+  expect(events.map(({ data }) => data.message)).toContain('Waiting to be tried again');
+  expect(events.at(-1)?.data).toMatchObject({ status: 'completed', progress: 100 });
+  const progress = events.map(({ data }) => data.progress);
+  expect(progress).toEqual(progress.toSorted((a, b) => a - b));
 });
 
 test('a page that fails is told with its code', async () => {

@@ -77,12 +77,18 @@ class Watch {
 }
 
 /** Events of one connection, until it is lost. */
-async function* readEvents(response: Response, watch: Watch) {
+async function* readEvents(
+  response: Response,
+  { watch, patience, provenMs }: { watch: Watch; patience: Patience; provenMs: number },
+) {
+  const openedAt = performance.now();
   const reader = response.body?.getReader();
   const decoder = new TextDecoder();
   const parser = new EventParser();
   for (let chunk = await reader?.read(); chunk?.done === false; chunk = await reader?.read()) {
     watch.hear();
+    // It lives, although there is nothing new. Not at once: one that is dropped again and again does not.
+    if (performance.now() - openedAt > provenMs) patience.renew();
     yield* parser.push(decoder.decode(chunk.value, { stream: true }));
   }
 }
@@ -97,7 +103,7 @@ class Patience {
     this.#options = options;
   }
 
-  /** An event has come. */
+  /** An event has come, or the connection has lasted. */
   renew(): void {
     this.#goneSince = undefined;
     this.#wasLimited = false;
@@ -133,7 +139,9 @@ export async function* followStream<State>(stream: Stream<State>): AsyncGenerato
       const response = await open(lastEventId, watch.signal);
       if (response.status === 204) return;
       if (!response.ok) throw await readProblem(response);
-      for await (const { id, data } of readEvents(response, watch)) {
+      if (!response.headers.get('content-type')?.startsWith('text/event-stream'))
+        throw new PlatenError('malformed_answer', 'The answer is no stream of events.');
+      for await (const { id, data } of readEvents(response, { watch, patience, provenMs: silenceMs })) {
         const state = parse<State>(data);
         lastEventId = id;
         patience.renew();

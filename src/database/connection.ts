@@ -36,8 +36,8 @@ export interface ConnectionPool {
 /** The database can not be used, for a reason that those who operate it may read. */
 export class UnusableDatabase extends Error {}
 
-/** States in which the database itself does not work, as PostgreSQL names them. */
-const outage = /^(08|28|3D|53|57|58|XX)|^25P03/;
+/** States in which the database itself does not work, as PostgreSQL names them; one that only reads (25006) is a standby that has taken over an address. */
+const outage = /^(08|28|3D|53|57|58|XX)|^(25P03|25006)/;
 /** The same, in the words of Node and of the driver. */
 const networkOutage = /^E[A-Z]+(_AGAIN)?$/;
 const driverOutage = /timeout|terminated|not queryable|Connection ended|connection error|ECONN/i;

@@ -4,7 +4,7 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 import { setTimeout as wait } from 'node:timers/promises';
 import { Kysely, PostgresDialect, type PostgresPool, sql } from 'kysely';
 import { abortable } from '../abortable.ts';
-import { fail } from '../errors.ts';
+import { fail, ServiceError } from '../errors.ts';
 import { createLog } from '../log.ts';
 import {
   asOutage,
@@ -191,8 +191,10 @@ class PooledDatabase implements Database {
 
   /** A connection whose failures say what they are. */
   async #connect(): Promise<Connection> {
-    const connection = await this.#pool.connect().catch((error) => {
-      throw asOutage(error);
+    const connection = await this.#pool.connect().catch((cause) => {
+      // Whatever it is that keeps it from connecting, a certificate or a bad address: the database is not to be had.
+      const isSaid = cause instanceof ServiceError || cause instanceof UnusableDatabase;
+      throw isSaid ? cause : fail('database_unavailable', {}, { cause });
     });
     return {
       query: (text, values) =>
@@ -241,8 +243,10 @@ class PooledDatabase implements Database {
       return { state: 'down', reason: `the database can not be used: ${reason}` };
     }
     try {
-      await abortable(this.execute('SELECT 1'), AbortSignal.timeout(statusTimeoutMs));
-      return { state: 'up' };
+      const asked = this.execute('SELECT pg_is_in_recovery() AS standby');
+      const { rows } = await abortable(asked, AbortSignal.timeout(statusTimeoutMs));
+      const isStandby = (rows[0] as { standby?: boolean } | undefined)?.standby === true;
+      return isStandby ? { state: 'down', reason: 'the database only reads: it is a standby' } : { state: 'up' };
     } catch {
       return { state: 'down', reason: 'the database does not answer' };
     }

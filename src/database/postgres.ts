@@ -86,15 +86,16 @@ class PostgresPool implements ConnectionPool {
   async connect(): Promise<Connection> {
     const pool = this.#pool;
     const client = await pool.connect();
-    const lent = () => wrapClient(client, () => this.#usedAt.set(client, performance.now()));
+    // At once: a connection whose end nobody hears of ends the process.
+    const lent = wrapClient(client, () => this.#usedAt.set(client, performance.now()));
     const usedAt = this.#usedAt.get(client) ?? performance.now();
-    if (performance.now() - usedAt < trustedMs) return lent();
+    if (performance.now() - usedAt < trustedMs) return lent;
     try {
       const proof = { text: 'SELECT 1', query_timeout: proofTimeoutMs };
       await client.query(proof);
-      return lent();
+      return lent;
     } catch {
-      client.release(true);
+      lent.release(true);
     }
     // Then so are its neighbours, and each would be waited for.
     if (this.#pool === pool) {

@@ -5,6 +5,11 @@ import type { z } from 'zod';
 import { type FieldError, fail } from '../errors.ts';
 import type { Endpoint } from './contract.ts';
 
+/** Faults of a request that are told; whoever sends ten thousand learns as much from the first of them. */
+const mostErrors = 20;
+/** A list or an object with more is not looked into; the longest that an endpoint takes is half of it. */
+const mostItems = 20_000;
+
 function toFieldErrors(error: z.ZodError): { unknown: FieldError[]; invalid: FieldError[] } {
   const unknown: FieldError[] = [];
   const invalid: FieldError[] = [];
@@ -22,9 +27,14 @@ function check<T>(schema: z.ZodType<T>, value: unknown): T {
   const result = schema.safeParse(value);
   if (result.success) return result.data;
   const { unknown, invalid } = toFieldErrors(result.error);
-  if (unknown.length > 0) throw fail('unknown_field', { errors: unknown });
+  if (unknown.length > 0) throw fail('unknown_field', { errors: unknown.slice(0, mostErrors) });
+  throw invalidFields(invalid);
+}
+
+function invalidFields(all: FieldError[]): Error {
+  const invalid = all.slice(0, mostErrors);
   const detail = invalid.map(({ field, message }) => `${field}: ${message}`).join('; ');
-  throw fail('invalid_request', { detail, errors: invalid });
+  return fail('invalid_request', { detail, errors: invalid });
 }
 
 /** Every value given for a parameter, under any of its spellings. */
@@ -49,15 +59,26 @@ export function readQuery(endpoint: Endpoint, req: Request): unknown {
   return check(endpoint.query, Object.fromEntries(entries));
 }
 
+function refuseLongLists(body: unknown): void {
+  for (const [field, value] of Object.entries(body ?? {}))
+    if (typeof value === 'object' && value !== null && Object.keys(value).length > mostItems)
+      throw invalidFields([{ field: field.slice(0, 100), message: `holds more than ${mostItems}` }]);
+}
+
 export function readBody(endpoint: Endpoint, req: Request): unknown {
-  return endpoint.body === undefined ? undefined : check(endpoint.body, req.body);
+  if (endpoint.body === undefined) return undefined;
+  refuseLongLists(req.body);
+  return check(endpoint.body, req.body);
 }
 
 /** Aborted when the client goes away before its answer is complete. */
 export function clientSignal(res: Response): AbortSignal {
   const controller = new AbortController();
-  res.once('close', () => {
+  const look = () => {
     if (!res.writableFinished) controller.abort(new Error('the client has gone'));
-  });
+  };
+  // It may have gone while it was found out who it is.
+  if (res.closed) look();
+  else res.once('close', look);
   return controller.signal;
 }

@@ -60,7 +60,8 @@ class EventStream implements EventSink {
 
   open(): void {
     const hasAll = this.#isEnding && this.#news() === undefined;
-    this.#res.setHeader('Cache-Control', 'no-store');
+    // A proxy that compresses it would hold events back.
+    this.#res.setHeader('Cache-Control', 'no-store, no-transform');
     if (hasAll) {
       // Tells a browser's EventSource not to come back.
       this.#res.status(204).end();
@@ -122,7 +123,7 @@ export async function streamEvents(
   feed: EventFeed,
 ): Promise<void> {
   const { stopping, heartbeatMs } = streamTermsOf(res);
-  if (signal.aborted) return;
+  if (signal.aborted || res.closed) return;
   if (stopping.aborted) throw fail('shutting_down');
   const lastEventId = req.get('Last-Event-ID');
   const stream = new EventStream(res, lastEventId);

@@ -15,6 +15,9 @@ export interface NewTask {
   turn: number;
 }
 
+/** Attempts of one task whose failures are forgotten when somebody joins it. */
+const mostForgiven = 24;
+
 interface TasksToAdd {
   name: string;
   lane: string;
@@ -38,8 +41,9 @@ export async function addTasks(tx: Queries, { name, lane, keys }: TasksToAdd): P
     SELECT id, ${name}, key, 'waiting', ${lane}, turn
     FROM json_to_recordset(${asJson(rows)}::json) AS given (id uuid, key text, turn bigint)
     ORDER BY key
-    -- What failed for those who were there before is not held against who joins.
-    ON CONFLICT (name, key) WHERE state = 'waiting' DO UPDATE SET failures = 0, started_at = NULL, idle_from = NULL
+    -- What failed for those who were there before is not held against who joins, unless somebody joins again and again.
+    ON CONFLICT (name, key) WHERE state = 'waiting' DO UPDATE SET started_at = NULL, idle_from = NULL,
+      failures = CASE WHEN tasks.attempt < ${mostForgiven} THEN 0 ELSE tasks.failures END
     RETURNING id, key, turn`.execute(tx);
   // After the rows are there: an active task that ends meanwhile either sees them, or is seen to have ended.
   const blocked = await sql<{ key: string }>`

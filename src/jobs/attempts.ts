@@ -106,7 +106,7 @@ export async function endTask(
   return row?.has_successor === null || row === undefined ? 'overtaken' : 'successor';
 }
 
-/** The task of the key that waits, if any. */
+/** The task of the key that waits, if any; held, so that nobody ends it before what joins it is there. */
 export async function findWaiting(tx: Queries, name: string, key: string) {
   return tx
     .selectFrom('tasks')
@@ -114,6 +114,7 @@ export async function findWaiting(tx: Queries, name: string, key: string) {
     .where('name', '=', name)
     .where('key', '=', key)
     .where('state', '=', 'waiting')
+    .forKeyShare()
     .executeTakeFirst();
 }
 

@@ -40,6 +40,7 @@ interface Entry {
 /** What was heard, or read by another look-up, may be newer than what was read: within one attempt nothing goes back. */
 function newer(present: JobRecord | undefined, read: JobRecord): JobRecord {
   if (present === undefined || hasEnded(read.state)) return read;
+  if (present.taskId === read.taskId && present.attempts > read.attempts) return present;
   const isSame = present.taskId === read.taskId && present.attempts === read.attempts;
   if (isSame && hasEnded(present.state)) return present;
   return isSame && present.percent > read.percent ? { ...read, percent: present.percent, stage: present.stage } : read;

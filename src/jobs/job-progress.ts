@@ -8,11 +8,14 @@ import type { FollowedJob } from './following.ts';
 
 const isOver = ({ status }: Progress) => status !== 'pending' && status !== 'in_progress';
 
+/** Between two attempts. */
+const isPausing = ({ state, startedAt }: JobRecord) => state === 'queued' && startedAt !== undefined;
+
 /** Takes over what the record says. */
 function mirror(tracker: ProgressTracker, record: JobRecord): void {
   const { id, state, stage = 'initializing', percent } = record;
   const hasBegun = record.startedAt !== undefined;
-  if (hasBegun && state === 'queued') tracker.updateProgress(id, stage, percent, 'Waiting to be tried again');
+  if (isPausing(record)) tracker.updateProgress(id, stage, percent, 'Waiting to be tried again');
   else if (hasBegun) tracker.updateProgress(id, stage, percent);
   if (state === 'completed') tracker.completeGeneration(id, record.result);
   else if (state === 'cancelled') tracker.cancelGeneration(id);
@@ -33,7 +36,7 @@ const eventIdOf = (progress: Progress) =>
 
 /** Stage and percentage that a client has seen already, perhaps in another process, which knew of more. */
 function readEventId(eventId = ''): { stage: number; percent: number } {
-  const [, stage = '-1', percent = '-1'] = /^(\d)\.(\d{1,3})$/.exec(eventId) ?? [];
+  const [, stage = '-1', percent = '-1'] = /^([0-6])\.(\d{1,2}|100)(?:\.w)?$/.exec(eventId) ?? [];
   return { stage: Number(stage), percent: Number(percent) };
 }
 
@@ -71,7 +74,8 @@ class TrackedProgress implements JobProgress {
     const present = this.#snapshots.get(record);
     if (present !== undefined) return present;
     const data = this.#describe(record);
-    const snapshot = { id: eventIdOf(data), data, isLast: isOver(data) };
+    const id = `${eventIdOf(data)}${isPausing(record) ? '.w' : ''}`;
+    const snapshot = { id, data, isLast: isOver(data) };
     this.#snapshots.set(record, snapshot);
     return snapshot;
   }

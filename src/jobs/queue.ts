@@ -145,7 +145,9 @@ class LibraryQueue implements Queue {
   async #freeOrphans(): Promise<void> {
     const { database, isEmbedded, names } = this.#options;
     // In the embedded database every task that is under way at the start is a dead process's.
-    const isDead = isEmbedded ? 'true' : `heartbeat_on < now() - interval '${heartbeatSeconds} seconds'`;
+    // One that was heard of in the future was so by a clock that has been put back since.
+    const isHeard = `heartbeat_on BETWEEN now() - interval '${heartbeatSeconds} seconds' AND now() + interval '${heartbeatSeconds} seconds'`;
+    const isDead = isEmbedded ? 'true' : `NOT (${isHeard})`;
     await database.execute(
       `UPDATE ${schema}.job SET state = 'retry', start_after = now(), heartbeat_on = NULL WHERE name = ANY($1) AND state = 'active' AND ${isDead}`,
       [names],

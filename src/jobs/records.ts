@@ -44,8 +44,9 @@ export function toRecord(row: JobRow): JobRecord {
     groupId: row.group_id ?? undefined,
     state: row.state as JobState,
     attempts: row.attempt,
-    stage: (row.stage as JobStage | null) ?? undefined,
-    percent: row.state === 'completed' ? 100 : row.state === 'queued' ? 0 : row.percent,
+    // The task of one that was cancelled may go on for others.
+    stage: row.state === 'cancelled' ? undefined : ((row.stage as JobStage | null) ?? undefined),
+    percent: row.state === 'completed' ? 100 : ['queued', 'cancelled'].includes(row.state) ? 0 : row.percent,
     subject: row.subject,
     createdAt: row.created_at,
     startedAt: row.started_at ?? undefined,

@@ -309,6 +309,7 @@ describe('a bad value of one variable', () => {
     ['PLATEN_ROLE', 'front'],
     ['DATABASE_URL', 'mysql://db.example/platen'],
     ['DATABASE_URL', 'db.example/platen'],
+    ['DATABASE_URL', 'postgresql://platen:50%off@db.example/platen'],
     ['ENCRYPTION_KEY', Buffer.alloc(31).toString('base64')],
     ['ENCRYPTION_KEY', 'no base64 and no file'],
     ['TRUST_PROXY', 'true'],

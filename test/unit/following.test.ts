@@ -43,6 +43,18 @@ test('an answer that is late does not bring a job back that has ended', async ()
   expect((await followed)?.record.state).toBe('completed');
 });
 
+test('nor does one of an earlier attempt', async () => {
+  const { jobs, answer, tell } = scriptedJobs();
+  const followed = createFollowing(jobs).follow('a');
+  await turn();
+  tell({ kind: 'state', tasks: ['t'], groups: [] });
+  await turn();
+  answer(1, rowOf('completed', { percent: 100 }));
+  await turn();
+  answer(0, rowOf('queued', { attempt: 0, percent: 0 }));
+  expect((await followed)?.record.state).toBe('completed');
+});
+
 test('one that was begun again by hand is seen to be, also after its end', async () => {
   const { jobs, answer, tell } = scriptedJobs();
   const followed = createFollowing(jobs).follow('a');
