@@ -645,6 +645,29 @@ describeDatabases('jobs', (server) => {
     expect(attempts.sort()).toEqual([1, 2, 2]);
   });
 
+  test('what waits although the queue takes it for done is given to it again', async () => {
+    await jobs[Symbol.asyncDispose]();
+    jobs = startJobs({ concurrency: 0 });
+    const [old, fresh] = [await enqueue('old'), await enqueue('fresh')];
+    const [oldTask, freshTask] = [(await find(old)).taskId, (await find(fresh)).taskId];
+    await database.execute(`UPDATE platen.tasks SET created_at = now() - interval '2 minutes' WHERE id = $1`, [
+      oldTask,
+    ]);
+    const forget = `UPDATE platen_queue.job SET state = 'completed', completed_on = now() WHERE id = ANY($1::uuid[])`;
+    await database.execute(forget, [[oldTask, freshTask]]);
+    await jobs[Symbol.asyncDispose]();
+    jobs = startJobs({ cleaningMs: 200 });
+    expect(await ended(old)).toMatchObject({ state: 'completed', attempts: 1 });
+    // What is young may be on its way.
+    expect((await find(fresh)).state).toBe('queued');
+    await database.execute(`UPDATE platen.tasks SET created_at = now() - interval '2 minutes' WHERE id = $1`, [
+      freshTask,
+    ]);
+    expect(await ended(fresh)).toMatchObject({ state: 'completed', attempts: 1 });
+    await jobs[Symbol.asyncDispose]();
+    jobs = startJobs();
+  });
+
   test('what ended long ago is forgotten: jobs, their tasks, and class runs without jobs; nothing else is', async () => {
     const [old, recent] = [randomUUID(), randomUUID()];
     for (const run of [old, recent])

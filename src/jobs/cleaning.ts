@@ -1,9 +1,11 @@
-// Takes away what ended long ago: jobs, their tasks, and the class runs that have no jobs left.
+// Takes away what ended long ago: jobs, their tasks, and the class runs that have no jobs left; and looks for work that was forgotten.
 
 import { setTimeout as wait } from 'node:timers/promises';
 import { sql } from 'kysely';
-import type { Queries } from '../database/database.ts';
+import type { Database, Queries } from '../database/database.ts';
 import { createLog } from '../log.ts';
+import { giveForgotten } from './forgotten.ts';
+import type { Queue } from './queue.ts';
 
 const log = createLog('jobs');
 
@@ -42,19 +44,21 @@ async function cleanSome(queries: Queries, historyDays: number): Promise<boolean
 }
 
 interface CleaningOptions {
-  queries: Queries;
+  database: Database;
+  queue: Queue;
   historyDays: number;
   intervalMs: number | undefined;
   signal: AbortSignal;
 }
 
 /** Cleans now and then, until the signal comes. Several processes may; a fault only delays it. */
-export async function keepClean({ queries, historyDays, intervalMs, signal }: CleaningOptions): Promise<void> {
+export async function keepClean({ database, queue, historyDays, intervalMs, signal }: CleaningOptions): Promise<void> {
   while (!signal.aborted) {
     try {
-      while (await cleanSome(queries, historyDays)) await wait(pauseMs, undefined, { signal });
+      await giveForgotten(database, queue);
+      while (await cleanSome(database.queries, historyDays)) await wait(pauseMs, undefined, { signal });
     } catch (error) {
-      if (!signal.aborted) log.warn('Ended work could not be forgotten yet', { error });
+      if (!signal.aborted) log.warn('The tables of jobs could not be looked through yet', { error });
     }
     await wait(intervalMs ?? defaultIntervalMs, undefined, { signal }).catch(() => undefined);
   }

@@ -223,7 +223,7 @@ class DurableJobs implements Jobs {
     this.#runner = runner;
     for (const name of this.#definitions.keys())
       if (!this.#isSettling) await queue.work(name, concurrency, (id, claim) => runner.run(id, claim));
-    this.#cleaning = keepClean({ queries: database.queries, historyDays, intervalMs: cleaningMs, signal });
+    this.#cleaning = keepClean({ database, queue, historyDays, intervalMs: cleaningMs, signal });
   }
 
   /** Tries until it works, or the process stops: the database may go away at any time. */

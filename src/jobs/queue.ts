@@ -55,6 +55,8 @@ export interface Queue {
   add(name: string, tasks: Runnable[]): Promise<void>;
   /** Takes them back, in the transaction that is open. */
   remove(name: string, ids: string[]): Promise<void>;
+  /** Those of the tasks that it will not hand to anybody, since it never had them or takes them for done. */
+  missing(name: string, ids: string[]): Promise<string[]>;
   /** Does tasks, `concurrency` at a time. A handler that throws is called again later. */
   work(name: string, concurrency: number, run: Run): Promise<void>;
   /** Takes no more tasks; kept when those under way have ended. */
@@ -115,6 +117,16 @@ class LibraryQueue implements Queue {
 
   async remove(name: string, ids: string[]): Promise<void> {
     if (ids.length > 0) await this.#boss.deleteJob(name, ids);
+  }
+
+  async missing(name: string, ids: string[]): Promise<string[]> {
+    if (ids.length === 0) return [];
+    const { rows } = await this.#options.database.execute(
+      `SELECT given.id::text FROM unnest($2::uuid[]) AS given (id)
+       WHERE NOT EXISTS (SELECT FROM ${schema}.job WHERE job.name = $1 AND job.id = given.id AND job.state < 'completed')`,
+      [name, ids],
+    );
+    return (rows as { id: string }[]).map(({ id }) => id);
   }
 
   async work(name: string, concurrency: number, run: Run): Promise<void> {
