@@ -59,9 +59,14 @@ export function readQuery(endpoint: Endpoint, req: Request): unknown {
   return check(endpoint.query, Object.fromEntries(entries));
 }
 
+function sizeOf(value: unknown): number {
+  if (Array.isArray(value)) return value.length;
+  return typeof value === 'object' && value !== null ? Object.keys(value).length : 0;
+}
+
 function refuseLongLists(body: unknown): void {
   for (const [field, value] of Object.entries(body ?? {}))
-    if (typeof value === 'object' && value !== null && Object.keys(value).length > mostItems)
+    if (sizeOf(value) > mostItems)
       throw invalidFields([{ field: field.slice(0, 100), message: `holds more than ${mostItems}` }]);
 }
 
