@@ -36,6 +36,14 @@ const belows = async (database: Database) =>
 describeDatabases('the database', (server) => {
   const create = async (options?: { isEmpty: boolean }) => parts.use(await createTestDatabase(server, options));
   const open = ({ url, dataDir }: TestDatabase) => parts.use(openDatabase({ url, dataDir }));
+  /** The tables as an earlier version has left them. */
+  const bringTo = async (at: TestDatabase, last: string) => {
+    const pool = at.url === undefined ? openEmbedded(at.dataDir) : openPostgres(at.url);
+    const before = new Kysely<unknown>({ dialect: new PostgresDialect({ pool: pool as unknown as PostgresPool }) });
+    await sql`DROP SCHEMA IF EXISTS platen CASCADE`.execute(before);
+    await migrate(before, 'platen', last);
+    return before;
+  };
   let database: Database;
   let place: TestDatabase;
   beforeAll(async () => {
@@ -173,10 +181,7 @@ describeDatabases('the database', (server) => {
 
   test('work of the version before is done: what tasks held is with each of their jobs, and ended ones have no secret', async () => {
     const at = await create();
-    const pool = at.url === undefined ? openEmbedded(at.dataDir) : openPostgres(at.url);
-    const before = new Kysely<unknown>({ dialect: new PostgresDialect({ pool: pool as unknown as PostgresPool }) });
-    await sql`DROP SCHEMA IF EXISTS platen CASCADE`.execute(before);
-    await migrate(before, 'platen', '0002-tickets');
+    const before = await bringTo(at, '0002-tickets');
     const [task, queued, cancelled] = [randomUUID(), randomUUID(), randomUUID()];
     await sql`INSERT INTO platen.tasks (id, name, key, state, data, secret, rank, lane, turn)
       VALUES (${task}, 'work', 'key', 'waiting', '{"a":1}', '\\x01', 2, 'lane', 1)`.execute(before);
@@ -199,10 +204,7 @@ describeDatabases('the database', (server) => {
 
   test('what had been handed back before an upgrade has all its time after it', async () => {
     const at = await create();
-    const pool = at.url === undefined ? openEmbedded(at.dataDir) : openPostgres(at.url);
-    const before = new Kysely<unknown>({ dialect: new PostgresDialect({ pool: pool as unknown as PostgresPool }) });
-    await sql`DROP SCHEMA IF EXISTS platen CASCADE`.execute(before);
-    await migrate(before, 'platen', '0004-rate-limits');
+    const before = await bringTo(at, '0004-rate-limits');
     await sql`INSERT INTO platen.tasks (id, name, key, state, lane, turn, attempt, started_at)
       VALUES (${randomUUID()}, 'work', 'key', 'waiting', 'lane', 1, 1, now() - interval '1 hour')`.execute(before);
     await before.destroy();

@@ -100,8 +100,8 @@ class PlatenError(Exception):
         """Whether the same request may succeed later.
 
         True when no answer came, for 429 and for 5xx, unless the code is one of FINAL_CODES; asking twice does no harm, because every
-        trigger prints anew under the same key. False for every other 4xx, and for a job that has failed: Platen has tried it again already. There is no retry here: a task queue does that,
-        waiting at least `retry_after` seconds.
+        trigger prints anew under the same key. False for every other 4xx, and for a job that has failed: Platen has tried it again
+        already. There is no retry here: a task queue does that, waiting at least `retry_after` seconds.
         """
         if self.status is None:
             return self.code in ("unreachable", "no_answer_in_time")

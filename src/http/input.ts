@@ -2,7 +2,7 @@
 
 import type { Request, Response } from 'express';
 import type { z } from 'zod';
-import { type FieldError, fail } from '../errors.ts';
+import { type FieldError, fail, invalidField } from '../errors.ts';
 import type { Endpoint } from './contract.ts';
 
 /** Faults of a request that are told; whoever sends ten thousand learns as much from the first of them. */
@@ -18,7 +18,7 @@ function toFieldErrors(error: z.ZodError): { unknown: FieldError[]; invalid: Fie
     if (issue.code === 'unrecognized_keys') {
       for (const key of issue.keys)
         unknown.push({ field: [...path, key].join('.').slice(0, 100), message: 'is not known here' });
-    } else invalid.push({ field: path.join('.'), message: issue.message });
+    } else invalid.push({ field: path.join('.').slice(0, 100), message: issue.message });
   }
   return { unknown, invalid };
 }
@@ -28,13 +28,9 @@ function check<T>(schema: z.ZodType<T>, value: unknown): T {
   if (result.success) return result.data;
   const { unknown, invalid } = toFieldErrors(result.error);
   if (unknown.length > 0) throw fail('unknown_field', { errors: unknown.slice(0, mostErrors) });
-  throw invalidFields(invalid);
-}
-
-function invalidFields(all: FieldError[]): Error {
-  const invalid = all.slice(0, mostErrors);
-  const detail = invalid.map(({ field, message }) => `${field}: ${message}`).join('; ');
-  return fail('invalid_request', { detail, errors: invalid });
+  const told = invalid.slice(0, mostErrors);
+  const detail = told.map(({ field, message }) => `${field}: ${message}`).join('; ');
+  throw fail('invalid_request', { detail, errors: told });
 }
 
 /** Every value given for a parameter, under any of its spellings. */
@@ -66,8 +62,7 @@ function sizeOf(value: unknown): number {
 
 function refuseLongLists(body: unknown): void {
   for (const [field, value] of Object.entries(body ?? {}))
-    if (sizeOf(value) > mostItems)
-      throw invalidFields([{ field: field.slice(0, 100), message: `holds more than ${mostItems}` }]);
+    if (sizeOf(value) > mostItems) throw invalidField(field.slice(0, 100), `holds more than ${mostItems}`);
 }
 
 export function readBody(endpoint: Endpoint, req: Request): unknown {

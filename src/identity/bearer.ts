@@ -4,7 +4,7 @@ import { createPublicKey, createSecretKey, KeyObject } from 'node:crypto';
 import { createRemoteJWKSet, decodeProtectedHeader, errors } from 'jose';
 import jwt, { type Algorithm } from 'jsonwebtoken';
 import { fail } from '../errors.ts';
-import type { Claims } from './contract.ts';
+import { type Claims, toleranceSeconds } from './contract.ts';
 
 export interface BearerRules {
   /** HS256 secret; exactly one of secret and key set is given, or neither: then nothing is verified. */
@@ -22,7 +22,6 @@ export interface BearerVerifier {
   verify(token: string): Promise<Verdict>;
 }
 
-const skewSeconds = 30;
 const longestToken = 8192;
 const keySetTimeoutMs = 5000;
 const keySetAlgorithms: Algorithm[] = ['RS256', 'ES256'];
@@ -67,7 +66,7 @@ export function createBearerVerifier(rules: BearerRules): BearerVerifier | undef
   const findKey = jwksUrl === undefined ? useSecret(secret ?? '') : findKeyInSet(jwksUrl);
   const [firstIssuer, ...otherIssuers] = issuers;
   const expected = {
-    clockTolerance: skewSeconds,
+    clockTolerance: toleranceSeconds,
     ...(firstIssuer === undefined ? {} : { issuer: [firstIssuer, ...otherIssuers] as [string, ...string[]] }),
     ...(audience === undefined ? {} : { audience }),
   };

@@ -39,3 +39,6 @@ export function callerKey(caller: Caller): string {
   const tenant = typeof caller.tenant === 'string' ? caller.tenant : caller.tenant.origin;
   return JSON.stringify([tenant, caller.type, caller.id]);
 }
+
+/** By which the clocks of those who sign and those who verify tokens may differ. */
+export const toleranceSeconds = 30;

@@ -20,7 +20,7 @@ interface Waiting {
 }
 
 /** Tasks that could be begun, by their ids: no other of their key is active. */
-async function findWaiting(queries: Queries, after: string): Promise<Waiting[]> {
+async function findBeginnable(queries: Queries, after: string): Promise<Waiting[]> {
   const { rows } = await sql<Waiting>`
     SELECT id, name, turn FROM platen.tasks
     WHERE state = 'waiting' AND id > ${after}::uuid AND created_at < clock_timestamp() - make_interval(secs => ${leastSeconds})
@@ -59,7 +59,7 @@ async function giveAgain(queue: Queue, name: string, { tx, ids }: { tx: Queries;
 export async function giveForgotten(database: Database, queue: Queue): Promise<void> {
   let after = '00000000-0000-0000-0000-000000000000';
   for (;;) {
-    const waiting = await findWaiting(database.queries, after);
+    const waiting = await findBeginnable(database.queries, after);
     for (const [name, tasks] of Map.groupBy(waiting, (task) => task.name)) {
       const all = tasks.map(({ id }) => id);
       const ids = await queue.missing(name, all);

@@ -1,6 +1,7 @@
 // The tokens with which report pages are opened: given ones are checked, others are minted, one for a whole class where it serves.
 
 import { fail } from '../errors.ts';
+import { toleranceSeconds } from '../identity/contract.ts';
 import type { Identity } from '../identity/identity.ts';
 import type { Report } from './report.ts';
 import { claimsFor, claimsForClass, tokenFits } from './report-token.ts';
@@ -16,8 +17,6 @@ export interface PageToken {
 const classTokenUseMs = 300_000;
 /** A page that is begun with a token asks with it for so long, as a rule; the platform tolerates no difference of clocks. */
 const renderSeconds = 30;
-/** As tokens are accepted. */
-const toleranceSeconds = 30;
 
 export class ReportTokens {
   readonly #identity: Identity;
