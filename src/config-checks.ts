@@ -1,6 +1,7 @@
 // What settings must be together: the cross-checks of development, and the stricter ones of production.
 
 import { isIPv4 } from 'node:net';
+import type { PageValues } from './page-settings.ts';
 import { type Values, type VariableName, variables } from './variables.ts';
 
 export interface Tenant {
@@ -37,6 +38,8 @@ export interface Facts {
   values: Values;
   secrets: Secrets;
   tenants: Tenant[];
+  /** What ORIGIN_SETTINGS says of each origin. */
+  originSettings: ReadonlyMap<string, Partial<PageValues>>;
   isRoot: boolean;
 }
 

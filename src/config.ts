@@ -8,7 +8,9 @@ import {
   type Secrets,
   type Tenant,
 } from './config-checks.ts';
-import { type Values, type Variable, variables } from './variables.ts';
+import { languageOf, type PageValues, processTimeZone, readOriginSettings } from './page-settings.ts';
+import type { Variable } from './variable-kinds.ts';
+import { type Values, variables } from './variables.ts';
 
 export type { Secrets, Tenant };
 
@@ -98,7 +100,33 @@ function buildTokenRules(values: Values): { userTokens: TokenRules; reportTokens
   };
 }
 
-function buildRendering(values: Values, isRoot: boolean) {
+function buildPage(values: PageValues, lang: string | undefined) {
+  return {
+    tokenStorageKey: values.TOKEN_STORAGE_KEY,
+    tokenCookieName: values.TOKEN_COOKIE_NAME,
+    isSubjectRequired: values.REQUIRE_PDF_SUBJECT,
+    failOnPageErrors: values.PAGE_ERRORS === 'fail',
+    strictWarnings: values.STRICT_WARNINGS,
+    assetGraceMs: values.ASSET_GRACE_MS,
+    settleMs: values.SETTLE_MS,
+    aliases: values.PAGE_ALIASES,
+    ignoredRefusals: values.IGNORED_REFUSALS,
+    language: values.PAGE_LANGUAGE ?? languageOf(lang),
+    timeZone: values.PAGE_TIME_ZONE ?? processTimeZone(),
+    pixelRatio: values.PAGE_PIXEL_RATIO,
+    printScale: values.PRINT_SCALE,
+    authorities: values.BROWSER_CA_FILE,
+  };
+}
+
+/** The page's contract by origin. */
+function buildPages({ values, tenants, originSettings }: Facts) {
+  return new Map(
+    tenants.map(({ origin }) => [origin, buildPage({ ...values, ...originSettings.get(origin) }, values.LANG)]),
+  );
+}
+
+function buildRendering({ values, isRoot, ...facts }: Facts) {
   return {
     browserPath: values.BROWSER_PATH ?? values.PUPPETEER_EXECUTABLE_PATH,
     hasSandbox: values.BROWSER_SANDBOX && !isRoot,
@@ -109,17 +137,15 @@ function buildRendering(values: Values, isRoot: boolean) {
     concurrency: values.RENDER_CONCURRENCY,
     queueLimit: values.RENDER_QUEUE_LIMIT,
     timeoutMs: values.PDF_TIMEOUT,
-    assetGraceMs: values.ASSET_GRACE_MS,
-    failOnPageErrors: values.PAGE_ERRORS === 'fail',
     maxPages: values.MAX_PAGES,
     maxBytes: values.MAX_PDF_BYTES,
-    tokenStorageKey: values.TOKEN_STORAGE_KEY,
-    tokenCookieName: values.TOKEN_COOKIE_NAME,
     diagnosticsDir: values.DIAGNOSTICS_DIR,
+    pages: buildPages({ values, isRoot, ...facts }),
   };
 }
 
-function buildConfig({ values, tenants, isRoot }: Facts) {
+function buildConfig(facts: Facts) {
+  const { values, tenants, isRoot } = facts;
   const defaultOrigin = values.DEFAULT_FRONTEND_ORIGIN ?? tenants[0]?.origin;
   return {
     environment: values.NODE_ENV,
@@ -140,9 +166,8 @@ function buildConfig({ values, tenants, isRoot }: Facts) {
       teacher: values.PAGE_TEACHER,
       class: values.PAGE_CLASS,
     },
-    requireSubject: values.REQUIRE_PDF_SUBJECT,
     callerRenderLimit: values.CALLER_RENDER_LIMIT,
-    rendering: buildRendering(values, isRoot),
+    rendering: buildRendering(facts),
     role: values.PLATEN_ROLE,
     dataDir: values.DATA_DIR,
     jobs: {
@@ -166,7 +191,14 @@ export type Config = Readonly<ReturnType<typeof buildConfig>>;
 export function loadConfig(env: NodeJS.ProcessEnv, isRoot: boolean): { config: Config; secrets: Secrets } {
   const problems: Problem[] = [];
   const values = readValues(env, problems);
-  const facts: Facts = { values, secrets: readSecrets(values), tenants: readTenants(values), isRoot };
+  const tenants = readTenants(values);
+  const { example } = variables.ORIGIN_SETTINGS;
+  const originSettings = readOriginSettings(
+    values.ORIGIN_SETTINGS,
+    tenants.map(({ origin }) => origin),
+    (rule) => problems.push({ variable: 'ORIGIN_SETTINGS', rule, example }),
+  );
+  const facts: Facts = { values, secrets: readSecrets(values), tenants, originSettings, isRoot };
   problems.push(...findProblems(facts));
   if (problems.length > 0) throw new ConfigError(problems);
   return { config: Object.freeze(buildConfig(facts)), secrets: facts.secrets };

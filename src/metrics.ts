@@ -75,9 +75,15 @@ export function createMetrics() {
       labelNames: ['outcome'],
       registers,
     }),
+    renderWarnings: new Counter({
+      name: 'platen_render_warnings_total',
+      help: 'Warnings of pages that were printed all the same, by code.',
+      labelNames: ['code'],
+      registers,
+    }),
     renderStage: new Histogram({
       name: 'platen_render_stage_seconds',
-      help: 'Time spent in each stage of a render: queue, open, load, ready, assets, print, close.',
+      help: 'Time spent in each stage of a render: queue, open, load, ready, assets, settle, print, close.',
       labelNames: ['stage'],
       buckets: seconds,
       registers,

@@ -4,51 +4,9 @@ import { isIP } from 'node:net';
 import { availableParallelism } from 'node:os';
 import { readEncryptionKey } from './encryption-key.ts';
 import { readOrigin } from './origin.ts';
+import { pageVariables } from './page-variables.ts';
+import { flag, integer, list, oneOf, secret, text, url, type Variable } from './variable-kinds.ts';
 
-export interface Variable<T> {
-  /** The value, or undefined when the text breaks the rule. */
-  parse(text: string): T | undefined;
-  fallback: T;
-  rule: string;
-  example: string;
-  meaning: string;
-  isSecret?: boolean;
-}
-
-type About = Pick<Variable<unknown>, 'example' | 'meaning'>;
-
-function text<T extends string | undefined>(fallback: T, about: About): Variable<string | T> {
-  return { parse: (value) => value, fallback, rule: 'a text', ...about };
-}
-
-function secret(about: About): Variable<string | undefined> {
-  return { parse: (value) => value, fallback: undefined, rule: 'a secret text', isSecret: true, ...about };
-}
-
-function integer(fallback: number, [least, most]: [number, number], meaning: string): Variable<number> {
-  const parse = (value: string) => {
-    const number = Number(value);
-    return /^\d+$/.test(value) && number >= least && number <= most ? number : undefined;
-  };
-  return { parse, fallback, rule: `a whole number from ${least} to ${most}`, example: String(fallback), meaning };
-}
-
-function flag(fallback: boolean, meaning: string): Variable<boolean> {
-  const parse = (value: string) => (value === 'true' ? true : value === 'false' ? false : undefined);
-  return { parse, fallback, rule: 'true or false', example: String(!fallback), meaning };
-}
-
-function oneOf<T extends string>(values: readonly [T, ...T[]], meaning: string): Variable<T> {
-  const parse = (value: string) => values.find((each) => each === value);
-  return { parse, fallback: values[0], rule: `one of ${values.join(', ')}`, example: values[0], meaning };
-}
-
-function url(about: About): Variable<string | undefined> {
-  const parse = (value: string) => (/^https?:\/\/[^\s@]+$/.test(value) && URL.canParse(value) ? value : undefined);
-  return { parse, fallback: undefined, rule: 'an http or https URL', ...about };
-}
-
-/** A list whose items stand apart by spaces or commas. */
 function readDatabaseUrl(value: string): string | undefined {
   if (!/^postgres(ql)?:\/\/\S+$/.test(value) || !URL.canParse(value)) return undefined;
   const { username, password } = new URL(value);
@@ -58,17 +16,6 @@ function readDatabaseUrl(value: string): string | undefined {
   } catch {
     return undefined;
   }
-}
-
-function list<T>(parseItem: (item: string) => T | undefined, about: About & { rule: string }): Variable<T[]> {
-  const parse = (value: string) => {
-    const items = value
-      .split(/[\s,]+/)
-      .filter(Boolean)
-      .map(parseItem);
-    return items.includes(undefined) ? undefined : (items as T[]);
-  };
-  return { parse, fallback: [], ...about };
 }
 
 const reservedPrefixes = new Set(['reports', 'certificates', 'images']);
@@ -95,7 +42,9 @@ function parseProxy(item: string): string | undefined {
 
 function pagePattern(fallback: string, meaning: string): Variable<string> {
   const parse = (value: string) =>
-    /^\/(?!\/)[^\s\\#]*$/.test(value) && /^[^{}]*(\{(studentId|testId)\}[^{}]*)*$/.test(value) ? value : undefined;
+    /^\/(?!\/)[^\s\\#]*(#!?\/[^\s\\#]*)?$/.test(value) && /^[^{}]*(\{(studentId|testId)\}[^{}]*)*$/.test(value)
+      ? value
+      : undefined;
   return { parse, fallback, rule: 'a path with {studentId} and {testId} where needed', example: fallback, meaning };
 }
 
@@ -201,20 +150,13 @@ export const variables = {
     example: '/usr/bin/chromium-headless-shell',
     meaning: 'Serves as BROWSER_PATH.',
   }),
-  TOKEN_STORAGE_KEY: text('token', {
-    example: 'token',
-    meaning: 'Key in localStorage where the page looks for its token.',
+  ...pageVariables,
+  ORIGIN_SETTINGS: text(undefined, {
+    example: '{"https://b.example":{"PAGE_LANGUAGE":"ta-IN"}}',
+    meaning:
+      "The page's settings where an origin differs: JSON, or the path of a file with it. Names are those from TOKEN_STORAGE_KEY to STRICT_WARNINGS.",
   }),
-  TOKEN_COOKIE_NAME: {
-    parse: (value: string) => (/^[\w!#$%&'*+.^`|~-]+$/.test(value) ? value : undefined),
-    fallback: 'jwt',
-    rule: 'a cookie name',
-    example: 'jwt',
-    meaning: 'Cookie where the page looks for its token.',
-  },
-  REQUIRE_PDF_SUBJECT: flag(false, 'Student and teacher pages must say whom they show.'),
-  PAGE_ERRORS: oneOf(['report', 'fail'], 'Whether an uncaught error on the page is reported or fails the render.'),
-  ASSET_GRACE_MS: integer(2000, [0, 60_000], 'Milliseconds that fonts and images still loading get after ready.'),
+  LANG: text(undefined, { example: 'de_DE.UTF-8', meaning: 'Language of the process, which PAGE_LANGUAGE goes by.' }),
   DOCUMENT_CACHE_MB: integer(64, [0, 4096], 'Memory in MB for stored documents of up to 1 MiB; 0 keeps none.'),
   RATE_LIMIT_PER_15_MIN: integer(1000, [1, 10_000_000], 'Public requests per caller in 15 minutes.'),
   BROWSER_SANDBOX: flag(true, 'Whether the browser runs in its sandbox.'),

@@ -5,8 +5,10 @@
 // but by the proxy (WebRTC would ask for the names of its servers and peers, and a name can carry what a page knows).
 //
 // RenderDocument would give each document of a tab a new frame inside the browser: a kept tab's history could then not be reset.
+// Cookies are bound to port and scheme: a token that is put in for one origin reaches no other of its host.
 const always = [
   '--headless',
+  '--enable-features=EnablePortBoundCookies,EnableSchemeBoundCookies',
   '--proxy-server=http://127.0.0.1:1',
   '--proxy-bypass-list=<-loopback>',
   '--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1',

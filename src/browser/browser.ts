@@ -5,6 +5,7 @@ import { fail } from '../errors.ts';
 import { createLog } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
 import type { BrowserStatus } from './contract.ts';
+import { bindsCookies } from './cookie-binding.ts';
 import { hasSystemFonts } from './fonts.ts';
 import { watchMemory } from './memory.ts';
 import { type BrowserProcess, startBrowserProcess, sweepLeftovers } from './process.ts';
@@ -16,6 +17,8 @@ export interface BrowserLease extends Disposable {
   browser: Browser;
   /** The line to the browser itself, not to a page. */
   session: Promise<CDPSession>;
+  /** Whether it keeps cookies of one port and scheme from the others of their host. */
+  bindsCookies: boolean;
   /** Aborted when nothing new must begin here: another browser serves the next lease. */
   retired: AbortSignal;
   /** Says that a render begins. */
@@ -35,6 +38,8 @@ export interface BrowserOptions {
   rendererMemoryLimitMb: number;
   /** Of all its processes together. */
   browserMemoryLimitMb: number;
+  /** PEM of certificate authorities that it trusts beside the public ones. */
+  authorities: string | undefined;
   metrics: Metrics;
 }
 
@@ -43,12 +48,14 @@ const healthTimeoutMs = 1500;
 const missesToReplace = 2;
 const longestRetryMs = 30_000;
 const bytesPerMegabyte = 1024 * 1024;
+const unboundCookies = 'this browser does not bind cookies to ports: a token reaches every port of its host';
 
 /** A browser process with what the supervisor knows of it. */
 interface Running {
   process: BrowserProcess;
   /** Our own line to the browser, not to a page. */
   session: Promise<CDPSession>;
+  bindsCookies: boolean;
   leases: number;
   served: number;
   misses: number;
@@ -97,6 +104,7 @@ export class BrowserSupervisor implements AsyncDisposable {
     return {
       browser: running.process.browser,
       session: running.session,
+      bindsCookies: running.bindsCookies,
       retired: running.spent.signal,
       count: () => {
         if (++running.served >= this.#options.recycleAfter) this.#recycle(running);
@@ -115,6 +123,7 @@ export class BrowserSupervisor implements AsyncDisposable {
   }
 
   status(): BrowserStatus {
+    if (this.#current?.bindsCookies === false) return { state: 'up', reason: unboundCookies };
     if (this.#current !== undefined) return { state: 'up' };
     return { state: this.#starting === undefined ? 'down' : 'starting', reason: this.#reason };
   }
@@ -156,23 +165,27 @@ export class BrowserSupervisor implements AsyncDisposable {
 
   async #start(): Promise<Running> {
     await this.#swept;
-    const { browserPath, hasSandbox, metrics } = this.#options;
+    const { browserPath, hasSandbox, authorities, metrics } = this.#options;
     const startedAt = performance.now();
-    const process = await startBrowserProcess(browserPath, hasSandbox);
-    const running = this.#adopt(process);
+    const process = await startBrowserProcess({ browserPath, hasSandbox, authorities });
+    const running = await this.#adopt(process);
     metrics.browserStarts.inc();
     metrics.browserUp.set(1);
     log.info('Browser started', { pid: process.pid, durationMs: Math.round(performance.now() - startedAt) });
     return running;
   }
 
-  #adopt(process: BrowserProcess): Running {
+  async #adopt(process: BrowserProcess): Promise<Running> {
     const session = process.browser.target().createCDPSession();
-    // A browser that dies at once is seen by its end.
-    session.catch(() => undefined);
+    const isBinding = await session.then(bindsCookies).catch(async (error) => {
+      await process.end();
+      throw error;
+    });
+    if (!isBinding) log.warn('Cookies are not bound', { pid: process.pid, reason: unboundCookies });
     const running: Running = {
       process,
       session,
+      bindsCookies: isBinding,
       leases: 0,
       served: 0,
       misses: 0,

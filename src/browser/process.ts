@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import puppeteer, { type Browser } from 'puppeteer-core';
 import { browserArguments } from './arguments.ts';
+import { writeTrustStore } from './authorities.ts';
 import { type Executable, findExecutable } from './executable.ts';
 import { writeFontConfig } from './fonts.ts';
 
@@ -15,6 +16,14 @@ export interface BrowserProcess {
   kill(): void;
   /** Kills it and removes its folder. */
   end(): Promise<void>;
+}
+
+interface ProcessOptions {
+  /** A path, `bundled`, or undefined to search. */
+  browserPath: string | undefined;
+  hasSandbox: boolean;
+  /** Certificates in PEM form, of authorities that the browser is to trust beside those that it knows. */
+  authorities?: string | undefined;
 }
 
 const startTimeoutMs = 20_000;
@@ -47,13 +56,12 @@ function killHard(pid: number): void {
 const removeFolder = (folder: string) => rm(folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 50 });
 
 /** Starts a headless shell that is driven over a pipe: there is no debugging port. */
-export async function startBrowserProcess(
-  browserPath: string | undefined,
-  hasSandbox: boolean,
-): Promise<BrowserProcess> {
+export async function startBrowserProcess(options: ProcessOptions): Promise<BrowserProcess> {
+  const { browserPath, hasSandbox, authorities } = options;
   const executable = await findExecutable(browserPath);
   const folder = await mkdtemp(join(tmpdir(), `${folderPrefix}${process.pid}-`));
   try {
+    if (authorities !== undefined) await writeTrustStore(folder, authorities);
     const browser = await puppeteer.launch({
       executablePath: executable.path,
       ignoreDefaultArgs: true,

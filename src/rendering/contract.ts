@@ -1,8 +1,9 @@
 // What goes into a render and what comes out of it.
 
 import type { BrowserStatus } from '../browser/contract.ts';
+import type { Findings } from '../page/contract.ts';
 
-export const stages = ['queue', 'open', 'load', 'ready', 'assets', 'print', 'close'] as const;
+export const stages = ['queue', 'open', 'load', 'ready', 'assets', 'settle', 'print', 'close'] as const;
 export type Stage = (typeof stages)[number];
 
 /** Who goes first: a person who waits, a backend that waits, work that nobody waits for. */
@@ -17,8 +18,8 @@ export interface RenderRequest {
   isTokenShared?: boolean;
   /** Id that the page must show, where it says whom it shows. */
   subject?: string | undefined;
-  /** Whether a page that does not say whom it shows fails. */
-  isSubjectRequired?: boolean;
+  /** Whether the page is one person's, who must be named on it where the settings want that. */
+  hasSubject?: boolean;
   /** Class that the page must not contradict, where it names one. */
   className?: string | undefined;
 }
@@ -37,18 +38,14 @@ export interface RenderedPdf {
   pages: number;
   /** What `<meta name="pdf-class">` says; more than one where the page contradicts itself. */
   classNames: string[];
-  /** Problems that did not stop the render: late assets, uncaught errors. */
+  /** What was not as it should be; each begins with a code of `warningCodes`. */
   warnings: string[];
 }
 
 /** What a failed render was doing; quoted in the problem that the caller gets. */
-export interface Diagnosis {
+export interface Diagnosis extends Findings {
   stage: Stage;
   elapsedMs: number;
-  pending: string[];
-  consoleErrors: string[];
-  failedRequests: { path: string; status?: number; error?: string }[];
-  finalUrl: string | undefined;
 }
 
 export interface RenderingStatus {

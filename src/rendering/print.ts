@@ -23,9 +23,15 @@ const printOptions = {
   transferMode: 'ReturnAsStream',
 } as const;
 
+interface PrintOptions {
+  maxBytes: number;
+  /** 1 prints a pixel of the page as 1/96 inch. */
+  scale: number;
+}
+
 /** @throws document_too_large beyond `maxBytes`; BrowserFault when the browser can't print. */
-export async function printToPdf(session: CDPSession, maxBytes: number): Promise<Buffer> {
-  const { stream } = await session.send('Page.printToPDF', printOptions).catch((cause: Error) => {
+export async function printToPdf(session: CDPSession, { maxBytes, scale }: PrintOptions): Promise<Buffer> {
+  const { stream } = await session.send('Page.printToPDF', { ...printOptions, scale }).catch((cause: Error) => {
     throw /Printing failed/.test(cause.message) ? new BrowserFault('print', { cause }) : cause;
   });
   if (stream === undefined) throw new BrowserFault('print');

@@ -8,14 +8,16 @@ import { BrowserFault } from '../browser/contract.ts';
 import { fail, ServiceError } from '../errors.ts';
 import { createLog } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
+import type { PageSettings } from '../page/contract.ts';
+import { codeOfWarning } from '../warnings.ts';
 import type { Priority, RenderedPdf, RenderingStatus, RenderOptions, RenderRequest, Stage } from './contract.ts';
 import { type EgressProxy, startEgressProxy } from './egress.ts';
-import { type PageSettings, printPage, StaleTab } from './page.ts';
+import { printPage, type RenderLimits, StaleTab } from './page-render.ts';
 import { Tabs } from './tabs.ts';
 
 const log = createLog('rendering');
 
-export interface RenderingConfig extends PageSettings {
+export interface RenderingConfig extends RenderLimits {
   browserPath: string | undefined;
   hasSandbox: boolean;
   recycleAfter: number;
@@ -26,6 +28,8 @@ export interface RenderingConfig extends PageSettings {
   queueLimit: number;
   /** Origins that every page may reach beside its own. */
   allowedOrigins: readonly string[];
+  /** The page's contract, by origin. */
+  pages: ReadonlyMap<string, PageSettings>;
 }
 
 export interface Rendering extends AsyncDisposable {
@@ -80,8 +84,9 @@ class StageClock {
 class BrowserRendering implements Rendering {
   readonly #config: RenderingConfig;
   readonly #metrics: Metrics;
-  readonly #browser: BrowserSupervisor;
-  readonly #tabs: Tabs;
+  readonly #browsers: readonly BrowserSupervisor[];
+  /** By origin: tabs of origins that trust the same authorities are of one browser. */
+  readonly #tabs: ReadonlyMap<string, Tabs>;
   /** One way out per tenant, so that tenants don't reach each other. */
   readonly #proxies: ReadonlyMap<string, EgressProxy>;
   readonly #queue: PQueue;
@@ -92,13 +97,18 @@ class BrowserRendering implements Rendering {
     this.#metrics = metrics;
     this.#proxies = proxies;
     this.#queue = new PQueue({ concurrency: config.concurrency });
-    this.#browser = new BrowserSupervisor({ ...config, metrics });
-    this.#tabs = new Tabs({
-      browser: this.#browser,
-      limit: config.concurrency,
-      allowedOrigins: config.allowedOrigins,
-      metrics,
-    });
+    const trusted = new Set([...config.pages.values()].map(({ authorities }) => authorities));
+    const { concurrency: limit, allowedOrigins } = config;
+    const byTrust = new Map(
+      [...trusted].map((authorities) => {
+        const browser = new BrowserSupervisor({ ...config, authorities, metrics });
+        return [authorities, { browser, tabs: new Tabs({ browser, limit, allowedOrigins, metrics }) }] as const;
+      }),
+    );
+    this.#browsers = [...byTrust.values()].map(({ browser }) => browser);
+    this.#tabs = new Map(
+      [...config.pages].map(([origin, { authorities }]) => [origin, byTrust.get(authorities)?.tabs as Tabs]),
+    );
   }
 
   async render(request: RenderRequest, options: RenderOptions): Promise<RenderedPdf> {
@@ -110,6 +120,7 @@ class BrowserRendering implements Rendering {
     try {
       const pdf = await this.#enqueue({ ...options, signal }, () => this.#attempt(request, signal, clock));
       this.#metrics.renders.inc({ outcome: 'ok' });
+      for (const warning of pdf.warnings) this.#metrics.renderWarnings.inc({ code: codeOfWarning(warning) });
       return pdf;
     } catch (error) {
       const outcome = error instanceof ServiceError ? error.code : signal.aborted ? 'cancelled' : 'internal_error';
@@ -122,14 +133,16 @@ class BrowserRendering implements Rendering {
   }
 
   status(): RenderingStatus {
-    return { browser: this.#browser.status(), active: this.#queue.pending, waiting: this.#queue.size };
+    const all = this.#browsers.map((browser) => browser.status());
+    const worst = all.find(({ state }) => state !== 'up') ?? all.find(({ reason }) => reason !== undefined) ?? all[0];
+    return { browser: worst ?? { state: 'down' }, active: this.#queue.pending, waiting: this.#queue.size };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stopping.abort(fail('shutting_down'));
     await this.#queue.onIdle();
-    await this.#tabs[Symbol.asyncDispose]();
-    await this.#browser[Symbol.asyncDispose]();
+    await Promise.all([...new Set(this.#tabs.values())].map((tabs) => tabs[Symbol.asyncDispose]()));
+    await Promise.all(this.#browsers.map((browser) => browser[Symbol.asyncDispose]()));
     await Promise.all([...this.#proxies.values()].map((proxy) => proxy[Symbol.asyncDispose]()));
   }
 
@@ -184,7 +197,7 @@ class BrowserRendering implements Rendering {
         return await this.#printOnce(request, signal, { clock, timeoutMs: deadline - performance.now() });
       } catch (error) {
         if (error instanceof StaleTab) {
-          this.#tabs.distrust(new URL(request.url).origin);
+          this.#tabsOf(request).distrust(new URL(request.url).origin);
           attempt--;
           continue;
         }
@@ -197,6 +210,12 @@ class BrowserRendering implements Rendering {
     }
   }
 
+  #tabsOf({ url }: RenderRequest): Tabs {
+    const tabs = this.#tabs.get(new URL(url).origin);
+    if (tabs === undefined) throw new Error('the origin of the page is not allowed');
+    return tabs;
+  }
+
   async #printOnce(
     request: RenderRequest,
     signal: AbortSignal,
@@ -204,12 +223,14 @@ class BrowserRendering implements Rendering {
   ): Promise<RenderedPdf> {
     const { origin } = new URL(request.url);
     const proxy = this.#proxies.get(origin);
-    if (proxy === undefined) throw new Error('the origin of the page is not allowed');
+    const settings = this.#config.pages.get(origin);
+    if (proxy === undefined || settings === undefined) throw new Error('the origin of the page is not allowed');
     return await printPage(request, {
-      tabs: this.#tabs,
+      tabs: this.#tabsOf(request),
       proxyUrl: proxy.url,
       origins: new Set([origin, ...this.#config.allowedOrigins]),
-      settings: { ...this.#config, timeoutMs },
+      limits: { ...this.#config, timeoutMs },
+      settings,
       signal,
       onStage: (stage) => clock.begin(stage),
     });

@@ -13,6 +13,14 @@ export interface TabOwner {
   proxyUrl: string;
 }
 
+/** As whom and on what the page is shown: the same for all pages of an origin. */
+export interface TabView {
+  /** As `de-DE`. */
+  language: string;
+  timeZone: string;
+  pixelRatio: number;
+}
+
 /** What can happen to a tab from outside its page. */
 export interface TabEvents {
   /** Its process is gone. */
@@ -26,7 +34,7 @@ export interface TabEvents {
 const openTimeoutMs = 15_000;
 const clearTimeoutMs = 2000;
 const closeTimeoutMs = 2000;
-const view = { width: 1200, height: 800, deviceScaleFactor: 1, mobile: false };
+const screen = { width: 1200, height: 800, mobile: false };
 
 export class Tab {
   readonly owner: TabOwner;
@@ -54,10 +62,10 @@ export class Tab {
   }
 
   /** Opens an empty tab; takes over the lease, which ends with it. A browser that doesn't open it in 15 s is given up. */
-  static async open(owner: TabOwner, lease: BrowserLease): Promise<Tab> {
+  static async open(owner: TabOwner, view: TabView, lease: BrowserLease): Promise<Tab> {
     const tooLong = setTimeout(() => lease.giveUp('a page could not be opened'), openTimeoutMs);
     try {
-      return new Tab(owner, lease, await openParts(owner.proxyUrl, lease));
+      return new Tab(owner, lease, await openParts(owner.proxyUrl, view, lease));
     } catch (error) {
       lease[Symbol.dispose]();
       throw error;
@@ -204,7 +212,7 @@ interface Parts {
   cdp: CDPSession;
 }
 
-async function openParts(proxyUrl: string, { browser, session }: BrowserLease): Promise<Parts> {
+async function openParts(proxyUrl: string, view: TabView, { browser, session }: BrowserLease): Promise<Parts> {
   const root = await session;
   const context = await browser.createBrowserContext({
     proxyServer: proxyUrl,
@@ -219,7 +227,7 @@ async function openParts(proxyUrl: string, { browser, session }: BrowserLease): 
     const { sessionId } = await root.send('Target.attachToTarget', { targetId, flatten: true });
     const cdp = root.connection()?.session(sessionId);
     if (cdp === null || cdp === undefined) throw new Error('the browser gave no session');
-    await enable(cdp);
+    await Promise.all([enable(cdp), dress(cdp, view, await browser.userAgent())]);
     return { root, context, targetId, cdp };
   } catch (error) {
     void context.close().catch(() => undefined);
@@ -235,6 +243,17 @@ async function enable(cdp: CDPSession): Promise<void> {
     // Bodies are never asked for: none is held back.
     cdp.send('Network.enable', { maxTotalBufferSize: 0, maxResourceBufferSize: 0 }),
     cdp.send('Log.enable'),
-    cdp.send('Emulation.setDeviceMetricsOverride', view),
+  ]);
+}
+
+/** The language on its own comes second: `de-DE,de`. */
+const acceptedLanguages = (language: string) => [...new Set([language, language.split('-')[0]])].join(',');
+
+async function dress(cdp: CDPSession, { language, timeZone, pixelRatio }: TabView, userAgent: string): Promise<void> {
+  await Promise.all([
+    cdp.send('Emulation.setDeviceMetricsOverride', { ...screen, deviceScaleFactor: pixelRatio }),
+    cdp.send('Emulation.setLocaleOverride', { locale: language }),
+    cdp.send('Emulation.setTimezoneOverride', { timezoneId: timeZone }),
+    cdp.send('Emulation.setUserAgentOverride', { userAgent, acceptLanguage: acceptedLanguages(language) }),
   ]);
 }

@@ -4,7 +4,7 @@ import { abortable } from '../abortable.ts';
 import type { BrowserLease, BrowserSupervisor } from '../browser/browser.ts';
 import { createLog } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
-import { Tab, type TabOwner } from './tab.ts';
+import { Tab, type TabOwner, type TabView } from './tab.ts';
 
 const log = createLog('tabs');
 
@@ -44,10 +44,10 @@ export class Tabs implements AsyncDisposable {
   }
 
   /** A tab for one render. When `signal` ends the waiting, what comes late is closed. */
-  async take(owner: TabOwner, signal: AbortSignal): Promise<Tab> {
+  async take(owner: TabOwner, view: TabView, signal: AbortSignal): Promise<Tab> {
     this.#used++;
     try {
-      const tab = (await this.#reuse(owner)) ?? (await this.#open(owner, signal));
+      const tab = (await this.#reuse(owner)) ?? (await this.#open(owner, view, signal));
       tab.renders++;
       tab.lease.count();
       this.#options.metrics.tabs.inc({ tab: tab.renders === 1 ? 'new' : 'kept' });
@@ -134,12 +134,12 @@ export class Tabs implements AsyncDisposable {
     }
   }
 
-  async #open(owner: TabOwner, signal: AbortSignal): Promise<Tab> {
+  async #open(owner: TabOwner, view: TabView, signal: AbortSignal): Promise<Tab> {
     // Another's tab is closed before this one is opened, not beside it.
     const excess = this.#kept.length + this.#used - this.#options.limit;
     await Promise.all(this.#kept.slice(0, Math.max(0, excess)).map((kept) => this.#drop(kept)));
     const lease = await this.#lease(signal);
-    const opening = Tab.open(owner, lease);
+    const opening = Tab.open(owner, view, lease);
     return abortable(opening, signal).catch((error) => {
       opening.then(
         (late) => late.close(),

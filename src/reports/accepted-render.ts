@@ -43,8 +43,6 @@ interface Dependencies {
   rendering: Rendering;
   documents: Documents;
   revisions: Revisions;
-  /** Whether student and teacher pages must say whom they show. */
-  requireSubject: boolean;
 }
 
 /** The fields of a log line about a report. */
@@ -74,12 +72,12 @@ export class AcceptedRender {
   }
 
   async print({ url, token, isTokenShared, className, ...options }: PageToPrint): Promise<PrintedReport> {
-    const { rendering, requireSubject } = this.#dependencies;
+    const { rendering } = this.#dependencies;
     const { report, key } = this.#acceptance;
     log.info('Starting PDF generation', { ...describeReport(report), s3Key: key, priority: options.priority });
-    const isSubjectRequired = requireSubject && report.type !== 'overall';
+    const hasSubject = report.type !== 'overall';
     const subject = subjectOf(report);
-    const page = { url, token, isTokenShared, subject, isSubjectRequired, className };
+    const page = { url, token, isTokenShared, subject, hasSubject, className };
     const pdf = await rendering.render(page, options);
     if (pdf.warnings.length > 0)
       log.warn('PDF generated with warnings', { ...describeReport(report), warnings: pdf.warnings });

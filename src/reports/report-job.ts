@@ -62,6 +62,7 @@ const progressOf: Record<Stage | 'store', [JobStage, percent: number] | undefine
   load: ['template_loading', 15],
   ready: ['data_validation', 35],
   assets: ['data_validation', 60],
+  settle: ['data_validation', 65],
   print: ['pdf_generation', 70],
   close: undefined,
   store: ['file_preparation', 90],

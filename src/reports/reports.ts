@@ -69,7 +69,6 @@ interface Dependencies {
     tenants: readonly Tenant[];
     defaultTenant: Tenant;
     pages: PagePatterns;
-    requireSubject: boolean;
     callerRenderLimit: number;
   };
 }
@@ -89,11 +88,11 @@ class PlatformReports implements Reports {
   readonly #laterLimit: RateLimiter;
 
   constructor({ rendering, documents, identity, database, jobs, metrics, config }: Dependencies) {
-    const { pages, requireSubject } = config;
+    const { pages } = config;
     const tenancy = new Tenancy(config.tenants, config.defaultTenant);
     const tokens = new ReportTokens(identity);
     const revisions = new Revisions(database);
-    const renders = new AcceptedRenders({ rendering, documents, revisions, requireSubject });
+    const renders = new AcceptedRenders({ rendering, documents, revisions });
     const limit = new RenderLimit(config.callerRenderLimit);
     const generations = new Generations({ tokens, tenancy, renders, pages });
     const publicReports = new PublicReports({ documents, metrics, tenancy, renders, limit, pages });

@@ -20,6 +20,7 @@ function refusal(env: Env, isRoot = false): ConfigError {
 }
 const variablesRefused = (env: Env, isRoot = false) => refusal(env, isRoot).problems.map(({ variable }) => variable);
 
+const pageOf = ({ rendering, defaultTenant }: Config) => rendering.pages.get(defaultTenant.origin);
 const long = (name: string) => `${name}-made-of-forty-random-characters-0123456789`;
 
 /** Settings that production takes. */
@@ -57,11 +58,19 @@ describe('without any setting', () => {
     ['PDF_TIMEOUT', (c) => c.rendering.timeoutMs, 120_000],
     ['BROWSER_PATH', (c) => c.rendering.browserPath, undefined],
     ['BROWSER_SANDBOX', (c) => c.rendering.hasSandbox, true],
-    ['TOKEN_STORAGE_KEY', (c) => c.rendering.tokenStorageKey, 'token'],
-    ['TOKEN_COOKIE_NAME', (c) => c.rendering.tokenCookieName, 'jwt'],
-    ['REQUIRE_PDF_SUBJECT', (c) => c.requireSubject, false],
-    ['PAGE_ERRORS', (c) => c.rendering.failOnPageErrors, false],
-    ['ASSET_GRACE_MS', (c) => c.rendering.assetGraceMs, 2000],
+    ['TOKEN_STORAGE_KEY', (c) => pageOf(c)?.tokenStorageKey, 'token'],
+    ['TOKEN_COOKIE_NAME', (c) => pageOf(c)?.tokenCookieName, 'jwt'],
+    ['REQUIRE_PDF_SUBJECT', (c) => pageOf(c)?.isSubjectRequired, false],
+    ['PAGE_ERRORS', (c) => pageOf(c)?.failOnPageErrors, false],
+    ['ASSET_GRACE_MS', (c) => pageOf(c)?.assetGraceMs, 2000],
+    ['SETTLE_MS', (c) => pageOf(c)?.settleMs, 3000],
+    ['PAGE_ALIASES', (c) => pageOf(c)?.aliases, []],
+    ['IGNORED_REFUSALS', (c) => pageOf(c)?.ignoredRefusals, []],
+    ['PAGE_LANGUAGE', (c) => pageOf(c)?.language, 'en-US'],
+    ['PAGE_PIXEL_RATIO', (c) => pageOf(c)?.pixelRatio, 2],
+    ['PRINT_SCALE', (c) => pageOf(c)?.printScale, 1],
+    ['BROWSER_CA_FILE', (c) => pageOf(c)?.authorities, undefined],
+    ['STRICT_WARNINGS', (c) => pageOf(c)?.strictWarnings, []],
     ['RATE_LIMIT_PER_15_MIN', (c) => c.http.rateLimitPer15Min, 1000],
     ['PAGE_STUDENT', (c) => c.pages.student, '/report?studentId={studentId}&testId={testId}'],
     ['PAGE_STUDENT_SELF', (c) => c.pages.studentSelf, '/student-report?testId={testId}'],

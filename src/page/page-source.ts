@@ -1,0 +1,59 @@
+// The one script that the browser runs in each document before the page's own: its parts, put together as text.
+
+import { createClock, createSchedule, type PageWindow, wrapFunction } from './clock-script.ts';
+import {
+  describeError,
+  prepareSession,
+  putToken,
+  type SessionScript,
+  watchRoot,
+  watchVariable,
+} from './session-script.ts';
+import { createReveal, createSettle, finishAnimations, listTrees, type Settle } from './settle-script.ts';
+
+/** What a document hands over to us, who drive it from outside: its own scripts can't see it. */
+export interface DocumentControl {
+  /** Whether the page is ready now. */
+  isReady(): boolean;
+  settle: Settle;
+}
+
+/** The first argument of the message to the console by which a document hands over its control; the second is that, the third its name. */
+export type HandOver = [nonce: string, control: DocumentControl, document: string, isTop: boolean];
+
+const parts = {
+  wrapFunction,
+  createClock,
+  createSchedule,
+  putToken,
+  watchVariable,
+  watchRoot,
+  describeError,
+  prepareSession,
+  listTrees,
+  finishAnimations,
+  createReveal,
+  createSettle,
+};
+
+// The session first: what it asks of the browser for itself is none of the page's own.
+function prepareDocument(script: SessionScript, p: typeof parts): void {
+  const w = globalThis as unknown as PageWindow;
+  const document = String(Math.random());
+  const isReady = p.prepareSession(w, script, { ...p, document });
+  const clock = p.createClock(w, p.wrapFunction);
+  const schedule = p.createSchedule(w, clock, p.wrapFunction);
+  const reveal = p.createReveal(w, schedule, p.wrapFunction);
+  const settle = p.createSettle(w, { ...p, clock, schedule, reveal });
+  const handOver: HandOver = [script.nonce, { isReady, settle }, document, w.top === w];
+  w.console.debug(...handOver);
+}
+
+const partsSource = `{${Object.entries(parts)
+  .map(([name, part]) => `${name}: ${part.toString()}`)
+  .join(',\n')}}`;
+
+/** Source of the script; strict, so that nothing that is called from it can look back at its caller. */
+export function pageSource(script: SessionScript): string {
+  return `'use strict';(${prepareDocument.toString()})(${JSON.stringify(script)}, ${partsSource})`;
+}

@@ -1,0 +1,122 @@
+// The token as a cookie: there with the very first request for the page, and with no request to another origin.
+
+import { randomUUID } from 'node:crypto';
+import type { CDPEvents, CDPSession, Protocol } from 'puppeteer-core';
+
+export interface TokenCookie {
+  /** The page's address. */
+  url: URL;
+  frameId: string;
+  name: string;
+  token: string;
+  /** Origins that the page may reach. */
+  allowedOrigins: readonly string[];
+  /** Whether the browser keeps cookies of one port from the others of its host; without that the page's script sets the cookie. */
+  isBound: boolean;
+  /** Told of each call of the page's to which the cookie was added by hand. */
+  onAdded(requestId: string): void;
+}
+
+/** The longest that the browser takes, name and value together, less the sign between them. */
+const longest = 4096;
+
+type OnPaused = (event: CDPEvents['Fetch.requestPaused']) => void;
+type Headers = Protocol.Fetch.HeaderEntry[];
+
+const portOf = ({ protocol, port }: URL) => Number(port) || (protocol === 'https:' ? 443 : 80);
+
+const bound = ({ hostname, protocol, port }: URL) => ({
+  // A name without a dot before it: this host, no subdomain.
+  domain: hostname,
+  path: '/',
+  sameSite: 'Strict' as const,
+  secure: protocol === 'https:',
+  sourceScheme: protocol === 'https:' ? ('Secure' as const) : ('NonSecure' as const),
+  sourcePort: portOf({ protocol, port } as URL),
+});
+
+/** Cookies of a header, without the one of that name. */
+function splitCookies(header: string, name: string): { has: boolean; rest: string[] } {
+  const all = header.split('; ').filter(Boolean);
+  const rest = all.filter((cookie) => !cookie.startsWith(`${name}=`));
+  return { has: rest.length < all.length, rest };
+}
+
+function withCookies(headers: Protocol.Network.Headers, cookies: string[]): Headers {
+  const others = Object.entries(headers).filter(([name]) => name.toLowerCase() !== 'cookie');
+  return [...others, ['Cookie', cookies.join('; ')]].map(([name = '', value = '']) => ({ name, value }));
+}
+
+/** How a cookie was set; `stop` before the tab shows another page. */
+interface SetCookie {
+  /** False when the token is too long for a cookie: the page has it in its storage only. */
+  isSet: boolean;
+  stop(): void;
+}
+
+/**
+ * Puts the cookie where the browser sends it with the document's request. An API on another port of the same host, which the settings
+ * name, gets it with calls of the page's that ask for credentials, as it would from a person's browser; nothing else on that port does.
+ */
+export async function setTokenCookie(cdp: CDPSession, cookie: TokenCookie): Promise<SetCookie> {
+  const { url, name, token, isBound, allowedOrigins } = cookie;
+  if (name.length + token.length > longest) return { isSet: false, stop: () => undefined };
+  const neighbours = allowedOrigins
+    .map((origin) => new URL(origin))
+    .filter(({ hostname, origin }) => hostname === url.hostname && origin !== url.origin);
+  if (!isBound) return { isSet: true, stop: await addToDocument(cdp, cookie) };
+  const [stop] = await Promise.all([
+    neighbours.length === 0 ? () => undefined : addToCalls(cdp, cookie, neighbours),
+    cdp.send('Network.setCookie', { name, value: token, ...bound(url) }),
+  ]);
+  return { isSet: true, stop };
+}
+
+/** @returns a function that stops it. */
+async function intercept(
+  cdp: CDPSession,
+  patterns: Protocol.Fetch.RequestPattern[],
+  onPaused: OnPaused,
+): Promise<() => void> {
+  cdp.on('Fetch.requestPaused', onPaused);
+  await cdp.send('Fetch.enable', { patterns });
+  return () => void cdp.off('Fetch.requestPaused', onPaused);
+}
+
+/** One header on the one request for the document. */
+function addToDocument(cdp: CDPSession, { url, frameId, name, token }: TokenCookie): Promise<() => void> {
+  let isDone = false;
+  // In a pattern a star and a question mark stand for any text.
+  const urlPattern = (url.origin + url.pathname + url.search).replace(/[*?\\]/g, '\\$&');
+  return intercept(cdp, [{ urlPattern, resourceType: 'Document' }], ({ requestId, request, frameId: from }) => {
+    const isFirst = !isDone && from === frameId;
+    isDone ||= isFirst;
+    const headers = isFirst ? { headers: withCookies(request.headers, [`${name}=${token}`]) } : {};
+    cdp.send('Fetch.continueRequest', { requestId, ...headers }).catch(() => undefined);
+  });
+}
+
+const callTypes = ['XHR', 'Fetch', 'EventSource'];
+
+/**
+ * The other port gets a cookie that says nothing, by which a call that asks for credentials is known; it is taken out of every request,
+ * and the token is put in its place where the call is the page's own. So the token itself is never among that port's cookies.
+ */
+async function addToCalls(cdp: CDPSession, cookie: TokenCookie, neighbours: URL[]): Promise<() => void> {
+  const { url, frameId, name, token, onAdded } = cookie;
+  const mark = `credentials-${randomUUID()}`;
+  await Promise.all(
+    neighbours.map((each) => cdp.send('Network.setCookie', { name: mark, value: '1', httpOnly: true, ...bound(each) })),
+  );
+  const patterns = neighbours.map(({ origin }) => ({ urlPattern: `${origin}/*` }));
+  return intercept(cdp, patterns, ({ requestId, networkId, request, resourceType, frameId: from }) => {
+    const header = (field: string) =>
+      Object.entries(request.headers).find(([key]) => key.toLowerCase() === field)?.[1] ?? '';
+    const { has, rest } = splitCookies(header('cookie'), mark);
+    const isOwnCall = has && from === frameId && header('origin') === url.origin && callTypes.includes(resourceType);
+    if (isOwnCall) onAdded(networkId ?? requestId);
+    const cookies = isOwnCall ? [...rest, `${name}=${token}`] : rest;
+    const headers = has ? { headers: withCookies(request.headers, cookies) } : {};
+    cdp.send('Fetch.continueRequest', { requestId, ...headers }).catch(() => undefined);
+  });
+}

@@ -1,0 +1,16 @@
+// Certificates of a school that has its own authority; authority/README.md says what each is and how it was made.
+
+import { readFileSync } from 'node:fs';
+
+const read = (name: string) => readFileSync(new URL(`authority/${name}`, import.meta.url), 'utf8');
+
+/** The certificate of an authority, in PEM form. */
+export const authorityOf = (name: 'school' | 'stranger') => read(`${name}.pem`);
+
+export type ServerName = 'good' | 'expired' | 'misnamed' | 'strange';
+
+/** What a server of that certificate is started with. */
+export const serverOf = (name: ServerName) => ({
+  key: read('server.key'),
+  cert: read(`${name}.pem`),
+});
