@@ -62,13 +62,8 @@ function jobMetrics(registers: Registry[]) {
   };
 }
 
-/** A registry of its own per service, so that two services in one process (tests) don't share figures. */
-export function createMetrics() {
-  const registry = new Registry();
-  collectDefaultMetrics({ register: registry });
-  const registers = [registry];
+function outcomeMetrics(registers: Registry[]) {
   return {
-    registry,
     renders: new Counter({
       name: 'platen_renders_total',
       help: 'Renders that ended, by outcome: ok, cancelled, or the error code. Those refused with queue_full never began, and are not counted.',
@@ -81,6 +76,17 @@ export function createMetrics() {
       labelNames: ['code'],
       registers,
     }),
+  };
+}
+
+/** A registry of its own per service, so that two services in one process (tests) don't share figures. */
+export function createMetrics() {
+  const registry = new Registry();
+  collectDefaultMetrics({ register: registry });
+  const registers = [registry];
+  return {
+    registry,
+    ...outcomeMetrics(registers),
     renderStage: new Histogram({
       name: 'platen_render_stage_seconds',
       help: 'Time spent in each stage of a render: queue, open, load, ready, assets, settle, print, close.',

@@ -159,10 +159,6 @@ describe('a page that leads elsewhere', () => {
     ['by its history to /Report', scripted(`history.replaceState({}, '', '/Report'); ${ready}`)],
     ['to another page at the moment it is ready', scripted(`${ready} location.href = '/login'`)],
     [
-      'to itself at the moment it is ready',
-      scripted(`if (!sessionStorage.seen) { sessionStorage.seen = 1; ${ready} location.reload() }`),
-    ],
-    [
       'to another page while its images are awaited',
       html(
         `<p>x</p><img src="/never.png" alt="">${script(`${ready} setTimeout(() => { location.href = '/login' }, 100)`)}`,
@@ -404,7 +400,7 @@ describe('the diagnosis', () => {
     await using patient = await openStage({ PDF_TIMEOUT: '20000' });
     const problem = await patient.print(scripted(code), never, fields);
     expectNoToken(problem);
-    const warnings = ['printed without /never/[redacted]', 'uncaught error: Error: [redacted]'];
+    const warnings = ['printed_without /never/[redacted]', 'page_error Error: [redacted]'];
     expect(problem).toMatchObject({ status: 202, warnings });
   });
 });
@@ -416,12 +412,18 @@ describe('a page that shows nothing', () => {
   });
   afterAll(() => stage[Symbol.asyncDispose]());
   const shape = '<rect width="50" height="50" />';
+  const redDot =
+    'data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAIAAACQd1PeAAAADElEQVR4nGP4z8AAAAMBAQDJ/pLvAAAAAElFTkSuQmCC';
 
   test.each([
     ['has no body', ''],
     ['has only white space', '<p> &nbsp;\n</p>'],
     ['has only hidden text', '<p hidden>Hidden</p><p style="visibility: hidden">Hidden too</p>'],
-    ['has only a graphic without a name', `<svg width="50" height="50">${shape}</svg><img src="data:," alt="">`],
+    ['has only an image that is not there', '<img src="data:," alt="">'],
+    ['has only a canvas on which nothing was drawn', '<canvas aria-label="Chart of grades"></canvas>'],
+    ['has only white text', '<p style="color: #fff">White</p>'],
+    ['has only a background', '<style>body { background: #eef }</style><p style="visibility: hidden">Hidden</p>'],
+    ['is empty on paper', '<style>@media print { p { display: none } }</style><p>On screen</p>'],
     [
       'has only the titles of hidden icons',
       `<svg style="display: none"><symbol id="a"><title>Icon</title>${shape}</symbol></svg>`,
@@ -434,7 +436,13 @@ describe('a page that shows nothing', () => {
   test.each([
     ['a labelled drawing', `<svg width="50" height="50" role="img" aria-label="Chart of grades">${shape}</svg>`],
     ['a drawing with a title', `<svg width="50" height="50"><title>Chart of grades</title>${shape}</svg>`],
-    ['a labelled canvas', '<canvas aria-label="Chart of grades" width="50" height="50"></canvas>'],
+    ['a drawing without a name', `<svg width="50" height="50">${shape}</svg>`],
+    ['a canvas', `<canvas id="c"></canvas>${script("c.getContext('2d').fillRect(0, 0, 50, 50)")}`],
+    ['a line', '<div style="border-top: 1px solid #ddd; height: 9px"></div>'],
+    ['a gradient', '<div style="background: linear-gradient(#fff, #ccc); height: 90px; width: 90px"></div>'],
+    ['a background image', `<div style="background: url(${redDot}); height: 90px"></div>`],
+    ['white text on a dark bar', '<p style="color: #fff; background: #123">White</p>'],
+    ['text that is half transparent', '<p style="opacity: .5">Pale</p>'],
     ['an image with a description', '<img alt="Chart of grades" width="50" height="50" src="/chart.svg">'],
     ['text in a drawing', '<svg width="90" height="50"><text y="20">Grades</text></svg>'],
     ['text in a web component', '<div><template shadowrootmode="open"><p>Grades in a component</p></template></div>'],

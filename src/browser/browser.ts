@@ -5,7 +5,7 @@ import { fail } from '../errors.ts';
 import { createLog } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
 import type { BrowserStatus } from './contract.ts';
-import { bindsCookies } from './cookie-binding.ts';
+import { bindsCookies, unboundCookies } from './cookie-binding.ts';
 import { hasSystemFonts } from './fonts.ts';
 import { watchMemory } from './memory.ts';
 import { type BrowserProcess, startBrowserProcess, sweepLeftovers } from './process.ts';
@@ -48,7 +48,6 @@ const healthTimeoutMs = 1500;
 const missesToReplace = 2;
 const longestRetryMs = 30_000;
 const bytesPerMegabyte = 1024 * 1024;
-const unboundCookies = 'this browser does not bind cookies to ports: a token reaches every port of its host';
 
 /** A browser process with what the supervisor knows of it. */
 interface Running {
@@ -181,7 +180,6 @@ export class BrowserSupervisor implements AsyncDisposable {
       await process.end();
       throw error;
     });
-    if (!isBinding) log.warn('Cookies are not bound', { pid: process.pid, reason: unboundCookies });
     const running: Running = {
       process,
       session,

@@ -1,6 +1,12 @@
 // Proves at a browser's start that it keeps cookies of one port from the others of its host, and of one scheme from the other.
 
 import type { CDPSession } from 'puppeteer-core';
+import { createLog } from '../log.ts';
+
+const log = createLog('browser');
+
+/** What is to be said where it does not. */
+export const unboundCookies = 'this browser does not bind cookies to ports: a token reaches every port of its host';
 
 const proof = {
   name: 'proof',
@@ -25,7 +31,9 @@ export async function bindsCookies(session: CDPSession): Promise<boolean> {
     const counts = await Promise.all(
       [own, ...others].map(async (url) => (await page.send('Network.getCookies', { urls: [url] })).cookies.length),
     );
-    return counts.join() === '1,0,0';
+    const isBinding = counts.join() === '1,0,0';
+    if (!isBinding) log.warn('Cookies are not bound', { reason: unboundCookies });
+    return isBinding;
   } finally {
     await session.send('Target.disposeBrowserContext', { browserContextId });
   }

@@ -29,7 +29,7 @@ export interface PageClock {
 }
 
 /** `performance.now`, `Date.now` and `new Date`, which can be put forward together. */
-export function createClock(w: PageWindow, wrap: typeof wrapFunction): PageClock {
+function createClock(w: PageWindow, wrap: typeof wrapFunction): PageClock {
   const { apply, construct } = Reflect;
   let ahead = 0;
   const readTime = wrap<() => number>(w.Performance.prototype, 'now', (original, self, args) => {
@@ -59,11 +59,69 @@ export function createClock(w: PageWindow, wrap: typeof wrapFunction): PageClock
   };
 }
 
+/** Runs what the page gave to the browser, as the browser does: what it throws is reported, and no more. */
+function callBack(w: PageWindow, callback: AnyFunction, args: unknown[]): void {
+  try {
+    Reflect.apply(callback, w, args);
+  } catch (error) {
+    w.reportError(error);
+  }
+}
+
+export interface PageFrames {
+  /** Whether the page asked for one. */
+  areWanted(): boolean;
+  /** Gives the page the frame that it asked for; what it asks for then comes with the next. */
+  run(): void;
+  /** The browser's own next frame. */
+  next(): Promise<void>;
+}
+
+/** Keeps the frames that the page asks for, and can give them before the browser does. */
+function createFrames(w: PageWindow, clock: PageClock, { wrapFunction: wrap, callBack: call }: ClockParts): PageFrames {
+  /** For a frame that never comes, as in a document that is not shown. */
+  const longestMs = 500;
+  const { apply } = Reflect;
+  const { setTimeout } = w;
+  const wanted = new Map<number, AnyFunction>();
+  const ask = wrap<typeof requestAnimationFrame>(w, 'requestAnimationFrame', (original, self, args) => {
+    const [callback] = args as [AnyFunction];
+    if (typeof callback !== 'function') return apply(original, self, args);
+    const run = (time: number) => {
+      wanted.delete(id);
+      apply(callback, w, [time + clock.ahead()]);
+    };
+    const id = apply(original, self, [run]) as number;
+    wanted.set(id, callback);
+    return id;
+  });
+  const drop = wrap<typeof cancelAnimationFrame>(w, 'cancelAnimationFrame', (original, self, args) => {
+    const result = apply(original, self, args);
+    wanted.delete(Number(args[0]));
+    return result;
+  });
+  return {
+    areWanted: () => wanted.size > 0,
+    run: () => {
+      for (const [id, callback] of [...wanted]) {
+        if (!wanted.delete(id)) continue;
+        apply(drop, w, [id]);
+        call(w, callback, [clock.now()]);
+      }
+    },
+    next: () =>
+      new Promise((resolve) => {
+        apply(ask, w, [() => resolve()]);
+        apply(setTimeout, w, [resolve, longestMs]);
+      }),
+  };
+}
+
 /** Something that the page has asked the browser to call later. */
-export interface Pending {
+export interface PageTimer {
   /** Calls it in the browser's place. */
   run(): void;
-  /** On the page's clock; undefined for a frame. */
+  /** On the page's clock. */
   due: number;
   /** Of an interval. */
   period: number | undefined;
@@ -73,108 +131,62 @@ export interface Pending {
   idleRuns: number;
 }
 
-export interface PageSchedule {
-  /** Frames that were asked for; each call takes them out and runs them. */
-  hasFrames(): boolean;
-  runFrames(): void;
+export interface PageTimers {
   /** The one that is due first, of those that `isWanted`. */
-  nextTimer(isWanted: (timer: Pending) => boolean): Pending | undefined;
-  /** The browser's own next frame. */
-  frame(): Promise<void>;
+  next(isWanted: (timer: PageTimer) => boolean): PageTimer | undefined;
 }
 
-/** Keeps what the page waits for (frames, timers, idle moments), and can give it before the browser does. */
-export function createSchedule(w: PageWindow, clock: PageClock, wrap: typeof wrapFunction): PageSchedule {
-  const { apply } = Reflect;
-  const { reportError } = w;
-  const frames = new Map<number, AnyFunction>();
-  const timers = new Map<string, Pending>();
-  const call = (callback: AnyFunction, args: unknown[]) => {
-    try {
-      apply(callback, w, args);
-    } catch (error) {
-      reportError(error);
-    }
-  };
-
-  const askFrame = wrap<typeof requestAnimationFrame>(w, 'requestAnimationFrame', (original, self, args) => {
-    const [callback] = args as [AnyFunction];
-    if (typeof callback !== 'function') return apply(original, self, args);
-    const run = (time: number) => {
-      frames.delete(id);
-      apply(callback, w, [time + clock.ahead()]);
-    };
-    const id = apply(original, self, [run]) as number;
-    frames.set(id, callback);
-    return id;
-  });
-  const dropFrame = wrap<typeof cancelAnimationFrame>(w, 'cancelAnimationFrame', (original, self, args) => {
-    const result = apply(original, self, args);
-    frames.delete(Number(args[0]));
-    return result;
-  });
-
-  // What asks for itself again and again would come to no end in a time that stands still.
+/** Keeps the timers that the page sets and the idle moments that it waits for, and can call them before the browser does. */
+function createTimers(w: PageWindow, clock: PageClock, { wrapFunction: wrap, callBack: call }: ClockParts): PageTimers {
+  // What sets itself again and again would come to no end in a time that stands still.
   const leastDelayMs = 4;
   const frameMs = 16;
-  /** For a frame that never comes, as in one that is not shown. */
-  const longestFrameMs = 500;
-  /** Numbers of timers and of idle callbacks are not of one row. */
-  const wrapTimer = (name: string, cancelName: string, kind: 'timer' | 'interval' | 'idle') => {
-    const row = kind === 'idle' ? 'idle' : 'timer';
+  const idleDeadline = { didTimeout: false, timeRemaining: () => 10 };
+  const { apply } = Reflect;
+  const timers = new Map<string, PageTimer>();
+
+  /** `row`: numbers of timers and of idle callbacks are not of one row. */
+  const keep = (name: string, cancelName: string, { row, isRepeated }: { row: string; isRepeated: boolean }) => {
     const cancel = wrap<(id: number) => void>(w, cancelName, (original, self, args) => {
       const result = apply(original, self, args);
       timers.delete(row + Number(args[0]));
       return result;
     });
-    return wrap<AnyFunction>(w, name, (original, self, [callback, given, ...args]) => {
+    wrap<AnyFunction>(w, name, (original, self, [callback, given, ...args]) => {
       if (typeof callback !== 'function') return apply(original, self, [callback, given, ...args] as never[]);
-      const delay = kind === 'idle' ? frameMs : Math.max(leastDelayMs, Number(given) || 0);
-      const period = kind === 'interval' ? delay : undefined;
-      const onTime = (...givenArgs: unknown[]) => {
-        if (period === undefined) timers.delete(row + id);
-        else pending.due = clock.now() + period;
-        return apply(callback as AnyFunction, w, givenArgs);
+      const isIdle = row === 'idle';
+      const delay = isIdle ? frameMs : Math.max(leastDelayMs, Number(given) || 0);
+      const onTime = (...actual: unknown[]) => {
+        if (isRepeated) timer.due = clock.now() + delay;
+        else timers.delete(row + id);
+        return apply(callback as AnyFunction, w, actual);
       };
       const id = apply(original, self, [onTime, given, ...args] as never[]) as number;
-      const runArgs = kind === 'idle' ? [{ didTimeout: false, timeRemaining: () => 10 }] : args;
       const run = () => {
-        if (period === undefined) {
-          timers.delete(row + id);
-          apply(cancel, w, [id]);
-        } else pending.due = Math.max(pending.due + period, clock.now());
-        call(callback as AnyFunction, runArgs);
+        if (isRepeated) timer.due = Math.max(timer.due + delay, clock.now());
+        else if (timers.delete(row + id)) apply(cancel, w, [id]);
+        call(w, callback as AnyFunction, isIdle ? [idleDeadline] : args);
       };
-      const pending: Pending = { run, due: clock.now() + delay, period, delay, idleRuns: 0 };
-      timers.set(row + id, pending);
+      const period = isRepeated ? delay : undefined;
+      const timer: PageTimer = { run, due: clock.now() + delay, period, delay, idleRuns: 0 };
+      timers.set(row + id, timer);
       return id;
     });
   };
-  const later = wrapTimer('setTimeout', 'clearTimeout', 'timer') as typeof setTimeout;
-  wrapTimer('setInterval', 'clearInterval', 'interval');
-  wrapTimer('requestIdleCallback', 'cancelIdleCallback', 'idle');
+  keep('setTimeout', 'clearTimeout', { row: 'timer', isRepeated: false });
+  keep('setInterval', 'clearInterval', { row: 'timer', isRepeated: true });
+  keep('requestIdleCallback', 'cancelIdleCallback', { row: 'idle', isRepeated: false });
 
   return {
-    hasFrames: () => frames.size > 0,
-    runFrames: () => {
-      // Those that these ask for come with the next frame.
-      for (const [id, callback] of [...frames]) {
-        if (!frames.delete(id)) continue;
-        apply(dropFrame, w, [id]);
-        call(callback, [clock.now()]);
-      }
-    },
-    nextTimer: (isWanted) => {
-      let next: Pending | undefined;
+    next: (isWanted) => {
+      let next: PageTimer | undefined;
       for (const timer of timers.values()) {
         if ((next === undefined || timer.due < next.due) && isWanted(timer)) next = timer;
       }
       return next;
     },
-    frame: () =>
-      new Promise((resolve) => {
-        apply(askFrame, w, [() => resolve()]);
-        apply(later, w, [resolve, longestFrameMs]);
-      }),
   };
 }
+
+export const clockParts = { wrapFunction, callBack, createClock, createFrames, createTimers };
+type ClockParts = Pick<typeof clockParts, 'wrapFunction' | 'callBack'>;

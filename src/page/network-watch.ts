@@ -1,5 +1,6 @@
 // What a page asks the network for: what is on its way, what failed, what was refused, and whether its figures are of now.
 
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Protocol } from 'puppeteer-core';
 import type { Findings } from './contract.ts';
 import { type Call, Refusals } from './refusals.ts';
@@ -26,6 +27,9 @@ interface Request {
 }
 
 const mostKept = 10;
+/** The page's process tells of a request, the network of what it sends: mostly in this order. */
+const tellMs = 500;
+const tellPollMs = 5;
 /** Types of request by which a page gets its figures: what they answer must be of now. */
 const dataTypes = ['Document', 'XHR', 'Fetch', 'EventSource'];
 /** And those by which it gets what shows them. */
@@ -71,6 +75,10 @@ export class NetworkWatch {
     return [...this.#missing];
   }
 
+  get hasLateFonts(): boolean {
+    return this.#hasUnderWay(['Font']);
+  }
+
   /** Paths of assets and frames that are on their way. */
   get lateAssets(): string[] {
     return [...this.#requests.values()].filter((request) => this.#isAsset(request)).map(({ call }) => call.path);
@@ -104,6 +112,13 @@ export class NetworkWatch {
     const call = { method, address: addressOf(url), path: this.#pathOf(url), bearsToken };
     this.#requests.set(requestId, { url, type, frameId, call });
     if (this.#mayReach(url)) this.#refusals.onSent(call);
+  }
+
+  /** Once it is known; what is not heard of within a while is not. */
+  async isOfTopFrame(requestId: string): Promise<boolean> {
+    const endsAt = performance.now() + tellMs;
+    while (!this.#requests.has(requestId) && performance.now() < endsAt) await delay(tellPollMs);
+    return this.#requests.get(requestId)?.frameId === this.#options.topFrameId;
   }
 
   onCookies({ requestId, associatedCookies }: Protocol.Network.RequestWillBeSentExtraInfoEvent): void {

@@ -178,10 +178,9 @@ export class PageSession {
     const message = parseMessage(payload);
     // Frames can call the binding too, but only the top frame's script knows the word.
     if (message?.nonce !== this.#nonce) return;
-    if (message.kind === 'error')
-      return this.#options.onFailed([message.code, message.message].filter(Boolean).join(': '));
+    if (message.kind === 'error') this.#options.onFailed([message.code, message.message].filter(Boolean).join(': '));
     // One that is ready from the start says so before it is handed over.
-    this.#begin(message.document, message.isReady === true);
+    else this.#begin(message.document, message.isReady === true);
   }
 
   #begin(document: string, isReady: boolean): void {

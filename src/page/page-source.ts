@@ -1,15 +1,8 @@
 // The one script that the browser runs in each document before the page's own: its parts, put together as text.
 
-import { createClock, createSchedule, type PageWindow, wrapFunction } from './clock-script.ts';
-import {
-  describeError,
-  prepareSession,
-  putToken,
-  type SessionScript,
-  watchRoot,
-  watchVariable,
-} from './session-script.ts';
-import { createReveal, createSettle, finishAnimations, listTrees, type Settle } from './settle-script.ts';
+import { clockParts, type PageWindow } from './clock-script.ts';
+import { type SessionScript, sessionParts } from './session-script.ts';
+import { type Settle, settleParts } from './settle-script.ts';
 
 /** What a document hands over to us, who drive it from outside: its own scripts can't see it. */
 export interface DocumentControl {
@@ -21,20 +14,7 @@ export interface DocumentControl {
 /** The first argument of the message to the console by which a document hands over its control; the second is that, the third its name. */
 export type HandOver = [nonce: string, control: DocumentControl, document: string, isTop: boolean];
 
-const parts = {
-  wrapFunction,
-  createClock,
-  createSchedule,
-  putToken,
-  watchVariable,
-  watchRoot,
-  describeError,
-  prepareSession,
-  listTrees,
-  finishAnimations,
-  createReveal,
-  createSettle,
-};
+const parts = { ...sessionParts, ...clockParts, ...settleParts };
 
 // The session first: what it asks of the browser for itself is none of the page's own.
 function prepareDocument(script: SessionScript, p: typeof parts): void {
@@ -42,9 +22,10 @@ function prepareDocument(script: SessionScript, p: typeof parts): void {
   const document = String(Math.random());
   const isReady = p.prepareSession(w, script, { ...p, document });
   const clock = p.createClock(w, p.wrapFunction);
-  const schedule = p.createSchedule(w, clock, p.wrapFunction);
-  const reveal = p.createReveal(w, schedule, p.wrapFunction);
-  const settle = p.createSettle(w, { ...p, clock, schedule, reveal });
+  const frames = p.createFrames(w, clock, p);
+  const timers = p.createTimers(w, clock, p);
+  const watched = p.watchTargets(w, p.wrapFunction);
+  const settle = p.createSettle(w, { clock, frames, timers, turn: p.createTurn(w) }, p, watched);
   const handOver: HandOver = [script.nonce, { isReady, settle }, document, w.top === w];
   w.console.debug(...handOver);
 }

@@ -31,7 +31,7 @@ export type RestStage = 'assets' | 'settle';
 
 /** Of the page's time for coming to rest, the end: what changes in it is moving. */
 const tailMs = 1000;
-const readyPollMs = 50;
+const askAgainMs = 50;
 const reducedMotion = { features: [{ name: 'prefers-reduced-motion', value: 'reduce' }] };
 
 export class Page {
@@ -66,11 +66,7 @@ export class Page {
   /** Resolves when the document has come to its end and the page says that it is ready. */
   async whenReady(): Promise<void> {
     const { document } = this.#watch;
-    for (;;) {
-      await document.until(() => document.isReceived && this.#live.isReady);
-      if (await this.#isReadyNow()) return;
-      await delay(readyPollMs);
-    }
+    await document.until(() => document.isReceived && this.#live.isReady);
   }
 
   /**
@@ -86,6 +82,8 @@ export class Page {
       if (this.#watch.document.id === document) throw error;
     }
     await this.#showOnScreen();
+    // One that computes the flag may say no and yes again before that is heard of.
+    await delay(askAgainMs);
     return undefined;
   }
 
@@ -171,8 +169,15 @@ export class Page {
           this.rejection ?? fail('page_failed', { detail: `The page said that it failed: ${this.#watch.clean(said)}` }),
         ),
     });
-    const onAdded = (requestId: string) => this.#watch.network.refusals.onCookie(requestId);
-    const cookie = { url, frameId, name: cookieName, allowedOrigins: [...origins], isBound: bindsCookies, onAdded };
+    const { network } = this.#watch;
+    const cookie = {
+      url,
+      name: cookieName,
+      allowedOrigins: [...origins],
+      isBound: bindsCookies,
+      isOfTopFrame: (requestId: string) => network.isOfTopFrame(requestId),
+      onAdded: (requestId: string) => network.refusals.onCookie(requestId),
+    };
     const setting = token === undefined ? undefined : setTokenCookie(this.#cdp, { ...cookie, token });
     const [session, set] = await Promise.all([opening, setting, this.#showOnScreen()]);
     this.#session = session;
@@ -222,7 +227,9 @@ export class Page {
   }
 
   #sum({ late, isParsing, ...snapshot }: Look): Pick<Rest, 'snapshot' | 'late'> {
-    return { snapshot, late: [...late, ...this.#watch.network.lateAssets] };
+    const { lateAssets, hasLateFonts } = this.#watch.network;
+    const known = hasLateFonts ? late.filter((each) => each !== 'fonts') : late;
+    return { snapshot, late: [...known, ...lateAssets] };
   }
 
   /** `isMoving` when the page asks for more at the end of its time, and looks different than it did a moment before. */

@@ -26,7 +26,7 @@ export interface PageMessage {
 type PageWindow = Window & typeof globalThis & Record<string, unknown>;
 
 /** Where the page has no cookie of that name: one that came with the request, or that the server has renewed, stays. */
-export function putToken(w: PageWindow, { token, storageKey, cookieName }: SessionScript): void {
+function putToken(w: PageWindow, { token, storageKey, cookieName }: SessionScript): void {
   if (token === undefined) return;
   w.localStorage.setItem(storageKey, token);
   const { document } = w;
@@ -40,7 +40,7 @@ export function putToken(w: PageWindow, { token, storageKey, cookieName }: Sessi
  * at again and again, and taken back where that is possible.
  * @returns a function that reads it now.
  */
-export function watchVariable(w: PageWindow, name: string, onValue: (value: unknown) => void): () => unknown {
+function watchVariable(w: PageWindow, name: string, onValue: (value: unknown) => void): () => unknown {
   const pollMs = 50;
   let current: unknown;
   const set = (value: unknown) => {
@@ -64,7 +64,7 @@ export function watchVariable(w: PageWindow, name: string, onValue: (value: unkn
 }
 
 /** Tells of `data-pdf-ready` on the root element, whichever element that is. @returns a function that reads it now. */
-export function watchRoot(w: PageWindow, onChange: () => void): () => boolean {
+function watchRoot(w: PageWindow, onChange: () => void): () => boolean {
   const attribute = 'data-pdf-ready';
   const seen = new WeakSet<Element>();
   const observer = new w.MutationObserver(onChange);
@@ -84,7 +84,7 @@ export function watchRoot(w: PageWindow, onChange: () => void): () => boolean {
 }
 
 /** Code and message of what the page says of its failure, which may be anything: an object that can't be read included. */
-export function describeError(value: unknown): { code: string; message: string } | undefined {
+function describeError(value: unknown): { code: string; message: string } | undefined {
   if (value === undefined || value === null || value === false || value === '') return undefined;
   const error = value as { code?: unknown; message?: unknown };
   const isObject = typeof value === 'object';
@@ -98,19 +98,16 @@ export function describeError(value: unknown): { code: string; message: string }
   return { code: isObject ? textOf(() => error.code) : '', message: textOf(() => (isObject ? error.message : value)) };
 }
 
-interface SessionParts {
-  putToken: typeof putToken;
-  watchVariable: typeof watchVariable;
-  watchRoot: typeof watchRoot;
-  describeError: typeof describeError;
-}
-
 /**
  * The browser runs this in every frame and again after every redirect, so it looks where it is before it does anything:
  * another host must never see the token. `top` and `location` can't be forged by a page.
  * @returns a function that says whether the page is ready now.
  */
-export function prepareSession(w: PageWindow, s: SessionScript, parts: SessionParts & { document: string }) {
+function prepareSession(
+  w: PageWindow,
+  s: SessionScript,
+  parts: Omit<typeof sessionParts, 'prepareSession'> & { document: string },
+) {
   const send = w[s.binding] as (text: string) => void;
   delete w[s.binding];
   if (w.top !== w || w.location.origin !== s.origin) return () => false;
@@ -136,3 +133,5 @@ export function prepareSession(w: PageWindow, s: SessionScript, parts: SessionPa
   });
   return isReady;
 }
+
+export const sessionParts = { putToken, watchVariable, watchRoot, describeError, prepareSession };

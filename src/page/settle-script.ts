@@ -1,7 +1,7 @@
 // Runs inside a page: lets what still moves come to its end in the page's own time, of which ours needs little.
 /// <reference lib="dom" />
 
-import type { PageClock, PageSchedule, PageWindow, Pending } from './clock-script.ts';
+import type { PageClock, PageFrames, PageTimer, PageTimers, PageWindow, wrapFunction } from './clock-script.ts';
 
 /** How the page came to rest. */
 export interface Settled {
@@ -20,7 +20,7 @@ export interface SettleOptions {
 export type Settle = (options: SettleOptions) => Promise<Settled>;
 
 /** Every tree of elements that is shown: the document's and those of open shadow roots. */
-export function listTrees(root: Document | ShadowRoot): (Document | ShadowRoot)[] {
+function listTrees(root: Document | ShadowRoot): (Document | ShadowRoot)[] {
   const trees = [root];
   for (const element of root.querySelectorAll('*')) {
     if (element.shadowRoot !== null) trees.push(...listTrees(element.shadowRoot));
@@ -29,16 +29,19 @@ export function listTrees(root: Document | ShadowRoot): (Document | ShadowRoot)[
 }
 
 /** Brings animations of styles and of the Web Animations API, and those of SVG, to their end. @returns how many were under way. */
-export function finishAnimations(w: PageWindow, trees: (Document | ShadowRoot)[], aheadMs: number): number {
+function finishAnimations(w: PageWindow, trees: (Document | ShadowRoot)[], aheadMs: number): number {
   let finished = 0;
+  const hasEnd = ({ effect, playbackRate }: Animation) =>
+    playbackRate !== 0 &&
+    Number(effect?.getComputedTiming().endTime ?? Number.POSITIVE_INFINITY) !== Number.POSITIVE_INFINITY;
   const finish = (animation: Animation) => {
-    const end = Number(animation.effect?.getComputedTiming().endTime ?? Number.POSITIVE_INFINITY);
-    const isUnderWay = animation.playState === 'running' || animation.pending;
+    const { timeline, playState, pending } = animation;
     // What follows scrolling shows what it shows unscrolled: on paper nothing is scrolled to.
-    const isOfScrolling = animation.timeline !== null && !(animation.timeline instanceof w.DocumentTimeline);
+    const isOfScrolling = timeline !== null && !(timeline instanceof w.DocumentTimeline);
+    const isUnderWay = playState === 'running' || pending;
     if (isOfScrolling) animation.cancel();
-    else if (!isUnderWay || end === Number.POSITIVE_INFINITY || animation.playbackRate === 0) return;
-    else animation.finish();
+    else if (isUnderWay && hasEnd(animation)) animation.finish();
+    else return;
     finished++;
   };
   for (const tree of trees) {
@@ -55,97 +58,79 @@ export function finishAnimations(w: PageWindow, trees: (Document | ShadowRoot)[]
   return finished;
 }
 
-/** What waits until it is scrolled to (charts and sections that are made when they are first seen) is scrolled to, once. */
-export function createReveal(
-  w: PageWindow,
-  schedule: PageSchedule,
-  wrap: typeof import('./clock-script.ts').wrapFunction,
-) {
-  const watched = new Map<Element, Set<IntersectionObserver>>();
-  const shown = new WeakSet<Element>();
+interface Watched {
+  /** Elements of which somebody wants to know when they are seen. */
+  targets: Map<Element, Set<IntersectionObserver>>;
+}
+
+/** Keeps what the page watches for coming into view. */
+function watchTargets(w: PageWindow, wrap: typeof wrapFunction): Watched {
+  const targets = new Map<Element, Set<IntersectionObserver>>();
   const { prototype } = w.IntersectionObserver;
   const { apply } = Reflect;
-  const mostStops = 100;
-  wrap(prototype, 'observe', (original, self, args) => {
-    const result = apply(original, self, args as never[]);
-    const target = args[0] as Element;
-    watched.set(target, (watched.get(target) ?? new Set()).add(self as IntersectionObserver));
-    return result;
-  });
+  type Observer = (this: IntersectionObserver, target: Element) => void;
   const forget = (target: Element, observer: IntersectionObserver) => {
-    const observers = watched.get(target);
-    if (observers?.delete(observer) && observers.size === 0) watched.delete(target);
+    const observers = targets.get(target);
+    if (observers?.delete(observer) && observers.size === 0) targets.delete(target);
   };
-  wrap(prototype, 'unobserve', (original, self, args) => {
-    const result = apply(original, self, args as never[]);
+  wrap<Observer>(prototype, 'observe', (original, self, args) => {
+    apply(original, self as IntersectionObserver, args as [Element]);
+    const [target] = args as [Element];
+    targets.set(target, (targets.get(target) ?? new Set()).add(self as IntersectionObserver));
+  });
+  wrap<Observer>(prototype, 'unobserve', (original, self, args) => {
+    apply(original, self as IntersectionObserver, args as [Element]);
     forget(args[0] as Element, self as IntersectionObserver);
-    return result;
   });
-  wrap(prototype, 'disconnect', (original, self, args) => {
-    for (const target of [...watched.keys()]) forget(target, self as IntersectionObserver);
-    return apply(original, self, args as never[]);
+  wrap<Observer>(prototype, 'disconnect', (original, self, args) => {
+    apply(original, self as IntersectionObserver, args as [Element]);
+    for (const target of [...targets.keys()]) forget(target, self as IntersectionObserver);
   });
+  return { targets };
+}
+
+/** Scrolls to what waits until it is seen (charts and sections that are made then), to each once. */
+function createReveal(w: PageWindow, frames: PageFrames, { targets }: Watched) {
+  const mostStops = 100;
+  const shown = new WeakSet<Element>();
   const isInView = (element: Element) => {
     const { top, bottom } = element.getBoundingClientRect();
     return bottom >= 0 && top <= w.innerHeight;
   };
-  const markSeen = () => {
-    for (const target of watched.keys()) {
-      if (!target.isConnected) watched.delete(target);
+  const noteShown = () => {
+    for (const target of targets.keys()) {
+      if (!target.isConnected) targets.delete(target);
       else if (isInView(target)) shown.add(target);
     }
   };
   /** @returns whether there was anything to scroll to. */
   return async (turn: () => Promise<void>): Promise<boolean> => {
-    markSeen();
+    if (targets.size === 0) return false;
+    noteShown();
     const { scrollX, scrollY } = w;
     let stops = 0;
-    for (const target of [...watched.keys()]) {
+    for (const target of [...targets.keys()]) {
       if (shown.has(target) || !target.isConnected || stops >= mostStops) continue;
       stops++;
       target.scrollIntoView({ block: 'center', behavior: 'instant' });
-      await schedule.frame();
+      await frames.next();
       // What was seen in that frame is told after it.
       await turn();
       await turn();
       shown.add(target);
-      markSeen();
+      noteShown();
     }
     if (stops > 0) w.scrollTo({ left: scrollX, top: scrollY, behavior: 'instant' });
     return stops > 0;
   };
 }
 
-interface SettleParts {
-  clock: PageClock;
-  schedule: PageSchedule;
-  listTrees: typeof listTrees;
-  finishAnimations: typeof finishAnimations;
-  reveal: ReturnType<typeof createReveal>;
-}
-
-/**
- * Rounds of: one frame of the browser's (what observes sizes and places, and styles, get theirs); animations to their end; then frames and
- * timers one after another, each as soon as the one before is done. A page where nothing of that is to be found has cost one frame.
- */
-export function createSettle(
-  w: PageWindow,
-  { clock, schedule, listTrees, finishAnimations, reveal }: SettleParts,
-): Settle {
-  /** Time of a frame: few are enough, and springs and the like, which count no step for more than 64 ms, come to rest in them too. */
-  const stepMs = 100;
-  /** What counts frames in place of time gets as many as in the time given, the clock all but standing still. */
-  const framesPerMs = 60 / 1000;
-  const extraStepMs = 1;
-  const timeOutMs = 1000;
-  const soonMs = 500;
-  const mostIdleRuns = 2;
-  const mostRounds = 60;
+/** @returns a function that waits for what was posted before, in which frameworks do what a frame or a timer has made necessary. */
+function createTurn(w: PageWindow): () => Promise<void> {
   let onTurn: () => void = () => undefined;
   let channel: MessageChannel | undefined;
-  /** After what was posted before, in which frameworks do what a frame or a timer has made necessary. */
-  const turn = () =>
-    new Promise<void>((resolve) => {
+  return () =>
+    new Promise((resolve) => {
       onTurn = resolve;
       if (channel === undefined) {
         channel = new w.MessageChannel();
@@ -153,61 +138,122 @@ export function createSettle(
       }
       channel.port2.postMessage(undefined);
     });
+}
+
+interface PageTime {
+  clock: PageClock;
+  frames: PageFrames;
+  timers: PageTimers;
+  turn: () => Promise<void>;
+}
+
+/** The page's time while it comes to rest: what it asks for is given one after another, each as soon as the one before is done. */
+function createSteps({ clock, frames, timers, turn }: PageTime, { budgetMs, hasRequests }: SettleOptions) {
+  /** Time of a frame: few are enough, and springs and the like, which count no step for more than 64 ms, come to rest in them too. */
+  const stepMs = 100;
+  /** What counts frames in place of time gets as many as in the time given, the clock all but standing still. */
+  const extraStepMs = 1;
+  let framesLeft = Math.ceil((budgetMs * 60) / 1000);
+  const timeOutMs = 1000;
+  const soonMs = 500;
+  const mostIdleRuns = 2;
+  const startedAt = clock.now();
+  const aheadBefore = clock.ahead();
+  const endsAt = startedAt + budgetMs;
+  const isOver = () => clock.now() >= endsAt;
+  const isBusy = (timer: PageTimer) => timer.idleRuns < mostIdleRuns;
+  const isWanted = (timer: PageTimer) =>
+    timer.due <= endsAt && isBusy(timer) && !(hasRequests && timer.delay >= timeOutMs);
+  const isFrameWanted = () => {
+    const realMs = clock.now() - startedAt - (clock.ahead() - aheadBefore);
+    return frames.areWanted() && framesLeft > 0 && realMs < budgetMs;
+  };
+  const runTimer = async (timer: PageTimer, countSeen: () => number) => {
+    const before = countSeen();
+    clock.putForward(timer.due - clock.now());
+    timer.run();
+    await turn();
+    timer.idleRuns = timer.period === undefined || countSeen() > before ? 0 : timer.idleRuns + 1;
+  };
+  const runFrame = async (at: number) => {
+    framesLeft--;
+    clock.putForward(at - clock.now());
+    frames.run();
+    await turn();
+  };
+  return {
+    isOver,
+    usedMs: () => clock.now() - startedAt,
+    /** Gives the page what it asked for first; false when it asks for nothing more, or its time is up. */
+    step: async (countSeen: () => number): Promise<boolean> => {
+      const timer = isOver() ? undefined : timers.next(isWanted);
+      const frameAt = isFrameWanted() ? clock.now() + (isOver() ? extraStepMs : stepMs) : undefined;
+      if (timer !== undefined && timer.due <= (frameAt ?? timer.due)) await runTimer(timer, countSeen);
+      else if (frameAt !== undefined) await runFrame(frameAt);
+      else return false;
+      return true;
+    },
+    isAsking: () =>
+      frames.areWanted() ||
+      (isOver() && timers.next((timer) => timer.due <= endsAt + soonMs && isBusy(timer)) !== undefined),
+  };
+}
+
+/** Counts what changes in the trees of a document; what is drawn on a canvas is not told, and counts whenever somebody asks. */
+function createChangeCount(w: PageWindow) {
   let changes = 0;
+  let trees: (Document | ShadowRoot)[] = [];
   const observer = new w.MutationObserver(() => {
     changes++;
   });
   const kinds = { subtree: true, childList: true, characterData: true, attributes: true };
-
-  return async ({ budgetMs, hasRequests }) => {
-    const startedAt = clock.now();
-    const aheadBefore = clock.ahead();
-    const endsAt = startedAt + budgetMs;
-    let framesLeft = Math.ceil(budgetMs * framesPerMs);
-    let trees: (Document | ShadowRoot)[] = [];
-    const isInTime = () => clock.now() < endsAt;
-    const hasCanvas = () => trees.some((tree) => tree.querySelector('canvas') !== null);
-    const isIdle = (timer: Pending) => timer.idleRuns >= mostIdleRuns;
-    const isWanted = (timer: Pending) =>
-      timer.due <= endsAt && !isIdle(timer) && !(hasRequests && timer.delay >= timeOutMs);
-    const hasFrame = () => {
-      const spentMs = clock.now() - startedAt - (clock.ahead() - aheadBefore);
-      return schedule.hasFrames() && framesLeft > 0 && spentMs < budgetMs;
-    };
-
-    /** Gives the page what it asked for first; false when it asks for nothing more, or its time is up. */
-    const step = async (): Promise<boolean> => {
-      const timer = isInTime() ? schedule.nextTimer(isWanted) : undefined;
-      const frameAt = hasFrame() ? clock.now() + (isInTime() ? stepMs : extraStepMs) : undefined;
-      if (timer !== undefined && timer.due <= (frameAt ?? timer.due)) {
-        const before = changes;
-        clock.putForward(timer.due - clock.now());
-        timer.run();
-        await turn();
-        timer.idleRuns = timer.period === undefined || changes > before || hasCanvas() ? 0 : timer.idleRuns + 1;
-        return true;
-      }
-      if (frameAt === undefined) return false;
-      framesLeft--;
-      clock.putForward(frameAt - clock.now());
-      schedule.runFrames();
-      await turn();
-      return true;
-    };
-
-    for (let round = 0; round < mostRounds; round++) {
-      trees = listTrees(w.document);
+  return {
+    watch: (next: (Document | ShadowRoot)[]) => {
+      trees = next;
       for (const tree of trees) observer.observe(tree, kinds);
-      const before = changes;
-      await schedule.frame();
-      await turn();
-      let isQuiet = finishAnimations(w, trees, round === 0 ? budgetMs : 0) === 0 && changes === before;
-      while (await step()) isQuiet = false;
-      if (!isInTime() || (isQuiet && !(await reveal(turn)))) break;
-    }
-    observer.disconnect();
-    const isDue = (timer: Pending) => timer.due <= endsAt + soonMs && !isIdle(timer);
-    const isAsking = schedule.hasFrames() || (!isInTime() && schedule.nextTimer(isDue) !== undefined);
-    return { usedMs: clock.now() - startedAt, isAsking };
+    },
+    count: () => changes,
+    countSeen: () => {
+      if (trees.some((tree) => tree.querySelector('canvas') !== null)) changes++;
+      return changes;
+    },
+    stop: () => observer.disconnect(),
   };
 }
+
+/**
+ * Rounds of: one frame of the browser's (what observes sizes and places, and styles, get theirs); animations to their end; then what the
+ * page asks for, step by step. A page where nothing of that is to be found has cost one frame.
+ */
+function createSettle(w: PageWindow, time: PageTime, parts: typeof settleParts, watched: Watched): Settle {
+  const mostRounds = 60;
+  const reveal = parts.createReveal(w, time.frames, watched);
+  return async (options) => {
+    const steps = parts.createSteps(time, options);
+    const changes = parts.createChangeCount(w);
+    for (let round = 0; round < mostRounds; round++) {
+      const trees = parts.listTrees(w.document);
+      changes.watch(trees);
+      const before = changes.count();
+      await time.frames.next();
+      await time.turn();
+      const finished = parts.finishAnimations(w, trees, round === 0 ? options.budgetMs : 0);
+      let isQuiet = finished === 0 && changes.count() === before;
+      while (await steps.step(changes.countSeen)) isQuiet = false;
+      if (steps.isOver() || (isQuiet && !(await reveal(time.turn)))) break;
+    }
+    changes.stop();
+    return { usedMs: steps.usedMs(), isAsking: steps.isAsking() };
+  };
+}
+
+export const settleParts = {
+  listTrees,
+  finishAnimations,
+  watchTargets,
+  createReveal,
+  createTurn,
+  createSteps,
+  createChangeCount,
+  createSettle,
+};

@@ -6,13 +6,14 @@ import type { CDPEvents, CDPSession, Protocol } from 'puppeteer-core';
 export interface TokenCookie {
   /** The page's address. */
   url: URL;
-  frameId: string;
   name: string;
   token: string;
   /** Origins that the page may reach. */
   allowedOrigins: readonly string[];
   /** Whether the browser keeps cookies of one port from the others of its host; without that the page's script sets the cookie. */
   isBound: boolean;
+  /** Whether the request is of the page's own document, not of a frame in it. */
+  isOfTopFrame(requestId: string): Promise<boolean>;
   /** Told of each call of the page's to which the cookie was added by hand. */
   onAdded(requestId: string): void;
 }
@@ -84,14 +85,13 @@ async function intercept(
 }
 
 /** One header on the one request for the document. */
-function addToDocument(cdp: CDPSession, { url, frameId, name, token }: TokenCookie): Promise<() => void> {
+function addToDocument(cdp: CDPSession, { url, name, token }: TokenCookie): Promise<() => void> {
   let isDone = false;
   // In a pattern a star and a question mark stand for any text.
   const urlPattern = (url.origin + url.pathname + url.search).replace(/[*?\\]/g, '\\$&');
-  return intercept(cdp, [{ urlPattern, resourceType: 'Document' }], ({ requestId, request, frameId: from }) => {
-    const isFirst = !isDone && from === frameId;
-    isDone ||= isFirst;
-    const headers = isFirst ? { headers: withCookies(request.headers, [`${name}=${token}`]) } : {};
+  return intercept(cdp, [{ urlPattern, resourceType: 'Document' }], ({ requestId, request }) => {
+    const headers = isDone ? {} : { headers: withCookies(request.headers, [`${name}=${token}`]) };
+    isDone = true;
     cdp.send('Fetch.continueRequest', { requestId, ...headers }).catch(() => undefined);
   });
 }
@@ -103,20 +103,28 @@ const callTypes = ['XHR', 'Fetch', 'EventSource'];
  * and the token is put in its place where the call is the page's own. So the token itself is never among that port's cookies.
  */
 async function addToCalls(cdp: CDPSession, cookie: TokenCookie, neighbours: URL[]): Promise<() => void> {
-  const { url, frameId, name, token, onAdded } = cookie;
   const mark = `credentials-${randomUUID()}`;
   await Promise.all(
     neighbours.map((each) => cdp.send('Network.setCookie', { name: mark, value: '1', httpOnly: true, ...bound(each) })),
   );
   const patterns = neighbours.map(({ origin }) => ({ urlPattern: `${origin}/*` }));
-  return intercept(cdp, patterns, ({ requestId, networkId, request, resourceType, frameId: from }) => {
-    const header = (field: string) =>
-      Object.entries(request.headers).find(([key]) => key.toLowerCase() === field)?.[1] ?? '';
-    const { has, rest } = splitCookies(header('cookie'), mark);
-    const isOwnCall = has && from === frameId && header('origin') === url.origin && callTypes.includes(resourceType);
-    if (isOwnCall) onAdded(networkId ?? requestId);
-    const cookies = isOwnCall ? [...rest, `${name}=${token}`] : rest;
-    const headers = has ? { headers: withCookies(request.headers, cookies) } : {};
-    cdp.send('Fetch.continueRequest', { requestId, ...headers }).catch(() => undefined);
-  });
+  const onPaused = async (event: Protocol.Fetch.RequestPausedEvent) => {
+    const { requestId, networkId = '', request } = event;
+    const { has, rest } = splitCookies(headerOf(request, 'cookie'), mark);
+    const isCall = has && isCallOf(event, cookie.url) && (await cookie.isOfTopFrame(networkId));
+    if (isCall) cookie.onAdded(networkId);
+    const cookies = isCall ? [...rest, `${cookie.name}=${cookie.token}`] : rest;
+    await cdp.send('Fetch.continueRequest', {
+      requestId,
+      ...(has && { headers: withCookies(request.headers, cookies) }),
+    });
+  };
+  // Whom it can't be sent on for is gone.
+  return intercept(cdp, patterns, (event) => void onPaused(event).catch(() => undefined));
 }
+
+const headerOf = ({ headers }: Protocol.Network.Request, name: string) =>
+  Object.entries(headers).find(([key]) => key.toLowerCase() === name)?.[1] ?? '';
+
+const isCallOf = ({ resourceType, request }: Protocol.Fetch.RequestPausedEvent, page: URL) =>
+  callTypes.includes(resourceType) && headerOf(request, 'origin') === page.origin;

@@ -7,6 +7,8 @@ interface State {
   matrix: readonly number[];
   isFillWhite: boolean;
   isStrokeWhite: boolean;
+  /** Name of the font. */
+  font: string;
 }
 
 const identity = [1, 0, 0, 1, 0, 0];
@@ -50,7 +52,7 @@ class ContentReader {
     this.#resources = resources;
     this.#depth = place.depth;
     this.#sheet = place.sheet;
-    this.#state = place.state ?? { matrix: identity, isFillWhite: false, isStrokeWhite: false };
+    this.#state = place.state ?? { matrix: identity, isFillWhite: false, isStrokeWhite: false, font: '' };
   }
 
   leavesMark(content: string): boolean {
@@ -79,9 +81,12 @@ class ContentReader {
         return false;
       case 'Do':
         return this.#shows(operands[0]?.slice(1) ?? '');
+      case 'Tf':
+        this.#change({ font: operands[0]?.slice(1) ?? '' });
+        return false;
       case 'Tj':
       case 'TJ':
-        return !this.#state.isFillWhite && operands.length > 0;
+        return !this.#state.isFillWhite && operands.some((operand) => !this.#isSpace(operand));
       case 'sh':
         return true;
     }
@@ -128,6 +133,17 @@ class ContentReader {
     return shownWidth < this.#sheet.width * coverage || shownHeight < this.#sheet.height * coverage;
   }
 
+  /** Whether the glyphs are spaces, by what the font says that they mean. */
+  #isSpace(glyphs: string): boolean {
+    const font = this.#file.named(this.#resources, this.#state.font);
+    const meanings = font === undefined ? undefined : this.#file.named(font.dictionary, 'ToUnicode');
+    const spaces = meanings === undefined ? undefined : readStream(meanings);
+    const codes = glyphs.match(/[0-9A-F]{4}/gi) ?? [];
+    return (
+      spaces !== undefined && codes.length > 0 && codes.every((code) => spaceCodes(spaces).has(code.toUpperCase()))
+    );
+  }
+
   #shows(name: string): boolean {
     const object = this.#file.named(this.#resources, name);
     if (object === undefined || this.#depth >= deepestForm) return true;
@@ -143,11 +159,29 @@ class ContentReader {
   }
 }
 
+/** Codes of glyphs that a table of meanings gives a space: `<0062> <00A0>`, and in ranges `<0003> <0005> <0020>`. */
+function spaceCodes(table: Buffer): ReadonlySet<string> {
+  const text = table.toString('latin1');
+  const isSpace = (meaning: number) => /^[\s\u200b-\u200d\ufeff]$/u.test(String.fromCodePoint(meaning));
+  const found = new Set<string>();
+  for (const [, from = '', to, meaning = ''] of text.matchAll(
+    /^<([0-9A-F]{4})> (?:<([0-9A-F]{4})> )?<([0-9A-F]{4})>$/gim,
+  )) {
+    const first = Number.parseInt(from, 16);
+    const last = to === undefined ? first : Number.parseInt(to, 16);
+    for (let code = first; code <= last; code++) {
+      const letter = Number.parseInt(meaning, 16) + code - first;
+      if (letter <= 0xffff && isSpace(letter)) found.add(code.toString(16).toUpperCase().padStart(4, '0'));
+    }
+  }
+  return found;
+}
+
 /** Whether an image is anything but white or transparent. */
 function hasInk(file: PdfFile, image: PdfObject): boolean {
   const mask = file.named(image.dictionary, 'SMask');
   const alpha = mask === undefined ? undefined : readStream(mask);
-  if (alpha !== undefined && alpha.every((value) => value === 0)) return false;
+  if (alpha?.every((value) => value === 0)) return false;
   const pixels = readStream(image);
   return pixels === undefined || pixels.some((value) => value !== 255);
 }
