@@ -59,15 +59,27 @@ function finishAnimations(w: PageWindow, trees: (Document | ShadowRoot)[], ahead
 }
 
 interface Watched {
-  /** Elements of which somebody wants to know when they are seen. */
+  /** Elements of which the page wants to know when they are seen. */
   targets: Map<Element, Set<IntersectionObserver>>;
+  /** Whether the page hears of sizes, places or media by a frame of the browser's. */
+  needsFrame(): boolean;
 }
 
-/** Keeps what the page watches for coming into view. */
+/** Keeps what the page watches: what comes into view, whether it looks at sizes, whether it listens for the change to print. */
 function watchTargets(w: PageWindow, wrap: typeof wrapFunction): Watched {
   const targets = new Map<Element, Set<IntersectionObserver>>();
   const { prototype } = w.IntersectionObserver;
   const { apply } = Reflect;
+  let looks = false;
+  wrap<ResizeObserver['observe']>(w.ResizeObserver.prototype, 'observe', (original, self, args) => {
+    looks = true;
+    return apply(original, self as ResizeObserver, args as [Element]);
+  });
+  wrap<typeof matchMedia>(w, 'matchMedia', (original, self, args) => {
+    looks ||= /print|screen|width|height|resolution/i.test(String(args[0]).slice(0, longestQuery));
+    return apply(original, self, args as [string]);
+  });
+  const longestQuery = 1000;
   type Observer = (this: IntersectionObserver, target: Element) => void;
   const forget = (target: Element, observer: IntersectionObserver) => {
     const observers = targets.get(target);
@@ -86,7 +98,7 @@ function watchTargets(w: PageWindow, wrap: typeof wrapFunction): Watched {
     apply(original, self as IntersectionObserver, args as [Element]);
     for (const target of [...targets.keys()]) forget(target, self as IntersectionObserver);
   });
-  return { targets };
+  return { targets, needsFrame: () => looks || targets.size > 0 };
 }
 
 /** Scrolls to what waits until it is seen (charts and sections that are made then), to each once. */
@@ -222,10 +234,14 @@ function createChangeCount(w: PageWindow) {
 }
 
 /**
- * Rounds of: one frame of the browser's (what observes sizes and places, and styles, get theirs); animations to their end; then what the
- * page asks for, step by step. A page where nothing of that is to be found has cost one frame.
+ * Rounds of: one frame of the browser's, where somebody waits for one (what observes sizes and places, and styles, get theirs); animations
+ * to their end; then what the page asks for, step by step.
  */
-function createSettle(w: PageWindow, time: PageTime, parts: typeof settleParts, watched: Watched): Settle {
+function createSettle(
+  w: PageWindow,
+  { watched, ...time }: PageTime & { watched: Watched },
+  parts: typeof settleParts,
+): Settle {
   const mostRounds = 60;
   const reveal = parts.createReveal(w, time.frames, watched);
   return async (options) => {
@@ -235,7 +251,8 @@ function createSettle(w: PageWindow, time: PageTime, parts: typeof settleParts, 
       const trees = parts.listTrees(w.document);
       changes.watch(trees);
       const before = changes.count();
-      await time.frames.next();
+      // Not for its own sake: a frame takes 16 ms, and most pages have had all theirs.
+      if (round > 0 || watched.needsFrame() || time.frames.areWanted()) await time.frames.next();
       await time.turn();
       const finished = parts.finishAnimations(w, trees, round === 0 ? options.budgetMs : 0);
       let isQuiet = finished === 0 && changes.count() === before;

@@ -79,7 +79,7 @@ class PageRender implements AsyncDisposable {
         if (rest === undefined) continue;
         this.#checkRest(rest);
         const bytes = await this.#during('print', () => this.#print(rest));
-        if (!(await this.#during('print', () => this.#live.holds(rest)))) continue;
+        if (!(await abortable(this.#live.holds(rest), this.#end.signal))) continue;
         if (!this.#live.isWhereAsked) throw fail('page_redirected');
         const pdf = this.#inspect(bytes, rest);
         this.#isPrinted = true;
