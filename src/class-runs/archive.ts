@@ -23,12 +23,14 @@ interface Sources {
 /** An item with the file that it has in the archive, or why it has none. */
 type Entry = RunItem & { file?: string; sha256?: string };
 
-const columns = ['reportType', 'studentId', 'teacherId', 'state', 'code', 'file', 'sha256'] as const;
+const columns = ['reportType', 'studentId', 'teacherId', 'state', 'code', 'file', 'sha256', 'warnings'] as const;
 
-/** None of the values can hold a comma, a quote or a line break. */
+/** RFC 4180. Warnings have a page's own words in them; no other value can hold a comma, a quote or a line break. */
+const toCell = (value: string) => (/[",\r\n]/.test(value) ? `"${value.replaceAll('"', '""')}"` : value);
+
 const toCsv = (entries: readonly Entry[]) =>
-  [columns, ...entries.map((entry) => columns.map((column) => entry[column] ?? ''))]
-    .map((row) => `${row.join(',')}\r\n`)
+  [columns, ...entries.map((entry) => columns.map((column) => [entry[column] ?? ''].flat().join('; ')))]
+    .map((row) => `${row.map(toCell).join(',')}\r\n`)
     .join('');
 
 /** A student whose id looks like the name of a teacher's file gets one that no other has. */
@@ -64,8 +66,9 @@ export function archiveRun(run: FollowedRun, { page, documents }: Sources): Read
       const file = await open(item);
       if (file !== undefined) yield file;
     }
-    const { id, state, classId, testId, total, counts } = run;
-    const manifest = JSON.stringify({ id, state, classId, testId, total, counts, items: entries }, null, 2);
+    const { id, state, classId, testId, total, counts, warnings } = run;
+    const head = { id, state, classId, testId, total, counts, warnings };
+    const manifest = JSON.stringify({ ...head, items: entries }, null, 2);
     yield { name: 'manifest.json', content: manifest, modifiedAt: new Date() };
     yield { name: 'manifest.csv', content: toCsv(entries), modifiedAt: new Date() };
   }

@@ -110,8 +110,8 @@ class DurableClassRuns implements ClassRuns {
     const known = readUuid(given);
     const run = known === undefined ? undefined : await findRun(database.queries, known);
     if (run === undefined) throw fail('not_found');
-    const { id, classId, testId, total, createdAt, counts } = run;
-    return { id, state: stateOf(run), classId, testId, total, counts, etaSeconds: etaOf(run, concurrency), createdAt };
+    const { pace: _, ...rest } = run;
+    return { ...rest, state: stateOf(run), etaSeconds: etaOf(run, concurrency) };
   }
 
   async follow(id: string): Promise<EventFeed> {

@@ -83,6 +83,9 @@ export const runSummary = z.object({
   testId: z.string(),
   total: z.int(),
   counts,
+  warnings: z
+    .record(z.string(), z.int())
+    .meta({ description: 'Stored reports that have a warning of the code, by code: `printed_while_moving`: 3.' }),
   etaSeconds: z
     .int()
     .nullable()
@@ -102,6 +105,10 @@ export const runItem = z.object({
   jobId: z.string(),
   s3Key: z.string(),
   code: z.string().optional(),
+  warnings: z
+    .array(z.string())
+    .optional()
+    .meta({ description: 'What was not as it should be when it was printed; each begins with its code.' }),
 });
 export type RunItem = z.output<typeof runItem>;
 

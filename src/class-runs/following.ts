@@ -78,7 +78,7 @@ export class RunFollowing {
   }
 }
 
-function describe({ id, state, classId, testId, total, counts, etaSeconds }: RunSummary): Snapshot {
-  const data = { id, state, classId, testId, total, counts, etaSeconds };
+function describe({ id, state, classId, testId, total, counts, warnings, etaSeconds }: RunSummary): Snapshot {
+  const data = { id, state, classId, testId, total, counts, warnings, etaSeconds };
   return { id: Object.values(counts).join('-'), data, isLast: isOver(state) };
 }

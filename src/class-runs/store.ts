@@ -13,6 +13,7 @@ export interface StoredRun {
   total: number;
   createdAt: Date;
   counts: Counts;
+  warnings: Record<string, number>;
   /** Of the reports that ended last without a pause between them: how many, in how many seconds, and what one took. */
   pace: { ended: number; seconds: number; secondsEach: number };
 }
@@ -72,12 +73,20 @@ const paceSample = 50;
 /** Times that a report usually takes, after which the next end belongs to another stretch of work. */
 const pauseFactor = 5;
 
+interface RunRow {
+  counts: Partial<Counts> | null;
+  warnings: Record<string, number> | null;
+  ended: number;
+  seconds: number | null;
+  each: number | null;
+}
+
 export async function findRun(queries: Queries, id: string): Promise<StoredRun | undefined> {
   const run = await queries.selectFrom('class_runs').selectAll().where('id', '=', id).executeTakeFirst();
   if (run === undefined) return undefined;
   const {
     rows: [row],
-  } = await sql<{ counts: Partial<Counts> | null; ended: number; seconds: number | null; each: number | null }>`
+  } = await sql<RunRow>`
     WITH ends AS (
       SELECT ended_at, ended_at - started_at AS took, ended_at - lag(ended_at) OVER (ORDER BY ended_at) AS since_last FROM platen.jobs
       WHERE group_id = ${id} AND state IN ('completed', 'failed') ORDER BY ended_at DESC LIMIT ${paceSample}
@@ -91,6 +100,10 @@ export async function findRun(queries: Queries, id: string): Promise<StoredRun |
     SELECT
       (SELECT json_object_agg(state, count) FROM (
         SELECT state, count(*)::integer AS count FROM platen.jobs WHERE group_id = ${id} GROUP BY state) AS states) AS counts,
+      (SELECT json_object_agg(code, count) FROM (
+        SELECT split_part(warning, ' ', 1) AS code, count(DISTINCT id)::integer AS count
+        FROM platen.jobs, jsonb_array_elements_text(result->'warnings') AS warning
+        WHERE group_id = ${id} AND state = 'completed' AND jsonb_typeof(result->'warnings') = 'array' GROUP BY code) AS warned) AS warnings,
       count(*)::integer AS ended,
       extract(epoch FROM max(ended_at) - min(ended_at))::float8 AS seconds,
       extract(epoch FROM avg(took))::float8 AS each
@@ -102,6 +115,7 @@ export async function findRun(queries: Queries, id: string): Promise<StoredRun |
     total: run.total,
     createdAt: run.created_at,
     counts: { queued: 0, active: 0, completed: 0, failed: 0, cancelled: 0, ...row?.counts },
+    warnings: row?.warnings ?? {},
     pace: { ended: row?.ended ?? 0, seconds: row?.seconds ?? 0, secondsEach: row?.each ?? 0 },
   };
 }
@@ -112,7 +126,10 @@ export async function findItems(
   id: string,
   { limit, offset, state }: ItemsQuery,
 ): Promise<RunItem[]> {
-  const all = queries.selectFrom('jobs').select(['id', 'state', 'subject', 'error']).where('group_id', '=', id);
+  const all = queries
+    .selectFrom('jobs')
+    .select(['id', 'state', 'subject', 'error', 'result'])
+    .where('group_id', '=', id);
   const rows = await (state === undefined ? all : all.where('state', '=', state))
     .orderBy('position')
     .limit(limit)
@@ -129,6 +146,12 @@ export async function findItems(
       jobId: row.id,
       s3Key,
       ...(row.error === null ? {} : { code: row.error.code }),
+      ...warningsOf(row.result),
     };
   });
+}
+
+function warningsOf(result: Record<string, unknown> | null): Pick<RunItem, 'warnings'> {
+  const warnings = (result?.warnings ?? []) as string[];
+  return warnings.length === 0 ? {} : { warnings };
 }

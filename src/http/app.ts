@@ -34,6 +34,7 @@ const exposedHeaders = [
   'Content-Length',
   'ETag',
   'Cache-Status',
+  'Platen-Warnings',
   'Location',
   'Retry-After',
   'X-Request-Id',

@@ -247,16 +247,22 @@ function createSettle(
   return async (options) => {
     const steps = parts.createSteps(time, options);
     const changes = parts.createChangeCount(w);
-    for (let round = 0; round < mostRounds; round++) {
+    /** @returns whether nothing came of it. */
+    const round = async (isFirst: boolean): Promise<boolean> => {
       const trees = parts.listTrees(w.document);
       changes.watch(trees);
       const before = changes.count();
       // Not for its own sake: a frame takes 16 ms, and most pages have had all theirs.
-      if (round > 0 || watched.needsFrame() || time.frames.areWanted()) await time.frames.next();
+      if (!isFirst || watched.needsFrame() || time.frames.areWanted()) await time.frames.next();
       await time.turn();
-      const finished = parts.finishAnimations(w, trees, round === 0 ? options.budgetMs : 0);
-      let isQuiet = finished === 0 && changes.count() === before;
-      while (await steps.step(changes.countSeen)) isQuiet = false;
+      const finished = parts.finishAnimations(w, trees, isFirst ? options.budgetMs : 0);
+      const isQuiet = finished === 0 && changes.count() === before;
+      let count = 0;
+      while (await steps.step(changes.countSeen)) count++;
+      return isQuiet && count === 0;
+    };
+    for (let number = 0; number < mostRounds; number++) {
+      const isQuiet = await round(number === 0);
       if (steps.isOver() || (isQuiet && !(await reveal(time.turn)))) break;
     }
     changes.stop();

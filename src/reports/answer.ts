@@ -19,6 +19,21 @@ interface Range {
   end: number;
 }
 
+const longestWarnings = 4096;
+
+const encode = (text: string) => text.toWellFormed().replace(/[^\x20-\x7e]|[%,]/gu, encodeURIComponent);
+
+/** As many as a header may be asked to hold, with commas between them; what isn't printable ASCII, and commas, are percent-encoded. */
+function warningsHeader(warnings: readonly string[]): string {
+  let header = '';
+  for (const warning of warnings) {
+    const next = header + (header === '' ? '' : ', ') + encode(warning);
+    if (next.length > longestWarnings) break;
+    header = next;
+  }
+  return header;
+}
+
 /** Whether the caller has this very document already; `Cache-Control` of the request has no say in it (RFC 9110, 13.1). */
 function isNotModified(req: Request, { sha256, generatedAt }: ObtainedReport): boolean {
   const tags = req.get('If-None-Match');
@@ -65,6 +80,7 @@ function setHeaders(
     'Accept-Ranges': 'bytes',
     'Cache-Status': cacheStatus[obtained.source],
     Vary: 'Authorization, Origin',
+    ...(obtained.warnings.length > 0 && { 'Platen-Warnings': warningsHeader(obtained.warnings) }),
   });
 }
 

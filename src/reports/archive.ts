@@ -63,20 +63,20 @@ class Archive {
   }
 
   /** A large document whole, so that one that was altered is noticed before it is in the archive; it is gone then, and rendered anew. */
-  async #read(request: ReportRequest): Promise<Pick<ObtainedReport, 'source'> & { content: Buffer }> {
+  async #read(request: ReportRequest): Promise<Pick<ObtainedReport, 'source' | 'warnings'> & { content: Buffer }> {
     const { signal } = this.#options;
     for (let attempt = 1; ; attempt++) {
-      const { content, source } = await this.#reports.obtain(request, {
+      const { content, source, warnings } = await this.#reports.obtain(request, {
         signal,
         priority: 'background',
         mayRender: true,
         isCounted: false,
       });
-      if (Buffer.isBuffer(content)) return { content, source };
+      if (Buffer.isBuffer(content)) return { content, source, warnings };
       const whole = await buffer(addAbortSignal(signal, content)).catch((error) => {
         if (attempt === 2 || signal.aborted) throw error;
       });
-      if (whole !== undefined) return { content: whole, source };
+      if (whole !== undefined) return { content: whole, source, warnings };
     }
   }
 
@@ -85,9 +85,9 @@ class Archive {
     const { studentId } = report;
     const request = { caller, report, originHeader, educatorId: undefined, dataVersion: undefined };
     try {
-      const { content, source } = await this.#read(request);
+      const { content, source, warnings } = await this.#read(request);
       const outcome = source === 'hit' ? 'stored' : 'rendered';
-      return { studentId, outcome, file: `${studentId}.pdf`, content };
+      return { studentId, outcome, file: `${studentId}.pdf`, ...(warnings.length > 0 && { warnings }), content };
     } catch (error) {
       if (!(error instanceof ServiceError) && !this.#options.signal.aborted)
         log.error('A report of a bulk request failed', { error, studentId });

@@ -149,4 +149,6 @@ export interface BulkOutcome {
   outcome: 'stored' | 'rendered' | 'failed';
   code?: string;
   file?: string;
+  /** Of one that was rendered just now, where there were any. */
+  warnings?: readonly string[];
 }

@@ -44,6 +44,8 @@ export interface ObtainedReport {
   generatedAt: Date;
   /** `hit`: stored before; `stored`: rendered and kept; `passed`: rendered, not kept. */
   source: 'hit' | 'stored' | 'passed';
+  /** Of the page that was rendered just now. */
+  warnings: readonly string[];
 }
 
 interface Dependencies {
@@ -166,7 +168,7 @@ export class PublicReports {
     if (found === undefined) return undefined;
     log.info('PDF found in S3, skipping generation', { ...describeReport(report), s3Key: key });
     const { sha256, generatedAt } = found.metadata;
-    return { content: found.content, bytes: found.bytes, sha256, generatedAt, source: 'hit' };
+    return { content: found.content, bytes: found.bytes, sha256, generatedAt, source: 'hit', warnings: [] };
   }
 
   #pageOf({ caller, report, educatorId }: ReportRequest, tenant: Tenant) {
@@ -183,8 +185,8 @@ export class PublicReports {
     const render = await this.#dependencies.renders.acceptInAnyCase({ report, key, view, dataVersion });
     const pdf = await render.print({ ...this.#pageOf(request, tenant), ...options });
     const isKept = key !== undefined && isSurely(request, pdf) && (await keepInTime(render, pdf));
-    const { bytes, sha256, generatedAt } = pdf;
-    return { content: bytes, bytes: bytes.length, sha256, generatedAt, source: isKept ? 'stored' : 'passed' };
+    const { bytes, ...printed } = pdf;
+    return { content: bytes, bytes: bytes.length, ...printed, source: isKept ? 'stored' : 'passed' };
   }
 }
 
