@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// Starts the service under Node 24: this Node where it is new enough, else the one that npm installed, else it says what to do.
+// Starts the service, or with `try` prints one page, under Node 24: this Node where it is new enough, else the one that npm installed.
 
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
@@ -18,7 +18,9 @@ if (node === undefined) {
   process.exit(1);
 }
 
-const args = ['--disable-warning=ExperimentalWarning', join(root, 'src', 'main.ts'), ...process.argv.slice(2)];
+const [command, ...rest] = process.argv.slice(2);
+const program = command === 'try' ? [join(root, 'scripts', 'try.ts'), ...rest] : [join(root, 'src', 'main.ts')];
+const args = ['--disable-warning=ExperimentalWarning', ...program];
 const child = spawn(node, args, { stdio: 'inherit' });
 for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP']) process.on(signal, () => child.kill(signal));
 child.on('exit', (code, signal) => process.exit(code ?? (signal === null ? 1 : 128)));

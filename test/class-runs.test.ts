@@ -326,9 +326,9 @@ test('the archive has each stored report, and two manifests that tell of all', a
   expect(manifest).toMatchObject({ id: run.id, state: 'failed', total: 4, counts: { completed: 3, failed: 1 } });
   expect(manifest.items[2]).toMatchObject({ studentId: 'STU2', state: 'failed', code: 'token_rejected' });
   const lines = files.get('manifest.csv')?.toString().split('\r\n') ?? [];
-  expect(lines[0]).toBe('reportType,studentId,teacherId,state,code,file,sha256');
-  expect(lines[2]).toMatch(/^student,STU1,,completed,,STU1\.pdf,[0-9a-f]{64}$/);
-  expect(lines[3]).toBe('student,STU2,,failed,token_rejected,,');
+  expect(lines[0]).toBe('reportType,studentId,teacherId,state,code,file,sha256,warnings');
+  expect(lines[2]).toMatch(/^student,STU1,,completed,,STU1\.pdf,[0-9a-f]{64},$/);
+  expect(lines[3]).toBe('student,STU2,,failed,token_rejected,,,');
 });
 
 test("the archive has the run's report of a student, never the view that the student has put in its place since", async () => {

@@ -173,9 +173,8 @@ function createSteps({ clock, frames, timers, turn }: PageTime, { budgetMs, hasR
   const aheadBefore = clock.ahead();
   const endsAt = startedAt + budgetMs;
   const isOver = () => clock.now() >= endsAt;
-  const isBusy = (timer: PageTimer) => timer.idleRuns < mostIdleRuns;
-  const isWanted = (timer: PageTimer) =>
-    timer.due <= endsAt && isBusy(timer) && !(hasRequests && timer.delay >= timeOutMs);
+  const isWanted = (timer: PageTimer, before: number) =>
+    timer.due <= before && timer.idleRuns < mostIdleRuns && !(hasRequests && timer.delay >= timeOutMs);
   const isFrameWanted = () => {
     const realMs = clock.now() - startedAt - (clock.ahead() - aheadBefore);
     return frames.areWanted() && framesLeft > 0 && realMs < budgetMs;
@@ -198,16 +197,14 @@ function createSteps({ clock, frames, timers, turn }: PageTime, { budgetMs, hasR
     usedMs: () => clock.now() - startedAt,
     /** Gives the page what it asked for first; false when it asks for nothing more, or its time is up. */
     step: async (countSeen: () => number): Promise<boolean> => {
-      const timer = isOver() ? undefined : timers.next(isWanted);
+      const timer = isOver() ? undefined : timers.next((each) => isWanted(each, endsAt));
       const frameAt = isFrameWanted() ? clock.now() + (isOver() ? extraStepMs : stepMs) : undefined;
       if (timer !== undefined && timer.due <= (frameAt ?? timer.due)) await runTimer(timer, countSeen);
       else if (frameAt !== undefined) await runFrame(frameAt);
       else return false;
       return true;
     },
-    isAsking: () =>
-      frames.areWanted() ||
-      (isOver() && timers.next((timer) => timer.due <= endsAt + soonMs && isBusy(timer)) !== undefined),
+    isAsking: () => frames.areWanted() || timers.next((timer) => isWanted(timer, endsAt + soonMs)) !== undefined,
   };
 }
 

@@ -47,6 +47,8 @@ interface Dependencies {
   /** Origins that may be opened. */
   origins: readonly string[];
   metrics: Metrics;
+  /** Told of each target, as host and port, that a page was kept from. */
+  onRefused?(target: string): void;
 }
 
 interface Waiting extends Pick<RenderOptions, 'priority' | 'hurry'> {
@@ -251,6 +253,7 @@ export async function startRendering(dependencies: Dependencies): Promise<Render
   const onRefused = (target: string) => {
     metrics.egressRefused.inc();
     log.warn('A page tried to reach an origin that is not allowed', { target });
+    dependencies.onRefused?.(target);
   };
   const proxies = await Promise.all(
     origins.map(async (origin) => {
