@@ -25,7 +25,8 @@ function prepareDocument(script: SessionScript, p: typeof parts): void {
   const frames = p.createFrames(w, clock, p);
   const timers = p.createTimers(w, clock, p);
   const watched = p.watchTargets(w, p.wrapFunction);
-  const settle = p.createSettle(w, { clock, frames, timers, turn: p.createTurn(w), watched }, p);
+  const readStyles = () => void w.document.getAnimations();
+  const settle = p.createSettle(w, { clock, frames, timers, turn: p.createTurn(w), readStyles, watched }, p);
   const handOver: HandOver = [script.nonce, { isReady, settle }, document, w.top === w];
   w.console.debug(...handOver);
 }

@@ -47,11 +47,12 @@ function watchVariable(w: PageWindow, name: string, onValue: (value: unknown) =>
     current = value;
     onValue(value);
   };
-  const define = () =>
-    Object.defineProperty(w, name, { configurable: true, enumerable: true, get: () => current, set });
+  const get = () => current;
+  const define = () => Object.defineProperty(w, name, { configurable: true, enumerable: true, get, set });
   const look = () => {
     const now = Object.getOwnPropertyDescriptor(w, name);
-    if (now?.set === set) return;
+    // Who defines a getter only leaves the setter as it was.
+    if (now?.get === get) return;
     const value = w[name];
     const isPlain = now === undefined || (now.configurable === true && 'value' in now);
     if (isPlain) define();

@@ -157,14 +157,16 @@ interface PageTime {
   frames: PageFrames;
   timers: PageTimers;
   turn: () => Promise<void>;
+  /** Has the browser work out what the styles are now. */
+  readStyles: () => void;
 }
 
 /** The page's time while it comes to rest: what it asks for is given one after another, each as soon as the one before is done. */
-function createSteps({ clock, frames, timers, turn }: PageTime, { budgetMs, hasRequests }: SettleOptions) {
+function createSteps({ clock, frames, timers, turn, readStyles }: PageTime, { budgetMs, hasRequests }: SettleOptions) {
   /** Time of a frame: few are enough, and springs and the like, which count no step for more than 64 ms, come to rest in them too. */
   const stepMs = 100;
-  /** What counts frames in place of time gets as many as in the time given, the clock all but standing still. */
-  const extraStepMs = 1;
+  /** What counts frames in place of time, or makes less of a step than it is, gets as many frames as there are in the time given. */
+  const extraStepMs = 16;
   let framesLeft = Math.ceil((budgetMs * 60) / 1000);
   const timeOutMs = 1000;
   const soonMs = 500;
@@ -190,6 +192,8 @@ function createSteps({ clock, frames, timers, turn }: PageTime, { budgetMs, hasR
     framesLeft--;
     clock.putForward(at - clock.now());
     frames.run();
+    // As a frame of the browser's does: a transition begins only at a style that was there before.
+    readStyles();
     await turn();
   };
   return {

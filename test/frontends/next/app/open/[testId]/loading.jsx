@@ -1,0 +1,3 @@
+// Sent at once, as for the report behind the door.
+
+export { default } from '../../report/[testId]/loading.jsx';

@@ -1,0 +1,5 @@
+// ECharts 6 on a canvas.
+
+import { drawWithEcharts } from '../support/echarts.js';
+
+drawWithEcharts('canvas');
