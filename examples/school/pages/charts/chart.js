@@ -1,12 +1,14 @@
-// Draws one chart as a captioned figure that fits an A4 page, and names it in what the page waits for.
+// Draws one chart as a captioned figure that fits an A4 page; it grows as the library has it, and nobody waits for that.
 // @ts-check
 
 import { element } from '../elements.js';
-import { waitFor } from '../readiness.js';
 import { echarts } from './echarts.js';
 
 /** Narrower than A4 with 20 px margins, so a printed chart is never scaled or cut. */
 const WIDTH_PX = 704;
+
+/** Only where the address asks for it: charts that stand still at once. */
+const isStill = new URLSearchParams(location.search).get('animations') === 'off';
 
 export const colours = {
   ink: '#22303c',
@@ -19,10 +21,10 @@ export const colours = {
 
 /**
  * The label is read out in place of the drawing, so it is a sentence that has the figures.
- * @param {{ name: string, renderer: 'canvas' | 'svg', heightPx: number, label: string, caption: string,
+ * @param {{ renderer: 'canvas' | 'svg', heightPx: number, label: string, caption: string,
  *   option: import('echarts').EChartsOption }} parts
  */
-export function chart({ name, renderer, heightPx, label, caption, option }) {
+export function chart({ renderer, heightPx, label, caption, option }) {
   const drawing = element('div', { class: 'drawing', role: 'img', 'aria-label': label });
   const instance = echarts.init(drawing, null, {
     renderer,
@@ -31,10 +33,8 @@ export function chart({ name, renderer, heightPx, label, caption, option }) {
     // A canvas is printed as an image: three pixels for one keep its text sharp on paper.
     ...(renderer === 'canvas' && { devicePixelRatio: 3 }),
   });
-  const finished = new Promise((resolve) => instance.on('finished', () => resolve(undefined)));
-  waitFor(`chart: ${name}`, finished);
   instance.setOption({
-    animation: false,
+    ...(isStill && { animation: false }),
     textStyle: { fontFamily: 'Noto Sans, sans-serif', fontSize: 12, color: colours.ink },
     ...option,
   });

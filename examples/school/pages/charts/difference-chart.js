@@ -19,7 +19,6 @@ export function differenceChart(rows, caption) {
   const fontSize = rows.length > 45 ? 8 : 10;
   const longestId = Math.max(...rows.map(({ studentId }) => studentId.length));
   return chart({
-    name: 'difference',
     renderer: 'svg',
     heightPx: 310,
     label: `${above} of ${rows.length} students score above what is usual for their background${extremes}.`,

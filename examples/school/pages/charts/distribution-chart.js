@@ -17,7 +17,6 @@ export function distributionChart(bins, { caption, label, ownScore }) {
     return { value: bin.count, itemStyle: { color: isOwn ? colours.marked : colours.main } };
   });
   return chart({
-    name: 'distribution',
     renderer: 'svg',
     heightPx: 224,
     label,

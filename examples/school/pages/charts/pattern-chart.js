@@ -14,7 +14,6 @@ const HIGHEST_SES = 2.8;
  */
 export function patternChart({ lattice, line, classLine }, { caption, label, points, pointsName, pointSizePx }) {
   return chart({
-    name: 'pattern',
     renderer: 'canvas',
     heightPx: 400,
     label,

@@ -14,7 +14,6 @@ export function schoolsChart(schools, { classId, mean, caption }) {
   const fromLowest = schools.toReversed();
   const [lowest, highest] = [fromLowest[0]?.mean ?? 0, schools[0]?.mean ?? 0];
   return chart({
-    name: 'schools',
     renderer: 'svg',
     heightPx: 224,
     label: `Mean scores of ${schools.length} schools run from ${score(lowest)} to ${score(highest)}; this class has ${score(mean)}.`,

@@ -15,7 +15,6 @@ export function spreadChart(groups, { caption, mark }) {
   const fromBottom = groups.toReversed();
   const spoken = mark ? `${mark.label}: ${score(mark.score)}. ` : '';
   return chart({
-    name: 'spread',
     renderer: 'svg',
     heightPx: 45 * groups.length + 76,
     label: spoken + groups.map(inWords).join(' '),
