@@ -27,7 +27,8 @@ const meanings: Record<WarningCode, string> = {
   content_cut_off: 'has to be scrolled to be seen whole: give it its full height in @media print',
   refused: 'answered 401 or 403, but was no call with the token',
   page_error: 'an uncaught error: PAGE_ERRORS=fail makes it a failure',
-  token_cookie_too_long: 'the browser takes no cookie as long as this token: it is in localStorage only',
+  no_token_cookie:
+    'the browser takes no such cookie (longer than 4,096 characters?): the token is in localStorage only',
 };
 
 const helpful: Partial<Record<string, string>> = {

@@ -7,7 +7,7 @@ export const warningCodes = [
   'content_cut_off',
   'refused',
   'page_error',
-  'token_cookie_too_long',
+  'no_token_cookie',
 ] as const;
 export type WarningCode = (typeof warningCodes)[number];
 

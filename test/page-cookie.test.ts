@@ -186,9 +186,15 @@ test('a token that is too long for a cookie is in the storage only, with a warni
   expect((await readPdf(await long.stored())).text).toContain('Length 4093 and 4097');
   expect(await long.print(page, {}, { ...student, reportToken: tokenOf(4094) })).toMatchObject({
     status: 202,
-    warnings: ['token_cookie_too_long'],
+    warnings: ['no_token_cookie'],
   });
   expect((await readPdf(await long.stored())).text).toContain('Length 4094 and 0');
+});
+
+test('a cookie that the browser does not take is a warning, and no failure', async () => {
+  await using odd = await openPageStage({ TOKEN_COOKIE_NAME: '__Host-jwt' });
+  const page = html(`<p id="p"></p>${script(`p.textContent = 'Cookie: ' + document.cookie + '.'; ${ready}`)}`);
+  expect(await odd.print(page, {}, body)).toMatchObject({ status: 202, warnings: ['no_token_cookie'] });
 });
 
 test.each([undefined, 'bundled'])(

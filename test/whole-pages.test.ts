@@ -60,6 +60,13 @@ describe('a document that is still being received', () => {
 });
 
 describe('what is on its way comes onto paper:', () => {
+  test('a part of the application that comes later', async () => {
+    const page = html(`<p id="p">Report</p>${script(`import('/late.js'); ${ready}`)}`);
+    const more = { '/late.js': later(500, 'text/javascript', "p.textContent = 'Figures of Amara'") };
+    expect(await stage.print(page, more)).toMatchObject(printed());
+    expect(await text()).toContain('Figures of Amara');
+  });
+
   const frame = html('<p>Chart of Amara</p>');
   test.each<[string, string, Record<string, ReturnType<typeof later>>]>([
     [
@@ -172,6 +179,30 @@ describe('what is on its way comes onto paper:', () => {
       '<svg xmlns="http://www.w3.org/2000/svg" width="300" height="40"><text y="20">Second section</text></svg>';
     expect(await stage.print(page, { '/second.svg': later(200, 'image/svg+xml', second) })).toMatchObject(printed());
     expect(await text()).toContain('Second section');
+  });
+});
+
+describe('sections that are transparent until the page is scrolled', () => {
+  const parts = Array.from(
+    { length: 4 },
+    (_, index) => `<section class="part" style="height: 900px; opacity: 0"><p>Part ${index}</p></section>`,
+  );
+  const listening = (code: string) =>
+    html(
+      `<p>Figures</p>${parts.join('')}${script(`const show = () => { for (const part of document.querySelectorAll('.part')) ${code} }; addEventListener('scroll', show); show(); ${ready}`)}`,
+    );
+
+  test('are scrolled to', async () => {
+    const page = listening('if (part.getBoundingClientRect().top < innerHeight) part.style.opacity = 1');
+    expect(await stage.print(page)).toMatchObject(printed());
+    for (const index of parts.keys()) expect(await text()).toContain(`Part ${index}`);
+  });
+
+  test('and stay so are named; hints that are hidden until somebody points at them are not', async () => {
+    const page = html(
+      `<p>Figures</p>${parts.slice(2).join('')}<div style="position: absolute; top: 1500px; opacity: 0">Hint</div>${script(ready)}`,
+    );
+    expect(await stage.print(page)).toMatchObject(printed(['content_cut_off section.part']));
   });
 });
 

@@ -36,7 +36,7 @@ const dataTypes = ['Document', 'XHR', 'Fetch', 'EventSource'];
 const neededTypes = [...dataTypes, 'Script', 'Stylesheet'];
 const callTypes = ['XHR', 'Fetch', 'EventSource'];
 /** What a page is not whole without. */
-const assetTypes = ['Image', 'Font', 'Stylesheet'];
+const assetTypes = ['Image', 'Font', 'Stylesheet', 'Script'];
 
 export class NetworkWatch {
   readonly #options: NetworkWatchOptions;

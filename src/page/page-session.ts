@@ -3,7 +3,7 @@
 import { randomUUID } from 'node:crypto';
 import type { CDPSession, Protocol } from 'puppeteer-core';
 import { fail } from '../errors.ts';
-import { pageSource } from './page-source.ts';
+import { type DocumentControl, pageSource } from './page-source.ts';
 import type { PageMessage, SessionScript } from './session-script.ts';
 import type { Settled, SettleOptions } from './settle-script.ts';
 import {
@@ -79,6 +79,12 @@ export class PageSession {
     };
   }
 
+  /** Scrolls through the page. */
+  async scroll(): Promise<void> {
+    const top = [...this.#documents.values()].find(({ isTop }) => isTop);
+    if (top !== undefined) await this.#call(top, 'scroll');
+  }
+
   /** Describes what the page shows; its own scripts can't touch the answer. */
   async look(): Promise<Look> {
     return (await this.#evaluateApart(lookExpression(this.#options.settings.token))) as Look;
@@ -132,7 +138,7 @@ export class PageSession {
     this.#script = identifier;
   }
 
-  async #call<T>({ objectId }: Steered, name: 'isReady' | 'settle', options?: SettleOptions): Promise<T> {
+  async #call<T>({ objectId }: Steered, name: keyof DocumentControl, options?: SettleOptions): Promise<T> {
     const { result, exceptionDetails } = await this.#cdp.send('Runtime.callFunctionOn', {
       objectId,
       functionDeclaration: `function (options) { return this.${name}(options); }`,

@@ -9,6 +9,8 @@ export interface DocumentControl {
   /** Whether the page is ready now. */
   isReady(): boolean;
   settle: Settle;
+  /** Scrolls to the end of the page, by as much as is seen at once. */
+  scroll(): Promise<void>;
 }
 
 /** The first argument of the message to the console by which a document hands over its control; the second is that, the third its name. */
@@ -27,7 +29,12 @@ function prepareDocument(script: SessionScript, p: typeof parts): void {
   const watched = p.watchTargets(w, p.wrapFunction);
   const readStyles = () => void w.document.getAnimations();
   const settle = p.createSettle(w, { clock, frames, timers, turn: p.createTurn(w), readStyles, watched }, p);
-  const handOver: HandOver = [script.nonce, { isReady, settle }, document, w.top === w];
+  const handOver: HandOver = [
+    script.nonce,
+    { isReady, settle, scroll: p.createScroll(w, frames) },
+    document,
+    w.top === w,
+  ];
   w.console.debug(...handOver);
 }
 

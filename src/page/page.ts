@@ -127,7 +127,7 @@ export class Page {
       content_cut_off: snapshot.cutOff.map(clean),
       refused: network.refusals.others,
       page_error: pageErrors,
-      token_cookie_too_long: this.#hasCookie ? [] : [''],
+      no_token_cookie: this.#hasCookie ? [] : [''],
     });
   }
 
@@ -210,6 +210,7 @@ export class Page {
     if (!document.isParsed) await inTime(document.until(() => document.isParsed));
     await this.#cdp.send('Emulation.setEmulatedMedia', { media: 'print', ...reducedMotion });
     let leftMs = settings.settleMs;
+    let isScrolled = false;
     for (let isMoving = false; ; ) {
       onStage('settle');
       const settled = await this.#settle(leftMs);
@@ -219,6 +220,11 @@ export class Page {
       const look = await this.#live.look();
       const isReading = look.isParsing && network.hasScriptsUnderWay;
       const isLate = look.late.length > 0 || network.hasLateAssets || look.isParsing;
+      if (look.unseen.length > 0 && !isScrolled) {
+        isScrolled = true;
+        await this.#live.scroll();
+        continue;
+      }
       if (!isReading && (!isLate || graceMs() === 0)) return { document: id, isMoving, ...this.#sum(look) };
       // Behind a script that has not come the rest of the document is not there.
       if (isReading) await document.until(() => !network.hasScriptsUnderWay || document.isParsed);
@@ -226,10 +232,11 @@ export class Page {
     }
   }
 
-  #sum({ late, isParsing, ...snapshot }: Look): Pick<Rest, 'snapshot' | 'late'> {
+  #sum({ late, isParsing, unseen, ...snapshot }: Look): Pick<Rest, 'snapshot' | 'late'> {
     const { lateAssets, hasLateFonts } = this.#watch.network;
     const known = hasLateFonts ? late.filter((each) => each !== 'fonts') : late;
-    return { snapshot, late: [...known, ...lateAssets] };
+    const cutOff = [...snapshot.cutOff, ...unseen];
+    return { snapshot: { ...snapshot, cutOff }, late: [...known, ...lateAssets] };
   }
 
   /** `isMoving` when the page asks for more at the end of its time, and looks different than it did a moment before. */

@@ -137,6 +137,20 @@ function createReveal(w: PageWindow, frames: PageFrames, { targets }: Watched) {
   };
 }
 
+/** Scrolls through the page, for what shows itself then by listening; it stays at the end, or what was shown might hide again. */
+function createScroll(w: PageWindow, frames: PageFrames): () => Promise<void> {
+  const mostStops = 100;
+  return async () => {
+    const { scrollingElement } = w.document;
+    if (scrollingElement === null) return;
+    for (let stop = 1; stop <= mostStops; stop++) {
+      w.scrollTo({ top: stop * w.innerHeight, behavior: 'instant' });
+      await frames.next();
+      if (w.scrollY + w.innerHeight >= scrollingElement.scrollHeight - 1) return;
+    }
+  };
+}
+
 /** @returns a function that waits for what was posted before, in which frameworks do what a frame or a timer has made necessary. */
 function createTurn(w: PageWindow): () => Promise<void> {
   let onTurn: () => void = () => undefined;
@@ -276,6 +290,7 @@ export const settleParts = {
   finishAnimations,
   watchTargets,
   createReveal,
+  createScroll,
   createTurn,
   createSteps,
   createChangeCount,

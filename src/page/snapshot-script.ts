@@ -9,12 +9,23 @@ export interface Look extends PageSnapshot {
   late: string[];
   /** Whether the document has not been read to its end. */
   isParsing: boolean;
+  /** Elements further down that are transparent. */
+  unseen: string[];
 }
 
-/** Elements that are to be scrolled to see all of them, as `div#list.rows`: on paper the rest is missing. */
-export function findCutOff(document: Document): string[] {
+interface NotWhole {
+  /** Elements that are to be scrolled to see all of them, as `div#list.rows`: on paper the rest is missing. */
+  cutOff: string[];
+  /** Elements further down that are transparent, as those are that appear when the page is scrolled. */
+  unseen: string[];
+}
+
+function findNotWhole(document: Document): NotWhole {
   const least = 5;
   const most = 10;
+  // What can hold others and has a place of its own: text and table cells are many, and are neither.
+  const boxes =
+    'body,div,section,main,article,aside,nav,form,fieldset,figure,dialog,ul,ol,dl,pre,blockquote,header,footer,textarea,iframe';
   const describe = ({ localName, id, classList }: Element) =>
     localName +
     (id === '' ? '' : `#${id}`) +
@@ -22,30 +33,38 @@ export function findCutOff(document: Document): string[] {
       .slice(0, 2)
       .map((name) => `.${name}`)
       .join('');
-  const isScroller = (element: Element) => {
+  const isTooSmall = (element: Element) =>
+    element.clientHeight > 0 && element.scrollHeight - element.clientHeight >= least;
+  const isScroller = (element: Element, { overflowY, visibility }: CSSStyleDeclaration) => {
+    if (!/auto|scroll|overlay/.test(overflowY) || visibility !== 'visible') return false;
     // What scrolls the page itself is printed to its end.
-    if (element === document.documentElement || element === document.scrollingElement) return false;
-    return element.scrollHeight - element.clientHeight >= least && element.clientHeight > 0 && scrolls(element);
-  };
-  const scrolls = (element: Element) => {
-    const { overflowY, visibility } = getComputedStyle(element);
-    const isPropagated =
-      element === document.body && getComputedStyle(document.documentElement).overflowY === 'visible';
-    return /auto|scroll|overlay/.test(overflowY) && visibility === 'visible' && !isPropagated;
+    const isPage =
+      element === document.scrollingElement ||
+      (element === document.body && getComputedStyle(document.documentElement).overflowY === 'visible');
+    return !isPage && isTooSmall(element);
   };
   const isCutFrame = (element: Element) => {
     if (element.localName !== 'iframe' || element.clientHeight === 0) return false;
     const inner = (element as HTMLIFrameElement).contentDocument?.scrollingElement;
     return inner !== null && inner !== undefined && inner.scrollHeight - element.clientHeight >= least;
   };
-  const found: string[] = [];
-  for (const element of document.querySelectorAll('body, body *')) {
-    if (found.length < most && (isScroller(element) || isCutFrame(element))) found.push(describe(element));
+  const hasContent = (element: Element) =>
+    /\S/.test(element.textContent ?? '') || element.querySelector('img,svg,canvas') !== null;
+  const isUnseen = (element: Element, { opacity, position }: CSSStyleDeclaration) => {
+    if (opacity !== '0' || position === 'absolute' || position === 'fixed') return false;
+    const { top, width, height } = element.getBoundingClientRect();
+    return top + scrollY >= innerHeight && width > 0 && height > 0 && hasContent(element);
+  };
+  const found: NotWhole = { cutOff: [], unseen: [] };
+  for (const element of document.querySelectorAll(boxes)) {
+    const style = getComputedStyle(element);
+    if (isScroller(element, style) || isCutFrame(element)) found.cutOff.push(describe(element));
+    if (isUnseen(element, style)) found.unseen.push(describe(element));
   }
-  return found;
+  return { cutOff: found.cutOff.slice(0, most), unseen: found.unseen.slice(0, most) };
 }
 
-async function look(token: string | undefined, findCut: typeof findCutOff): Promise<Look> {
+async function look(token: string | undefined, findMissing: typeof findNotWhole): Promise<Look> {
   const { document } = globalThis as unknown as Window;
   const images = [...document.images];
   for (const image of images) image.loading = 'eager';
@@ -70,7 +89,7 @@ async function look(token: string | undefined, findCut: typeof findCutOff): Prom
     classNames: meta('pdf-class'),
     heightPx: document.documentElement.scrollHeight,
     showsToken: token !== undefined && isWritten(token),
-    cutOff: findCut(document),
+    ...findMissing(document),
     isParsing: document.readyState === 'loading',
     late: [
       ...images.filter((image) => !image.complete).map((image) => path(image.currentSrc || image.src)),
@@ -81,7 +100,7 @@ async function look(token: string | undefined, findCut: typeof findCutOff): Prom
 
 /** Expression that describes the page, and asks for those of its images and frames that it would ask for when they are scrolled to. */
 export function lookExpression(token: string | undefined): string {
-  return `(${look.toString()})(${JSON.stringify(token)}, ${findCutOff.toString()})`;
+  return `(${look.toString()})(${JSON.stringify(token)}, ${findNotWhole.toString()})`;
 }
 
 /** Expression that resolves when the images and fonts that are late have come, or after `graceMs`. */

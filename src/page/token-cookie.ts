@@ -18,9 +18,6 @@ export interface TokenCookie {
   onAdded(requestId: string): void;
 }
 
-/** The longest that the browser takes, name and value together, less the sign between them. */
-const longest = 4096;
-
 type OnPaused = (event: CDPEvents['Fetch.requestPaused']) => void;
 type Headers = Protocol.Fetch.HeaderEntry[];
 
@@ -50,7 +47,7 @@ function withCookies(headers: Protocol.Network.Headers, cookies: string[]): Head
 
 /** How a cookie was set; `stop` before the tab shows another page. */
 interface SetCookie {
-  /** False when the token is too long for a cookie: the page has it in its storage only. */
+  /** False when the browser takes no such cookie: the page has the token in its storage only. */
   isSet: boolean;
   stop(): void;
 }
@@ -61,16 +58,21 @@ interface SetCookie {
  */
 export async function setTokenCookie(cdp: CDPSession, cookie: TokenCookie): Promise<SetCookie> {
   const { url, name, token, isBound, allowedOrigins } = cookie;
-  if (name.length + token.length > longest) return { isSet: false, stop: () => undefined };
   const neighbours = allowedOrigins
     .map((origin) => new URL(origin))
     .filter(({ hostname, origin }) => hostname === url.hostname && origin !== url.origin);
-  if (!isBound) return { isSet: true, stop: await addToDocument(cdp, cookie) };
-  const [stop] = await Promise.all([
-    neighbours.length === 0 ? () => undefined : addToCalls(cdp, cookie, neighbours),
-    cdp.send('Network.setCookie', { name, value: token, ...bound(url) }),
-  ]);
-  return { isSet: true, stop };
+  // The browser refuses what is longer than 4,096 characters, and names like `__Host-…` on http.
+  const setting = cdp.send('Network.setCookie', { name, value: token, ...bound(url) }).then(
+    () => true,
+    () => false,
+  );
+  if (!(await setting)) return { isSet: false, stop: () => undefined };
+  if (!isBound) {
+    // As it would reach every port of the host.
+    await cdp.send('Network.deleteCookies', { name, url: url.origin });
+    return { isSet: true, stop: await addToDocument(cdp, cookie) };
+  }
+  return { isSet: true, stop: neighbours.length === 0 ? () => undefined : await addToCalls(cdp, cookie, neighbours) };
 }
 
 /** @returns a function that stops it. */
