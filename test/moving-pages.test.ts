@@ -115,6 +115,12 @@ describe('what is drawn is printed at its end:', () => {
       const f = () => { const t = Math.min(1, (performance.now() - t0) / 1000); x.clearRect(0, 0, 600, 300); x.fillRect(0, 300 - 300 * t, 600, 300 * t); if (t < 1) requestAnimationFrame(f) }; f(); ${ready}`)}`,
       ),
     ],
+    [
+      'what WebGL has drawn',
+      html(
+        `<p>Marks</p><canvas id="c" width="600" height="300"></canvas>${script(`const g = c.getContext('webgl'); g.clearColor(0, 0, 1, 1); g.clear(g.COLOR_BUFFER_BIT); ${ready}`)}`,
+      ),
+    ],
     ['an animation of the style', box('@keyframes grow { from { transform: scaleY(0) } } #box { animation: grow 1s }')],
     ['one that begins later', box('@keyframes show { from { opacity: 0 } } #box { animation: show 1s 2s both }')],
     [

@@ -251,6 +251,16 @@ describe('what was not reached is named:', () => {
       `<style>html, body { height: 100%; margin: 0 }</style><main style="height: 100%; overflow-y: scroll">${rows}</main>`,
       'main',
     ],
+    [
+      'a table that is too wide',
+      `<div id="wide" style="overflow-x: auto"><table><tr>${'<td style="min-width: 90px">Cell</td>'.repeat(40)}</tr></table></div>`,
+      'div#wide',
+    ],
+    [
+      'what is as high as the window, and no higher',
+      `<div id="app" style="height: 100vh; overflow: hidden">${rows}</div>`,
+      'div#app',
+    ],
     ['a frame that is too small', '<iframe src="/inner" id="f" width="400" height="100"></iframe>', 'iframe#f'],
     ['a field', `<textarea rows="3">${'Line\n'.repeat(40)}</textarea>`, 'textarea'],
   ])('%s that is cut off', async (_what, body, element) => {
@@ -265,6 +275,11 @@ describe('what was not reached is named:', () => {
       `<style>@media print { #list { height: auto !important; overflow: visible !important } }</style><div id="list" style="height: 200px; overflow: auto">${rows}</div>`,
     ],
     ['there is nothing to scroll', '<div style="height: 200px; overflow: auto"><p>Row</p></div>'],
+    [
+      'it is a box that cuts off its decoration',
+      '<div style="height: 400px; overflow: hidden; position: relative"><p>Row</p><div style="position: absolute; top: 300px; height: 300px; width: 300px; background: #eee"></div></div>',
+    ],
+    ['it is folded up', `<div style="max-height: 0; overflow: hidden">${rows}</div>`],
     ['it is not shown', `<div style="display: none"><div style="height: 20px; overflow: auto">${rows}</div></div>`],
     ['it is the page itself', `<style>body { overflow-y: scroll }</style>${rows}`],
   ])('nothing is cut off where %s', async (_why, body) => {

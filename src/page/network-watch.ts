@@ -179,7 +179,8 @@ export class NetworkWatch {
     return [...this.#requests.values()].some(({ type }) => type !== undefined && types.includes(type));
   }
 
-  #isAsset({ type = '', frameId }: Request): boolean {
+  #isAsset({ url, type = '', frameId }: Request): boolean {
+    if (!url.startsWith('http')) return false;
     return assetTypes.includes(type) || (type === 'Document' && frameId !== this.#options.topFrameId);
   }
 

@@ -1,6 +1,7 @@
 // The one script that the browser runs in each document before the page's own: its parts, put together as text.
 
 import { clockParts, type PageWindow } from './clock-script.ts';
+import { revealParts } from './reveal-script.ts';
 import { type SessionScript, sessionParts } from './session-script.ts';
 import { type Settle, settleParts } from './settle-script.ts';
 
@@ -16,7 +17,7 @@ export interface DocumentControl {
 /** The first argument of the message to the console by which a document hands over its control; the second is that, the third its name. */
 export type HandOver = [nonce: string, control: DocumentControl, document: string, isTop: boolean];
 
-const parts = { ...sessionParts, ...clockParts, ...settleParts };
+const parts = { ...sessionParts, ...clockParts, ...revealParts, ...settleParts };
 
 // The session first: what it asks of the browser for itself is none of the page's own.
 function prepareDocument(script: SessionScript, p: typeof parts): void {
@@ -26,6 +27,7 @@ function prepareDocument(script: SessionScript, p: typeof parts): void {
   const clock = p.createClock(w, p.wrapFunction);
   const frames = p.createFrames(w, clock, p);
   const timers = p.createTimers(w, clock, p);
+  p.keepDrawings(w, p.wrapFunction);
   const watched = p.watchTargets(w, p.wrapFunction);
   const readStyles = () => void w.document.getAnimations();
   const settle = p.createSettle(w, { clock, frames, timers, turn: p.createTurn(w), readStyles, watched }, p);

@@ -1,7 +1,8 @@
 // Runs inside a page: lets what still moves come to its end in the page's own time, of which ours needs little.
 /// <reference lib="dom" />
 
-import type { PageClock, PageFrames, PageTimer, PageTimers, PageWindow, wrapFunction } from './clock-script.ts';
+import type { PageClock, PageFrames, PageTimer, PageTimers, PageWindow } from './clock-script.ts';
+import type { revealParts, Watched } from './reveal-script.ts';
 
 /** How the page came to rest. */
 export interface Settled {
@@ -58,108 +59,16 @@ function finishAnimations(w: PageWindow, trees: (Document | ShadowRoot)[], ahead
   return finished;
 }
 
-interface Watched {
-  /** Elements of which the page wants to know when they are seen. */
-  targets: Map<Element, Set<IntersectionObserver>>;
-  /** Whether the page hears of sizes, places or media by a frame of the browser's. */
-  needsFrame(): boolean;
-}
-
-/** Keeps what the page watches: what comes into view, whether it looks at sizes, whether it listens for the change to print. */
-function watchTargets(w: PageWindow, wrap: typeof wrapFunction): Watched {
-  const targets = new Map<Element, Set<IntersectionObserver>>();
-  const { prototype } = w.IntersectionObserver;
-  const { apply } = Reflect;
-  let looks = false;
-  wrap<ResizeObserver['observe']>(w.ResizeObserver.prototype, 'observe', (original, self, args) => {
-    looks = true;
-    return apply(original, self as ResizeObserver, args as [Element]);
-  });
-  wrap<typeof matchMedia>(w, 'matchMedia', (original, self, args) => {
-    looks ||= /print|screen|width|height|resolution/i.test(String(args[0]).slice(0, longestQuery));
-    return apply(original, self, args as [string]);
-  });
-  const longestQuery = 1000;
-  type Observer = (this: IntersectionObserver, target: Element) => void;
-  const forget = (target: Element, observer: IntersectionObserver) => {
-    const observers = targets.get(target);
-    if (observers?.delete(observer) && observers.size === 0) targets.delete(target);
-  };
-  wrap<Observer>(prototype, 'observe', (original, self, args) => {
-    apply(original, self as IntersectionObserver, args as [Element]);
-    const [target] = args as [Element];
-    targets.set(target, (targets.get(target) ?? new Set()).add(self as IntersectionObserver));
-  });
-  wrap<Observer>(prototype, 'unobserve', (original, self, args) => {
-    apply(original, self as IntersectionObserver, args as [Element]);
-    forget(args[0] as Element, self as IntersectionObserver);
-  });
-  wrap<Observer>(prototype, 'disconnect', (original, self, args) => {
-    apply(original, self as IntersectionObserver, args as [Element]);
-    for (const target of [...targets.keys()]) forget(target, self as IntersectionObserver);
-  });
-  return { targets, needsFrame: () => looks || targets.size > 0 };
-}
-
-/** Scrolls to what waits until it is seen (charts and sections that are made then), to each once. */
-function createReveal(w: PageWindow, frames: PageFrames, { targets }: Watched) {
-  const mostStops = 100;
-  const shown = new WeakSet<Element>();
-  const isInView = (element: Element) => {
-    const { top, bottom } = element.getBoundingClientRect();
-    return bottom >= 0 && top <= w.innerHeight;
-  };
-  const noteShown = () => {
-    for (const target of targets.keys()) {
-      if (!target.isConnected) targets.delete(target);
-      else if (isInView(target)) shown.add(target);
-    }
-  };
-  /** @returns whether there was anything to scroll to. */
-  return async (turn: () => Promise<void>): Promise<boolean> => {
-    if (targets.size === 0) return false;
-    noteShown();
-    const { scrollX, scrollY } = w;
-    let stops = 0;
-    for (const target of [...targets.keys()]) {
-      if (shown.has(target) || !target.isConnected || stops >= mostStops) continue;
-      stops++;
-      target.scrollIntoView({ block: 'center', behavior: 'instant' });
-      await frames.next();
-      // What was seen in that frame is told after it.
-      await turn();
-      await turn();
-      shown.add(target);
-      noteShown();
-    }
-    if (stops > 0) w.scrollTo({ left: scrollX, top: scrollY, behavior: 'instant' });
-    return stops > 0;
-  };
-}
-
-/** Scrolls through the page, for what shows itself then by listening; it stays at the end, or what was shown might hide again. */
-function createScroll(w: PageWindow, frames: PageFrames): () => Promise<void> {
-  const mostStops = 100;
-  return async () => {
-    const { scrollingElement } = w.document;
-    if (scrollingElement === null) return;
-    for (let stop = 1; stop <= mostStops; stop++) {
-      w.scrollTo({ top: stop * w.innerHeight, behavior: 'instant' });
-      await frames.next();
-      if (w.scrollY + w.innerHeight >= scrollingElement.scrollHeight - 1) return;
-    }
-  };
-}
-
 /** @returns a function that waits for what was posted before, in which frameworks do what a frame or a timer has made necessary. */
 function createTurn(w: PageWindow): () => Promise<void> {
   let onTurn: () => void = () => undefined;
   let channel: MessageChannel | undefined;
+  const { MessageChannel } = w;
   return () =>
     new Promise((resolve) => {
       onTurn = resolve;
       if (channel === undefined) {
-        channel = new w.MessageChannel();
+        channel = new MessageChannel();
         channel.port1.onmessage = () => onTurn();
       }
       channel.port2.postMessage(undefined);
@@ -227,10 +136,10 @@ function createSteps({ clock, frames, timers, turn, readStyles }: PageTime, { bu
 }
 
 /** Counts what changes in the trees of a document; what is drawn on a canvas is not told, and counts whenever somebody asks. */
-function createChangeCount(w: PageWindow) {
+function createChangeCount({ MutationObserver }: PageWindow) {
   let changes = 0;
   let trees: (Document | ShadowRoot)[] = [];
-  const observer = new w.MutationObserver(() => {
+  const observer = new MutationObserver(() => {
     changes++;
   });
   const kinds = { subtree: true, childList: true, characterData: true, attributes: true };
@@ -255,13 +164,15 @@ function createChangeCount(w: PageWindow) {
 function createSettle(
   w: PageWindow,
   { watched, ...time }: PageTime & { watched: Watched },
-  parts: typeof settleParts,
+  parts: typeof settleParts & Pick<typeof revealParts, 'createReveal'>,
 ): Settle {
   const mostRounds = 60;
   const reveal = parts.createReveal(w, time.frames, watched);
+  // As they were: a page may put something else in their place.
+  const tools = { MutationObserver: w.MutationObserver } as PageWindow;
   return async (options) => {
     const steps = parts.createSteps(time, options);
-    const changes = parts.createChangeCount(w);
+    const changes = parts.createChangeCount(tools);
     /** @returns whether nothing came of it. */
     const round = async (isFirst: boolean): Promise<boolean> => {
       const trees = parts.listTrees(w.document);
@@ -288,9 +199,6 @@ function createSettle(
 export const settleParts = {
   listTrees,
   finishAnimations,
-  watchTargets,
-  createReveal,
-  createScroll,
   createTurn,
   createSteps,
   createChangeCount,

@@ -23,6 +23,7 @@ interface NotWhole {
 function findNotWhole(document: Document): NotWhole {
   const least = 5;
   const most = 10;
+  const leastWindow = 300;
   // What can hold others and has a place of its own: text and table cells are many, and are neither.
   const boxes =
     'body,div,section,main,article,aside,nav,form,fieldset,figure,dialog,ul,ol,dl,pre,blockquote,header,footer,textarea,iframe';
@@ -33,15 +34,23 @@ function findNotWhole(document: Document): NotWhole {
       .slice(0, 2)
       .map((name) => `.${name}`)
       .join('');
-  const isTooSmall = (element: Element) =>
-    element.clientHeight > 0 && element.scrollHeight - element.clientHeight >= least;
-  const isScroller = (element: Element, { overflowY, visibility }: CSSStyleDeclaration) => {
-    if (!/auto|scroll|overlay/.test(overflowY) || visibility !== 'visible') return false;
+  const isTooSmall = ({ clientHeight, scrollHeight, clientWidth, scrollWidth }: Element) =>
+    clientHeight > 0 && (scrollHeight - clientHeight >= least || scrollWidth - clientWidth >= least);
+  const isScroller = (element: Element, { overflowX, overflowY, visibility }: CSSStyleDeclaration) => {
+    if (!/auto|scroll|overlay/.test(overflowX + overflowY) || visibility !== 'visible') return false;
     // What scrolls the page itself is printed to its end.
     const isPage =
       element === document.scrollingElement ||
       (element === document.body && getComputedStyle(document.documentElement).overflowY === 'visible');
     return !isPage && isTooSmall(element);
+  };
+  // An application as high as the window, say; not a line that ends in dots, and not what is folded up.
+  const isWindow = (element: Element, { overflowY }: CSSStyleDeclaration) => {
+    if (!/hidden|clip/.test(overflowY) || element.clientHeight < leastWindow) return false;
+    let last: Element | null = element;
+    while (last?.lastElementChild) last = last.lastElementChild;
+    const { top, height } = (last as Element).getBoundingClientRect();
+    return height > 0 && /\S/.test(last?.textContent ?? '') && top >= element.getBoundingClientRect().bottom;
   };
   const isCutFrame = (element: Element) => {
     if (element.localName !== 'iframe' || element.clientHeight === 0) return false;
@@ -58,7 +67,8 @@ function findNotWhole(document: Document): NotWhole {
   const found: NotWhole = { cutOff: [], unseen: [] };
   for (const element of document.querySelectorAll(boxes)) {
     const style = getComputedStyle(element);
-    if (isScroller(element, style) || isCutFrame(element)) found.cutOff.push(describe(element));
+    if (isScroller(element, style) || isWindow(element, style) || isCutFrame(element))
+      found.cutOff.push(describe(element));
     if (isUnseen(element, style)) found.unseen.push(describe(element));
   }
   return { cutOff: found.cutOff.slice(0, most), unseen: found.unseen.slice(0, most) };
