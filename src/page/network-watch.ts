@@ -114,6 +114,11 @@ export class NetworkWatch {
     if (this.#mayReach(url)) this.#refusals.onSent(call);
   }
 
+  isTopDocument(requestId: string): boolean {
+    const request = this.#requests.get(requestId);
+    return request?.type === 'Document' && request.frameId === this.#options.topFrameId;
+  }
+
   /** Once it is known; what is not heard of within a while is not. */
   async isOfTopFrame(requestId: string): Promise<boolean> {
     const endsAt = performance.now() + tellMs;

@@ -93,8 +93,8 @@ export class PageWatch {
       if (isMain) this.#onMainResponse(response);
     });
     this.#on('Network.loadingFinished', ({ requestId }) => {
+      if (this.network.isTopDocument(requestId)) this.document.onReceived(requestId);
       this.network.onFinished(requestId);
-      this.document.onReceived(requestId);
       this.document.notify();
     });
     this.#on('Network.loadingFailed', (event) => this.#onFailed(event));

@@ -17,7 +17,7 @@ export class TopDocument {
   #awayTimer: NodeJS.Timeout | undefined;
   #url = 'about:blank';
   #loader: string | undefined;
-  #isReceived = false;
+  #received: string | undefined;
   #isParsed = false;
   #onProgress: (() => void)[] = [];
 
@@ -36,7 +36,7 @@ export class TopDocument {
 
   /** Whether all of the answer that holds the document has come. */
   get isReceived(): boolean {
-    return this.#isReceived;
+    return this.#loader !== undefined && this.#received === this.#loader;
   }
 
   /** Whether it has been read to its end, with the scripts that wait for that. */
@@ -66,7 +66,6 @@ export class TopDocument {
 
   onNavigated(url: string, loader: string): void {
     this.#loader = loader;
-    this.#isReceived = false;
     this.#isParsed = false;
     this.moveTo(url);
   }
@@ -79,9 +78,9 @@ export class TopDocument {
     this.notify();
   }
 
+  /** A document's request bears the name of its loader; its end may be heard of before the document is there. */
   onReceived(requestId: string): void {
-    // A document's request bears the name of its loader.
-    if (requestId === this.#loader) this.#isReceived = true;
+    this.#received = requestId;
   }
 
   onParsed(): void {

@@ -34,6 +34,8 @@ export interface RenderEnvironment {
 }
 
 const a4HeightPx = 1123;
+/** A shorter token than this may be in a file by chance. */
+const leastSecret = 16;
 
 /** A kept tab showed figures of an earlier render: another tab is wanted. */
 export class StaleTab extends Error {}
@@ -180,7 +182,8 @@ class PageRender implements AsyncDisposable {
     const { settings, limits } = this.#env;
     if (!this.#live.isWhereAsked) throw fail('page_redirected');
     this.#checkToken();
-    if (showsToken) throw fail('page_failed', { detail: 'The page shows its own token.' });
+    if (showsToken && (this.#request.token?.length ?? 0) >= leastSecret)
+      throw fail('page_failed', { detail: 'The page shows its own token.' });
     const isOther = subject !== undefined && subjects.some((each) => each !== subject);
     const isMissing = settings.isSubjectRequired && this.#request.hasSubject === true && subjects.length === 0;
     const isOtherClass = className !== undefined && classNames.some((each) => each !== className);
@@ -210,7 +213,7 @@ class PageRender implements AsyncDisposable {
     if (!facts.showsSomething)
       throw fail('page_failed', { detail: 'The sheets are empty: what the page shows on screen is not printed.' });
     const { token } = this.#request;
-    if (token !== undefined && holdsText(bytes, token))
+    if (token !== undefined && token.length >= leastSecret && holdsText(bytes, token))
       throw fail('page_failed', {
         detail: 'The printed page holds its own token, in a link, its title or its address.',
       });

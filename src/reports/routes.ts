@@ -57,7 +57,11 @@ const publicErrors: ErrorCode[] = [
 ];
 const pdfAnswers = {
   202: { description: 'With Prefer: respond-async, where the PDF can be kept.', schema: progressAnswer },
-  200: { description: 'The PDF, stored or fresh; Cache-Status says which.', mediaType: 'application/pdf' },
+  200: {
+    description:
+      'The PDF, stored or fresh; Cache-Status says which, and Platen-Warnings what was not as it should be on a fresh one.',
+    mediaType: 'application/pdf',
+  },
   206: { description: 'The range that was asked for.', mediaType: 'application/pdf' },
   304: { description: 'The caller has this very PDF already.' },
   404: { description: 'HEAD only: the PDF would have to be rendered.' },
