@@ -451,6 +451,45 @@ describe('a page that shows nothing', () => {
   });
 });
 
+describe('a document with its own token in it is not stored:', () => {
+  let stage: Stage;
+  beforeAll(async () => {
+    stage = await openStage();
+  });
+  afterAll(() => stage[Symbol.asyncDispose]());
+  const token = 'localStorage.token';
+
+  test.each([
+    ['in its text', `document.body.append('Signed in with ' + ${token})`],
+    ['in a field', `document.body.append(Object.assign(document.createElement('input'), { value: ${token} }))`],
+    [
+      'in a link',
+      `document.body.insertAdjacentHTML('beforeend', '<a href="/download?token=' + ${token} + '">Download</a>')`,
+    ],
+    ['in its title', `document.title = 'Report ' + ${token}`],
+    ['in a heading', `document.body.insertAdjacentHTML('beforeend', '<h1>' + ${token} + '</h1>')`],
+    [
+      'in the description of an image',
+      `document.body.insertAdjacentHTML('beforeend', '<svg role="img" width="50" height="50" aria-label="' + ${token} + '"><rect width="9" height="9"/></svg>')`,
+    ],
+  ])('%s', async (_where, code) => {
+    const problem = await stage.print(scripted(`${code}; ${ready}`));
+    await stage.expectFailure(problem, 502, 'page_failed');
+    expect(problem.detail).toContain('token');
+    expect(JSON.stringify(problem)).not.toMatch(/eyJ/);
+  });
+
+  test.each([
+    ['where nobody sees it', `document.body.insertAdjacentHTML('beforeend', '<p hidden>' + ${token} + '</p>')`],
+    [
+      'in a script',
+      `document.body.insertAdjacentHTML('beforeend', '<script type="application/json">' + ${token} + '<\\/script>')`,
+    ],
+  ])('it may be on the page %s', async (_where, code) => {
+    expect(await stage.print(scripted(`${code}; ${ready}`))).toMatchObject({ status: 202 });
+  });
+});
+
 describe('a page that attacks', () => {
   let stage: Stage;
   beforeAll(async () => {
