@@ -86,11 +86,14 @@ interface PageTime {
 
 /** The page's time while it comes to rest: what it asks for is given one after another, each as soon as the one before is done. */
 function createSteps({ clock, frames, timers, turn, readStyles }: PageTime, { budgetMs, hasRequests }: SettleOptions) {
-  /** Time of a frame: few are enough, and springs and the like, which count no step for more than 64 ms, come to rest in them too. */
-  const stepMs = 100;
+  /** Time of a frame: the first are shorter, for what begins in them; then few are enough, and cheap. */
+  const firstStepMs = 100;
+  const stepMs = 250;
+  const firstFrames = 3;
   /** What counts frames in place of time, or makes less of a step than it is, gets as many frames as there are in the time given. */
   const extraStepMs = 16;
-  let framesLeft = Math.ceil((budgetMs * 60) / 1000);
+  const mostFrames = Math.ceil((budgetMs * 60) / 1000);
+  let framesLeft = mostFrames;
   const timeOutMs = 1000;
   const soonMs = 500;
   const mostIdleRuns = 2;
@@ -98,6 +101,11 @@ function createSteps({ clock, frames, timers, turn, readStyles }: PageTime, { bu
   const aheadBefore = clock.ahead();
   const endsAt = startedAt + budgetMs;
   const isOver = () => clock.now() >= endsAt;
+  const isEarly = () => mostFrames - framesLeft <= firstFrames;
+  const nextStepMs = () => {
+    if (isOver()) return extraStepMs;
+    return isEarly() ? firstStepMs : stepMs;
+  };
   const isWanted = (timer: PageTimer, before: number) =>
     timer.due <= before && timer.idleRuns < mostIdleRuns && !(hasRequests && timer.delay >= timeOutMs);
   const isFrameWanted = () => {
@@ -116,7 +124,7 @@ function createSteps({ clock, frames, timers, turn, readStyles }: PageTime, { bu
     clock.putForward(at - clock.now());
     frames.run();
     // As a frame of the browser's does: a transition begins only at a style that was there before.
-    readStyles();
+    if (isEarly()) readStyles();
     await turn();
   };
   return {
@@ -125,7 +133,9 @@ function createSteps({ clock, frames, timers, turn, readStyles }: PageTime, { bu
     /** Gives the page what it asked for first; false when it asks for nothing more, or its time is up. */
     step: async (countSeen: () => number): Promise<boolean> => {
       const timer = isOver() ? undefined : timers.next((each) => isWanted(each, endsAt));
-      const frameAt = isFrameWanted() ? clock.now() + (isOver() ? extraStepMs : stepMs) : undefined;
+      const frameAt = isFrameWanted()
+        ? clock.now() + (isOver() ? extraStepMs : isEarly() ? firstStepMs : stepMs)
+        : undefined;
       if (timer !== undefined && timer.due <= (frameAt ?? timer.due)) await runTimer(timer, countSeen);
       else if (frameAt !== undefined) await runFrame(frameAt);
       else return false;
