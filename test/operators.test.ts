@@ -98,12 +98,14 @@ test('a browser is replaced after BROWSER_RECYCLE_AFTER renders, and no render n
     env: { BROWSER_RECYCLE_AFTER: '2', RENDER_CONCURRENCY: '2' },
   });
   const statuses: number[] = [];
-  for (let round = 0; round < 4; round++) {
+  const startsOf = () => service.metric('platen_browser_starts_total');
+  // The next browser starts while the one before it serves: how many renders that are depends on the machine.
+  await until(async () => {
     const answers = await Promise.all([service.trigger(body), service.trigger({ ...body, studentId: 'S2' })]);
     statuses.push(...answers.map(({ status }) => status));
-  }
-  expect(statuses).toEqual(Array.from({ length: 8 }, () => 202));
-  expect(await service.metric('platen_browser_starts_total')).toBeGreaterThanOrEqual(3);
+    return (await startsOf()) >= 3;
+  }, 50_000);
+  expect(statuses).toEqual(statuses.map(() => 202));
   expect(await service.metric('platen_render_retries_total')).toBe(0);
 });
 

@@ -133,9 +133,7 @@ function createSteps({ clock, frames, timers, turn, readStyles }: PageTime, { bu
     /** Gives the page what it asked for first; false when it asks for nothing more, or its time is up. */
     step: async (countSeen: () => number): Promise<boolean> => {
       const timer = isOver() ? undefined : timers.next((each) => isWanted(each, endsAt));
-      const frameAt = isFrameWanted()
-        ? clock.now() + (isOver() ? extraStepMs : isEarly() ? firstStepMs : stepMs)
-        : undefined;
+      const frameAt = isFrameWanted() ? clock.now() + nextStepMs() : undefined;
       if (timer !== undefined && timer.due <= (frameAt ?? timer.due)) await runTimer(timer, countSeen);
       else if (frameAt !== undefined) await runFrame(frameAt);
       else return false;
