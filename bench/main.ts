@@ -4,6 +4,7 @@ import { writeFile } from 'node:fs/promises';
 import { measureClassRun } from './class-run.ts';
 import { measureFollowers } from './followers.ts';
 import { measureAccepting, measureDistrict } from './jobs.ts';
+import { measureMoving } from './moving.ts';
 import { measureOverload } from './overload.ts';
 import { measureFresh, measureKept, measureProxy } from './rendering.ts';
 import { asMarkdown, describeMachine, type Section } from './report.ts';
@@ -19,6 +20,7 @@ const all: Record<string, () => Promise<Section>> = {
   overload: measureOverload,
   start: measureStart,
   'class-run': measureClassRun,
+  moving: measureMoving,
   accepting: measureAccepting,
   district: measureDistrict,
   followers: measureFollowers,

@@ -59,7 +59,7 @@ export async function measureWorkers(): Promise<Section> {
   return {
     title,
     text: [
-      `The class run of ${students} above, with one process for HTTP (\`PLATEN_ROLE=api\`) and workers, on PostgreSQL and a bucket in memory; medians of ${rounds} runs after one ` +
+      `The class run of ${students} above, but with the animations of its charts; one process for HTTP (\`PLATEN_ROLE=api\`) and workers, on PostgreSQL and a bucket in memory; medians of ${rounds} runs after one ` +
         'to warm up. All share this machine: more processes do not make more processors.',
     ],
     tables: [{ columns: ['', 'reports/s'], rows }],
