@@ -6,6 +6,7 @@ import { ConfigError, loadConfig } from '../src/config.ts';
 import { ServiceError } from '../src/errors.ts';
 import { configureLog } from '../src/log.ts';
 import { createMetrics } from '../src/metrics.ts';
+import { pageVariables } from '../src/page-variables.ts';
 import type { Diagnosis, RenderedPdf, Stage } from '../src/rendering/contract.ts';
 import { startRendering } from '../src/rendering/rendering.ts';
 import { codeOfWarning, type WarningCode } from '../src/warnings.ts';
@@ -63,16 +64,31 @@ class StageReport {
   }
 }
 
+/** The settings that matter to a page; the others may be whatever they are, an unfinished deployment's too. */
+const used = [
+  ...Object.keys(pageVariables),
+  'ORIGIN_SETTINGS',
+  'LANG',
+  'FRONTEND_ORIGINS',
+  'BROWSER_PATH',
+  'PUPPETEER_EXECUTABLE_PATH',
+  'BROWSER_SANDBOX',
+  'PDF_TIMEOUT',
+  'MAX_PAGES',
+  'MAX_PDF_BYTES',
+  'RENDER_MEMORY_LIMIT_MB',
+  'DIAGNOSTICS_DIR',
+];
+
 function readSettings(address: URL, allowed: readonly string[]) {
   const { FRONTEND_ORIGINS = '', RENDER_ALLOWED_ORIGINS = '' } = process.env;
   const isKnown = FRONTEND_ORIGINS.split(/[\s,]+/).some((each) => each.split('=')[0] === address.origin);
-  const own = { FRONTEND_ORIGINS: address.origin, ORIGIN_SETTINGS: '', USER_TOKEN_ISSUERS: '' };
+  const own = { FRONTEND_ORIGINS: address.origin, ORIGIN_SETTINGS: '' };
   return loadConfig(
     {
-      ...process.env,
+      ...Object.fromEntries(used.map((name) => [name, process.env[name]])),
       ...(isKnown ? {} : own),
       NODE_ENV: 'development',
-      HOST: '127.0.0.1',
       DEFAULT_FRONTEND_ORIGIN: address.origin,
       RENDER_ALLOWED_ORIGINS: [RENDER_ALLOWED_ORIGINS, ...allowed].join(' '),
     },

@@ -39,7 +39,7 @@ interface Ended {
 
 const run = (...args: string[]) =>
   new Promise<Ended>((resolve) => {
-    const env = { ...process.env, PDF_TIMEOUT: '4000' };
+    const env = { ...process.env, PDF_TIMEOUT: '4000', AWS_REGION: 'of-an-unfinished-deployment', PORT: 'x' };
     execFile(process.execPath, [program, 'try', ...args], { env, cwd: folder }, (error, out, err) =>
       resolve({ code: Number(error?.code ?? 0), out, err }),
     );

@@ -1,7 +1,7 @@
 // Runs inside a page before its own scripts: clocks, frames and timers that can be put forward, so that a page's second need not be one of ours.
 /// <reference lib="dom" />
 
-export type PageWindow = Window & typeof globalThis & Record<string, unknown>;
+export type PageWindow = Window & typeof globalThis & Record<string, unknown> & { Scheduler: { prototype: object } };
 type AnyFunction = (...args: never[]) => unknown;
 
 /**

@@ -24,13 +24,16 @@ function prepareDocument(script: SessionScript, p: typeof parts): void {
   const w = globalThis as unknown as PageWindow;
   const document = String(Math.random());
   const isReady = p.prepareSession(w, script, { ...p, document });
+  // Before what the page posts is noted: this is ours.
+  const turn = p.createTurn(w);
   const clock = p.createClock(w, p.wrapFunction);
   const frames = p.createFrames(w, clock, p);
   const timers = p.createTimers(w, clock, p);
   p.keepDrawings(w, p.wrapFunction);
   const watched = p.watchTargets(w, p.wrapFunction);
   const readStyles = () => void w.document.getAnimations();
-  const settle = p.createSettle(w, { clock, frames, timers, turn: p.createTurn(w), readStyles, watched }, p);
+  const pause = () => (watched.needsTask() ? turn() : p.pauseForPromises());
+  const settle = p.createSettle(w, { clock, frames, timers, turn, pause, readStyles, watched }, p);
   const handOver: HandOver = [
     script.nonce,
     { isReady, settle, scroll: p.createScroll(w, frames) },

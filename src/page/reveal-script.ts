@@ -8,6 +8,8 @@ export interface Watched {
   targets: Map<Element, Set<IntersectionObserver>>;
   /** Whether the page hears of sizes, places or media by a frame of the browser's. */
   needsFrame(): boolean;
+  /** Whether the page gives itself tasks by messages, as frameworks do. */
+  needsTask(): boolean;
 }
 
 /** Keeps what the page watches: what comes into view, whether it looks at sizes, whether it listens for the change to print. */
@@ -16,6 +18,7 @@ function watchTargets(w: PageWindow, wrap: typeof wrapFunction): Watched {
   const { prototype } = w.IntersectionObserver;
   const { apply } = Reflect;
   let looks = false;
+  let posts = false;
   wrap<ResizeObserver['observe']>(w.ResizeObserver.prototype, 'observe', (original, self, args) => {
     looks = true;
     return apply(original, self as ResizeObserver, args as [Element]);
@@ -24,6 +27,14 @@ function watchTargets(w: PageWindow, wrap: typeof wrapFunction): Watched {
     looks ||= /print|screen|width|height|resolution/i.test(String(args[0]).slice(0, longestQuery));
     return apply(original, self, args as [string]);
   });
+  const notePosting = (owner: object, name: string) =>
+    wrap(owner, name, (original, self, args) => {
+      posts = true;
+      return apply(original, self, args as never[]);
+    });
+  notePosting(w.MessagePort.prototype, 'postMessage');
+  notePosting(w, 'postMessage');
+  notePosting(w.Scheduler.prototype, 'postTask');
   const longestQuery = 1000;
   type Observer = (this: IntersectionObserver, target: Element) => void;
   const forget = (target: Element, observer: IntersectionObserver) => {
@@ -43,7 +54,9 @@ function watchTargets(w: PageWindow, wrap: typeof wrapFunction): Watched {
     apply(original, self as IntersectionObserver, args as [Element]);
     for (const target of [...targets.keys()]) forget(target, self as IntersectionObserver);
   });
-  return { targets, needsFrame: () => looks || targets.size > 0 };
+  // A picture looks for its source anew in the frame after the change to print.
+  const needsFrame = () => looks || targets.size > 0 || w.document.querySelector('source[media]') !== null;
+  return { targets, needsFrame, needsTask: () => posts };
 }
 
 /** Scrolls to what waits until it is seen (charts and sections that are made then), to each once. */

@@ -61,9 +61,10 @@ function finishAnimations(w: PageWindow, trees: (Document | ShadowRoot)[], ahead
 
 /** @returns a function that waits for what was posted before, in which frameworks do what a frame or a timer has made necessary. */
 function createTurn(w: PageWindow): () => Promise<void> {
+  const { MessageChannel, MessagePort } = w;
+  const { postMessage } = MessagePort.prototype;
   let onTurn: () => void = () => undefined;
   let channel: MessageChannel | undefined;
-  const { MessageChannel } = w;
   return () =>
     new Promise((resolve) => {
       onTurn = resolve;
@@ -71,21 +72,30 @@ function createTurn(w: PageWindow): () => Promise<void> {
         channel = new MessageChannel();
         channel.port1.onmessage = () => onTurn();
       }
-      channel.port2.postMessage(undefined);
+      Reflect.apply(postMessage, channel.port2, [undefined]);
     });
+}
+
+/** Waits for promises only: the browser would use a longer pause to draw what is overtaken at once. */
+async function pauseForPromises(): Promise<void> {
+  const hops = 20;
+  for (let hop = 0; hop < hops; hop++) await undefined;
 }
 
 interface PageTime {
   clock: PageClock;
   frames: PageFrames;
   timers: PageTimers;
+  /** After what was posted. */
   turn: () => Promise<void>;
+  /** After a step: no longer than the page needs for what it makes necessary. */
+  pause: () => Promise<void>;
   /** Has the browser work out what the styles are now. */
   readStyles: () => void;
 }
 
 /** The page's time while it comes to rest: what it asks for is given one after another, each as soon as the one before is done. */
-function createSteps({ clock, frames, timers, turn, readStyles }: PageTime, { budgetMs, hasRequests }: SettleOptions) {
+function createSteps({ clock, frames, timers, pause, readStyles }: PageTime, { budgetMs, hasRequests }: SettleOptions) {
   /** Time of a frame: each twice the one before, up to what no library takes for a page that was asleep (500 ms). Few are enough, and cheap. */
   const firstStepMs = 100;
   const longestStepMs = 400;
@@ -113,7 +123,7 @@ function createSteps({ clock, frames, timers, turn, readStyles }: PageTime, { bu
     const before = countSeen();
     clock.putForward(timer.due - clock.now());
     timer.run();
-    await turn();
+    await pause();
     timer.idleRuns = timer.period === undefined || countSeen() > before ? 0 : timer.idleRuns + 1;
   };
   const runFrame = async (at: number) => {
@@ -122,7 +132,7 @@ function createSteps({ clock, frames, timers, turn, readStyles }: PageTime, { bu
     frames.run();
     // As a frame of the browser's does: a transition begins only at a style that was there before.
     if (framesGiven() <= earlyFrames) readStyles();
-    await turn();
+    await pause();
   };
   return {
     isOver,
@@ -205,6 +215,7 @@ export const settleParts = {
   listTrees,
   finishAnimations,
   createTurn,
+  pauseForPromises,
   createSteps,
   createChangeCount,
   createSettle,
