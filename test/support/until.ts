@@ -5,7 +5,7 @@ import { setTimeout } from 'node:timers/promises';
 /** Waits until `condition` gives something, and gives that; after the deadline it fails and says for what it waited. */
 export async function until<T>(
   condition: () => T | false | undefined | Promise<T | false | undefined>,
-  withinMs = 10_000,
+  withinMs = 30_000,
 ): Promise<T> {
   const deadline = performance.now() + withinMs;
   for (;;) {
