@@ -62,6 +62,13 @@ describe('a page is ready that', () => {
     expect((await readPdf(await hasty.stored())).text).toContain('Figures of Amara and Babu');
   });
 
+  test('takes it back while it is being printed: what was printed then is thrown away', async () => {
+    const code = `let prints = 0; addEventListener('beforeprint', () => { if (++prints > 1) return; __PDF_READY__ = false;
+      setTimeout(() => { p.textContent = 'Figures of Amara'; ${ready} }, 300) }); ${ready}`;
+    expect(await stage.print(html(`<p id="p">Too early</p>${script(code)}`))).toMatchObject({ status: 202 });
+    expect(await text()).toContain('Figures of Amara');
+  });
+
   test.each([
     ['reload()', 'location.reload()'],
     ['the same address with another query', "location.search = '?second'"],
