@@ -81,6 +81,10 @@ describe('what a script still counts is printed at its end:', () => {
       `new ResizeObserver((e, o) => { o.disconnect(); const t0 = performance.now(); const f = () => { const t = (performance.now() - t0) / 1000; ${show('t')}; if (t < 1) requestAnimationFrame(f) }; f() }).observe(n);`,
     ],
     [
+      'at the end of many tasks that it gives itself, without a frame',
+      'const c = new MessageChannel(); let k = 0; c.port1.onmessage = () => { if (++k < 300) c.port2.postMessage(0); else n.textContent = 90 }; c.port2.postMessage(0);',
+    ],
+    [
       'by messages between which a framework draws',
       `const c = new MessageChannel(); let k = 0; c.port1.onmessage = () => { n.textContent = ++k; if (k < 90) requestAnimationFrame(() => c.port2.postMessage(0)) }; c.port2.postMessage(0);`,
     ],

@@ -32,7 +32,7 @@ function prepareDocument(script: SessionScript, p: typeof parts): void {
   p.keepDrawings(w, p.wrapFunction);
   const watched = p.watchTargets(w, p.wrapFunction);
   const readStyles = () => void w.document.getAnimations();
-  const pause = () => (watched.needsTask() ? turn() : p.pauseForPromises());
+  const pause = () => (watched.countTasks() > 0 ? turn() : p.pauseForPromises());
   const settle = p.createSettle(w, { clock, frames, timers, turn, pause, readStyles, watched }, p);
   const handOver: HandOver = [
     script.nonce,

@@ -8,8 +8,8 @@ export interface Watched {
   targets: Map<Element, Set<IntersectionObserver>>;
   /** Whether the page hears of sizes, places or media by a frame of the browser's. */
   needsFrame(): boolean;
-  /** Whether the page gives itself tasks by messages, as frameworks do. */
-  needsTask(): boolean;
+  /** How many tasks the page has given itself by messages, as frameworks do. */
+  countTasks(): number;
 }
 
 /** Keeps what the page watches: what comes into view, whether it looks at sizes, whether it listens for the change to print. */
@@ -18,7 +18,7 @@ function watchTargets(w: PageWindow, wrap: typeof wrapFunction): Watched {
   const { prototype } = w.IntersectionObserver;
   const { apply } = Reflect;
   let looks = false;
-  let posts = false;
+  let posts = 0;
   wrap<ResizeObserver['observe']>(w.ResizeObserver.prototype, 'observe', (original, self, args) => {
     looks = true;
     return apply(original, self as ResizeObserver, args as [Element]);
@@ -29,7 +29,7 @@ function watchTargets(w: PageWindow, wrap: typeof wrapFunction): Watched {
   });
   const notePosting = (owner: object, name: string) =>
     wrap(owner, name, (original, self, args) => {
-      posts = true;
+      posts++;
       return apply(original, self, args as never[]);
     });
   notePosting(w.MessagePort.prototype, 'postMessage');
@@ -56,7 +56,7 @@ function watchTargets(w: PageWindow, wrap: typeof wrapFunction): Watched {
   });
   // A picture looks for its source anew in the frame after the change to print.
   const needsFrame = () => looks || targets.size > 0 || w.document.querySelector('source[media]') !== null;
-  return { targets, needsFrame, needsTask: () => posts };
+  return { targets, needsFrame, countTasks: () => posts };
 }
 
 /** Scrolls to what waits until it is seen (charts and sections that are made then), to each once. */

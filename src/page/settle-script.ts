@@ -193,11 +193,12 @@ function createSettle(
       const trees = parts.listTrees(w.document);
       changes.watch(trees);
       const before = changes.count();
+      const tasksBefore = watched.countTasks();
       // Not for its own sake: a frame takes 16 ms, and most pages have had all theirs.
       if (!isFirst || watched.needsFrame() || time.frames.areWanted()) await time.frames.next();
       await time.turn();
       const finished = parts.finishAnimations(w, trees, isFirst ? options.budgetMs : 0);
-      const isQuiet = finished === 0 && changes.count() === before;
+      const isQuiet = finished === 0 && changes.count() === before && watched.countTasks() === tasksBefore;
       let count = 0;
       while (await steps.step(changes.countSeen)) count++;
       return isQuiet && count === 0;
