@@ -12,7 +12,7 @@ const shortestSecret = 6;
 
 // Each of these takes what it has looked at, or is bounded: a stranger writes the text, and no text may take more time than its length.
 const tokenCharacters = /[\w.-]+/g;
-const bearer = /\b(bearer)(\s{1,20}|%20)([\w.~+/=-]+)/gi;
+const bearer = /\b(bearer(?:\s{1,20}|%20))([\w.~+/=-]+)/gi;
 const addressValues = /([?#])[\w.~%[\]-]{1,100}=[^\s"'<>)\\]*/g;
 const secretFieldName = /(token|authorization|x-service-auth|cookie|secret|password|api-?key)$/i;
 
@@ -46,7 +46,7 @@ function cut(text: string): string {
 export function redactText(text: string, values: Iterable<string> = []): string {
   let clean = cut(text)
     .replace(tokenCharacters, redactTokens)
-    .replace(bearer, (all, word, space, secret) => (isWord(secret) ? all : `${word}${space}${mark}`))
+    .replace(bearer, (all, word, secret) => (isWord(secret) ? all : word + mark))
     .replace(addressValues, `$1${mark}`);
   for (const value of values) {
     if (value.length >= shortestSecret) clean = clean.replaceAll(value, mark);
