@@ -8,7 +8,7 @@ import type { EnqueueOptions, JobDefinition, JobRequest, Work } from '../jobs/co
 import type { Jobs } from '../jobs/jobs.ts';
 import type { KeyedReport } from './contract.ts';
 import type { Generations, Order } from './generation.ts';
-import { isLeadersFault, type PublicReports } from './public-reports.ts';
+import { blameFor, type PublicReports } from './public-reports.ts';
 import { keyOf, type Report, subjectOf } from './report.ts';
 import {
   type GenerateData,
@@ -53,7 +53,7 @@ const mostFailures = 8;
 
 /** Tokens that are refused when a page is opened, and those that ran out while they waited. */
 const isOwnersFault = (error: unknown) =>
-  isLeadersFault(error) || (error instanceof ServiceError && error.code === 'report_token_expired');
+  blameFor(error) !== 'everybodys' || (error instanceof ServiceError && error.code === 'report_token_expired');
 
 /** What those who look at a job see of its report. */
 function subjectFor(report: KeyedReport, key: string): Record<string, unknown> {
