@@ -83,6 +83,7 @@ export interface RemovalsTable {
   /** End of the keys, or '' for all. */
   ending: string;
   revision: string;
+  removed_at: ColumnType<Date, never, Date>;
 }
 
 /** Each opens one stream of events, once. */

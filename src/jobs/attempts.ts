@@ -5,6 +5,7 @@ import type { Queries } from '../database/database.ts';
 import { type JobError, type JobStage, jobStages } from '../progress/contract.ts';
 import { asJson } from './as-json.ts';
 import type { Change } from './contract.ts';
+import { type Claim, isHeld } from './queue.ts';
 import { changesChannel, tell, told } from './telling.ts';
 
 /** A task as it was begun. */
@@ -31,8 +32,9 @@ export type Ending =
   | { state: 'failed'; error: JobError }
   | { state: 'cancelled' };
 
-/** Begins a task in a transaction, or begins it again when the process that had it has died. Undefined when it has ended. */
-export async function beginTask(tx: Queries, id: string): Promise<BegunTask | undefined> {
+/** Begins a task in a transaction, or begins it again when the process that had it has died. Undefined when it has ended, or is another's. */
+export async function beginTask(tx: Queries, claim: Claim): Promise<BegunTask | undefined> {
+  const { id } = claim;
   const {
     rows: [begun],
   } = await sql<
@@ -43,7 +45,7 @@ export async function beginTask(tx: Queries, id: string): Promise<BegunTask | un
       started_at = CASE WHEN state = 'active' THEN clock_timestamp() ELSE
         coalesce(started_at + greatest(interval '0', clock_timestamp() - idle_from), started_at, clock_timestamp()) END,
       idle_from = NULL
-    WHERE id = ${id} AND state <> 'ended'
+    WHERE id = ${id} AND state <> 'ended' AND ${isHeld(claim)}
     RETURNING id, name, key, attempt, failures, lost,
       (extract(epoch FROM clock_timestamp() - started_at) * 1000)::float8 AS elapsed,
       (extract(epoch FROM started_at - created_at) * 1000)::float8 AS waited`.execute(tx);

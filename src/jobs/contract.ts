@@ -95,14 +95,21 @@ export type JobAnswer = z.output<typeof jobAnswer>;
 
 export const hasEnded = (state: JobState): boolean => state !== 'queued' && state !== 'active';
 
-/** Something that those who follow want to hear of. */
-export type Change =
+/** Something that those who follow want to hear of. Other versions may tell of more; and whoever may connect to the database can tell anything. */
+export const change = z.discriminatedUnion('kind', [
   /** Jobs of a task, or of whole groups, are in another state; the database has it. */
-  | { kind: 'state'; tasks: string[]; groups: string[] }
+  z.object({ kind: z.literal('state'), tasks: z.array(z.uuid()), groups: z.array(z.uuid()) }),
   /** How far a task is. */
-  | { kind: 'progress'; task: string; stage: JobStage; percent: number }
-  /** Nobody wants the tasks any more. */
-  | { kind: 'cancel'; tasks: string[] };
+  z.object({
+    kind: z.literal('progress'),
+    task: z.uuid(),
+    stage: z.enum(jobStages),
+    percent: z.int().min(0).max(100),
+  }),
+  /** Perhaps nobody wants the tasks any more. */
+  z.object({ kind: z.literal('cancel'), tasks: z.array(z.uuid()) }),
+]);
+export type Change = z.output<typeof change>;
 
 /** As it is told to those who may see it. */
 export function describeJob(job: JobRecord): JobAnswer {

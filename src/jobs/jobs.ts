@@ -167,8 +167,9 @@ class DurableJobs implements Jobs {
   async measure(): Promise<void> {
     const { database, metrics } = this.#options;
     const { state } = await database.status();
-    metrics.databaseUp.set(Number(state === 'up'));
-    if (state !== 'up') return;
+    const isUp = state === 'up' || state === 'degraded';
+    metrics.databaseUp.set(Number(isUp));
+    if (!isUp) return;
     const counts = await countTasks(database.queries).catch(() => undefined);
     if (counts === undefined) return;
     for (const name of ['waiting', 'active'] as const) metrics.tasks.set({ state: name }, counts[name]);
@@ -190,6 +191,7 @@ class DurableJobs implements Jobs {
     await this.#started?.catch(() => undefined);
     this.#runner?.interrupt();
     await this.settle();
+    this.#changes[Symbol.dispose]();
     await this.#cleaning;
     await this.#queue?.stop();
   }
@@ -222,7 +224,7 @@ class DurableJobs implements Jobs {
     const runner = new Runner({ ...this.#options, queue, changes: this.#changes, definitions: this.#definitions });
     this.#runner = runner;
     for (const name of this.#definitions.keys())
-      if (!this.#isSettling) await queue.work(name, concurrency, (id, claim) => runner.run(id, claim));
+      if (!this.#isSettling) await queue.work(name, concurrency, (claim) => runner.run(claim));
     this.#cleaning = keepClean({ database, queue, historyDays, intervalMs: cleaningMs, signal });
   }
 

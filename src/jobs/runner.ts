@@ -2,7 +2,7 @@
 
 import { setTimeout as wait } from 'node:timers/promises';
 import { followSignals } from '../abortable.ts';
-import type { Database } from '../database/database.ts';
+import { type Database, isTooSlow } from '../database/database.ts';
 import { fail, ServiceError } from '../errors.ts';
 import { createLog, withLogContext } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
@@ -19,7 +19,7 @@ import {
 } from './attempts.ts';
 import type { Changes } from './changes.ts';
 import type { JobDefinition } from './contract.ts';
-import { longestRetrySeconds, type Queue } from './queue.ts';
+import { type Claim, longestRetrySeconds, type Queue } from './queue.ts';
 import type { Sealing } from './sealing.ts';
 import { priorityOf } from './turns.ts';
 
@@ -57,8 +57,9 @@ export class Runner {
   constructor(options: RunnerOptions) {
     this.#options = options;
     options.changes.subscribe((change) => {
-      if (change.kind === 'cancel') for (const id of change.tasks) this.#underWay.get(id)?.abort(unwanted);
-      else if (change.kind === 'gap') void this.#lookWhoIsWanted().catch(() => undefined);
+      // What is told is a hint, which whoever may connect to the database can give: the tables say what is true.
+      if (change.kind === 'cancel') this.#lookWhoIsWanted(change.tasks);
+      else if (change.kind === 'gap') this.#lookWhoIsWanted([...this.#underWay.keys()]);
     });
   }
 
@@ -68,15 +69,16 @@ export class Runner {
   }
 
   /** @throws when the task is to be tried again later. */
-  async run(id: string, claim: AbortSignal): Promise<void> {
+  async run(claim: Claim): Promise<void> {
+    const { id } = claim;
     const cancelling = new AbortController();
     // Before it begins: it may be cancelled as soon as it has.
     this.#underWay.set(id, cancelling);
     try {
-      const task = await this.#options.database.transaction((tx) => beginTask(tx, id));
+      const task = await this.#options.database.transaction((tx) => beginTask(tx, claim));
       if (task === undefined) return;
       if (task.attempt === 1) this.#options.metrics.jobWait.observe(task.waitedMs / 1000);
-      using ending = followSignals([this.#stopping.signal, cancelling.signal, claim]);
+      using ending = followSignals([this.#stopping.signal, cancelling.signal, claim.signal]);
       using timeout = startTimeout(this.#options.timeoutMs - task.elapsedMs);
       using all = followSignals([ending.signal, timeout.signal]);
       const outcome = await withLogContext({ jobTask: id }, () => this.#attempt(task, all.signal));
@@ -130,7 +132,7 @@ export class Runner {
         return await this.#end(task, outcome);
       } catch (error) {
         const isAway = error instanceof ServiceError && error.code === 'database_unavailable';
-        if (!isAway || performance.now() > deadline || this.#stopping.signal.aborted) throw error;
+        if (!(isAway || isTooSlow(error)) || performance.now() > deadline || this.#stopping.signal.aborted) throw error;
         await wait(pauseMs);
       }
     }
@@ -167,9 +169,16 @@ export class Runner {
       await this.#options.queue.add(name, [{ id: next.id, priority: priorityOf(Number(next.turn)) }]);
   }
 
-  async #lookWhoIsWanted(): Promise<void> {
-    for (const [id, cancelling] of this.#underWay)
-      if (!(await isWanted(this.#options.database.queries, id))) cancelling.abort(unwanted);
+  /** Stops those of the tasks that nobody wants any more. Who can't be looked up now is looked up later. */
+  #lookWhoIsWanted(tasks: readonly string[]): void {
+    for (const id of tasks) {
+      const cancelling = this.#underWay.get(id);
+      if (cancelling === undefined) continue;
+      isWanted(this.#options.database.queries, id).then(
+        (wanted) => wanted || cancelling.abort(unwanted),
+        (error) => log.debug('It is not known whether a job is still wanted', { error }),
+      );
+    }
   }
 }
 
