@@ -669,6 +669,99 @@ describeDatabases('jobs', (server) => {
     jobs = startJobs();
   });
 
+  test('what is said to be under way although the queue takes it for done is given to it again', async () => {
+    await jobs[Symbol.asyncDispose]();
+    jobs = startJobs({ concurrency: 0 });
+    const lost = await enqueue('lost');
+    const { taskId } = await find(lost);
+    // As a process leaves it that has died after another one has had its task.
+    await database.execute(
+      `UPDATE platen.tasks SET state = 'active', attempt = 1, started_at = now() - interval '2 minutes' WHERE id = $1`,
+      [taskId],
+    );
+    await database.execute(`UPDATE platen_queue.job SET state = 'completed', completed_on = now() WHERE id = $1`, [
+      taskId,
+    ]);
+    await jobs[Symbol.asyncDispose]();
+    jobs = startJobs({ cleaningMs: 200 });
+    expect(await ended(lost)).toMatchObject({ state: 'completed', attempts: 2 });
+    await jobs[Symbol.asyncDispose]();
+    jobs = startJobs();
+  });
+
+  test('messages that nobody understands end nothing, and a forged one cancels nothing', async () => {
+    const gate = hold();
+    const id = await enqueue('works');
+    await begins(1);
+    const { taskId } = await find(id);
+    const messages = [
+      'hello',
+      '',
+      'null',
+      '{"kind":"of a later version","tasks":[]}',
+      '{"kind":"cancel"}',
+      '{"kind":"state","tasks":["no id"],"groups":[null]}',
+      JSON.stringify({ kind: 'progress', task: taskId, stage: 'unknown', percent: '100' }),
+      JSON.stringify({ kind: 'cancel', tasks: [taskId] }),
+    ];
+    for (const message of messages) await database.execute('SELECT pg_notify($1, $2)', ['platen_changes', message]);
+    // What is told after them is heard.
+    const other = await enqueue('works too');
+    await begins(2);
+    await jobs.cancel(other);
+    await until(() => begun[1]?.signal.aborted);
+    expect(begun[0]?.signal.aborted).toBe(false);
+    gate.resolve({ said: 'done' });
+    expect(await ended(id)).toMatchObject({ state: 'completed', result: { said: 'done' } });
+  });
+
+  if (server !== undefined)
+    test('a process that was frozen after a task was handed to it does not take it from the one that has it now', async () => {
+      await jobs[Symbol.asyncDispose]();
+      const thawed = Promise.withResolvers<void>();
+      let isFrozen = true;
+      const frozen = new Proxy(database, {
+        get(target, name) {
+          const value = Reflect.get(target, name, target);
+          if (typeof value !== 'function') return value;
+          return async (...args: unknown[]) => {
+            const isOfTask = name === 'transaction' || (name === 'execute' && String(args[0]).includes('heartbeat_on'));
+            // Its last answer was that of the queue, which has handed it a task.
+            if (isFrozen && isOfTask && !String(args[0]).includes('SKIP LOCKED')) await thawed.promise;
+            return Reflect.apply(value, target, args);
+          };
+        },
+      });
+      const first = startJobs({ concurrency: 0 });
+      await first.transaction(async () => undefined);
+      await using sleeper = startJobs({ database: frozen, concurrency: 1 });
+      jobs = first;
+      const id = await enqueue('contested');
+      const { taskId } = await find(id);
+      const look = async () => {
+        const { rows } = await database.execute('SELECT state FROM platen_queue.job WHERE id = $1', [taskId]);
+        return (rows[0] as { state: string } | undefined)?.state;
+      };
+      await until(async () => (await look()) === 'active');
+      const gate = hold();
+      jobs = startJobs();
+      await first[Symbol.asyncDispose]();
+      await database.execute(`UPDATE platen_queue.job SET heartbeat_on = now() - interval '1 minute' WHERE id = $1`, [
+        taskId,
+      ]);
+      await begins(1);
+      isFrozen = false;
+      thawed.resolve();
+      // It has looked whether the task is its own, and does the next one.
+      const next = await enqueue('next');
+      const after = await enqueue('after');
+      await begins(3);
+      gate.resolve({ said: 'kept' });
+      for (const each of [id, next, after])
+        expect(await ended(each)).toMatchObject({ state: 'completed', attempts: 1, result: { said: 'kept' } });
+      void sleeper;
+    });
+
   test('what ended long ago is forgotten: jobs, their tasks, and class runs without jobs; nothing else is', async () => {
     const [old, recent] = [randomUUID(), randomUUID()];
     const oldOnes = await enqueueAll(
