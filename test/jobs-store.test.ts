@@ -5,7 +5,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from '@jest/globals';
 import { z } from 'zod';
 import { type Database, openDatabase, type Queries } from '../src/database/database.ts';
-import { fail } from '../src/errors.ts';
+import { fail, ServiceError } from '../src/errors.ts';
 import type { JobDefinition, JobRecord, JobRequest, Work } from '../src/jobs/contract.ts';
 import { hasEnded } from '../src/jobs/contract.ts';
 import { createJobs, type Jobs } from '../src/jobs/jobs.ts';
@@ -34,6 +34,7 @@ describeDatabases('jobs', (server) => {
     data: z.object({ text: z.string() }),
     mostFailures: 3,
     mayHeal: (error) => error instanceof Error && error.message === 'may heal',
+    isOwnersFault: (error) => error instanceof ServiceError && error.code === 'token_rejected',
     run: (work) => {
       begun.push(work);
       return handler(work);
@@ -687,6 +688,51 @@ describeDatabases('jobs', (server) => {
     expect(await ended(lost)).toMatchObject({ state: 'completed', attempts: 2 });
     await jobs[Symbol.asyncDispose]();
     jobs = startJobs();
+  });
+
+  test('what fails by the token of one owner ends only what would be tried with it; others are tried with theirs', async () => {
+    const gate = hold();
+    const key = randomUUID();
+    const blocker = await enqueue('blocker', { key });
+    await begins(1);
+    const ask = (owner: string, secret: string) => enqueue(`${owner} ${secret}`, { key, owner, secret });
+    const [mine, theirs, theirOther] = [
+      await ask('me', 'good'),
+      await ask('stranger', 'good too'),
+      await ask('stranger', 'bad'),
+    ];
+    handler = async ({ secret = '' }) => {
+      if (secret === 'bad') throw fail('token_rejected', { diagnosis: { consoleErrors: ['of a stranger'] } as object });
+      return { secret };
+    };
+    gate.resolve({});
+    for (const id of [blocker, mine, theirs, theirOther]) await ended(id);
+    expect(await find(theirOther)).toMatchObject({
+      state: 'failed',
+      error: { code: 'token_rejected', diagnosis: { consoleErrors: ['of a stranger'] } },
+    });
+    for (const id of [mine, theirs])
+      expect(await find(id)).toMatchObject({ state: 'completed', result: { secret: 'good too' }, error: undefined });
+    expect(begun.map(({ secret }) => secret)).toEqual([undefined, 'bad', 'good too']);
+  });
+
+  test('one with a bad token alone fails at once; of what fails for all only the owner of the attempt has the diagnosis', async () => {
+    handler = async ({ secret }) => {
+      throw fail(secret === 'bad' ? 'token_rejected' : 'page_failed', { diagnosis: { httpStatus: 500 } as object });
+    };
+    expect(await ended(await enqueue('alone', { secret: 'bad' }))).toMatchObject({
+      state: 'failed',
+      attempts: 1,
+      error: { code: 'token_rejected', diagnosis: { httpStatus: 500 } },
+    });
+    const key = randomUUID();
+    const [mine, theirs] = await enqueueAll([
+      request('mine', { key, owner: 'me' }),
+      request('theirs', { key, owner: 'stranger' }),
+    ]);
+    expect((await ended(theirs ?? '')).error).toMatchObject({ code: 'page_failed', diagnosis: { httpStatus: 500 } });
+    const { error } = await ended(mine ?? '');
+    expect([error?.code, error?.diagnosis]).toEqual(['page_failed', undefined]);
   });
 
   test('messages that nobody understands end nothing, and a forged one cancels nothing', async () => {

@@ -29,6 +29,8 @@ export interface JobDefinition<Data = unknown> {
   mostFailures: number;
   /** Whether the same may succeed later. */
   mayHeal(error: unknown): boolean;
+  /** Whether it failed by what the owner of the request has given for it, a token for instance: the requests of others are tried by theirs. Without this nothing does. */
+  isOwnersFault?(error: unknown): boolean;
   /** Whether a secret may take the place of the one that was erased; without this none may. @throws what is wrong with it. */
   checkSecret?(secret: string, data: Data): Promise<void>;
 }

@@ -12,6 +12,7 @@ import {
   beginTask,
   type Ending,
   endTask,
+  failByMeans,
   findWaiting,
   handBackTask,
   isWanted,
@@ -101,9 +102,10 @@ export class Runner {
     } catch (error) {
       if (signal.aborted && !(signal.reason instanceof ServiceError))
         return signal.reason === unwanted ? { state: 'cancelled' } : new Interrupted('handed back');
-      const isLast = signal.aborted || task.failures + 1 >= (definition?.mostFailures ?? 0);
-      if (!isLast && definition?.mayHeal(error) === true) return error as Error;
-      return { state: 'failed', error: describeFailure(error, signal) };
+      // Time that is up is up for all who wait.
+      const isOwners = !signal.aborted && definition?.isOwnersFault?.(error) === true;
+      if (!signal.aborted && !isOwners && isTriedAgain(error, task, definition)) return error as Error;
+      return { state: 'failed', error: describeFailure(error, signal), ...(isOwners ? { isOwners } : {}) };
     }
   }
 
@@ -129,6 +131,7 @@ export class Runner {
     for (let pauseMs = 100; ; pauseMs = Math.min(pauseMs * 2, 2000)) {
       try {
         if (outcome instanceof Error) return await this.#handBack(task, outcome);
+        if (await this.#isLeftToOthers(task, outcome)) return await this.#handBack(task, new Interrupted('for others'));
         return await this.#end(task, outcome);
       } catch (error) {
         const isAway = error instanceof ServiceError && error.code === 'database_unavailable';
@@ -148,6 +151,12 @@ export class Runner {
       await endTask(tx, task, { ending, allowSuccessor: true });
       await this.#release(await findWaiting(tx, task.name, task.key), task.name);
     });
+  }
+
+  /** Where it failed by what one owner has given: whether there are others, whose jobs go on. */
+  async #isLeftToOthers(task: BegunTask, ending: Ending): Promise<boolean> {
+    if (ending.state !== 'failed' || ending.isOwners !== true) return false;
+    return this.#options.database.transaction((tx) => failByMeans(tx, task, ending.error));
   }
 
   async #handBack(task: BegunTask, error: Error): Promise<void> {
@@ -180,6 +189,10 @@ export class Runner {
       );
     }
   }
+}
+
+function isTriedAgain(error: unknown, { failures }: BegunTask, definition: JobDefinition | undefined): boolean {
+  return definition !== undefined && failures + 1 < definition.mostFailures && definition.mayHeal(error);
 }
 
 function nameOf(outcome: Ending | Error): string {

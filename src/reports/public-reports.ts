@@ -76,7 +76,7 @@ interface StoreOptions {
 const keepTimeoutMs = 5000;
 
 /** What fails because of who leads a shared render, not because of the report. */
-const isLeadersFault = (error: unknown) =>
+export const isLeadersFault = (error: unknown) =>
   error instanceof ServiceError && ['token_rejected', 'too_many_renders'].includes(error.code);
 
 export class PublicReports {

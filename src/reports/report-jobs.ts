@@ -2,13 +2,13 @@
 
 import type { Tenant } from '../config.ts';
 import type { Queries } from '../database/database.ts';
-import { fail, invalidField } from '../errors.ts';
+import { fail, invalidField, ServiceError } from '../errors.ts';
 import { type Caller, callerKey, serviceOwner } from '../identity/contract.ts';
 import type { JobDefinition, JobRequest, Work } from '../jobs/contract.ts';
 import type { Jobs } from '../jobs/jobs.ts';
 import type { KeyedReport } from './contract.ts';
 import type { Generations, Order } from './generation.ts';
-import type { PublicReports } from './public-reports.ts';
+import { isLeadersFault, type PublicReports } from './public-reports.ts';
 import { keyOf, type Report, subjectOf } from './report.ts';
 import {
   type GenerateData,
@@ -51,6 +51,10 @@ const ranks = { ownView: 0, canonical: 1, backend: 2 };
 /** The pauses between them outlast a storage that is away for a minute. */
 const mostFailures = 8;
 
+/** Tokens that are refused when a page is opened, and those that ran out while they waited. */
+const isOwnersFault = (error: unknown) =>
+  isLeadersFault(error) || (error instanceof ServiceError && error.code === 'report_token_expired');
+
 /** What those who look at a job see of its report. */
 function subjectFor(report: KeyedReport, key: string): Record<string, unknown> {
   const subject = report.type === 'overall' ? {} : { [`${report.type}Id`]: subjectOf(report) };
@@ -68,6 +72,7 @@ export class ReportJobs {
       data: reportJobData,
       mostFailures,
       mayHeal,
+      isOwnersFault,
       checkSecret: (token, data) => this.#checkToken(token, data),
       run: ({ data, ...work }) => (data.kind === 'generate' ? this.#generate(data, work) : this.#obtain(data, work)),
     };
