@@ -735,6 +735,21 @@ describeDatabases('jobs', (server) => {
     expect([error?.code, error?.diagnosis]).toEqual(['page_failed', undefined]);
   });
 
+  test('a queue that was there already has the settings of this version', async () => {
+    const settings = async () => {
+      const { rows } = await database.execute('SELECT deletion_seconds FROM platen_queue.queue WHERE name = $1', [
+        definition.name,
+      ]);
+      return rows;
+    };
+    const wanted = await settings();
+    await jobs[Symbol.asyncDispose]();
+    await database.execute('UPDATE platen_queue.queue SET deletion_seconds = 86400');
+    jobs = startJobs();
+    await jobs.transaction(async () => undefined);
+    expect(await settings()).toEqual(wanted);
+  });
+
   test('messages that nobody understands end nothing, and a forged one cancels nothing', async () => {
     const gate = hold();
     const id = await enqueue('works');
