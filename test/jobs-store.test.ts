@@ -117,8 +117,8 @@ describeDatabases('jobs', (server) => {
   });
   const enqueueAll = (
     requests: JobRequest<Data>[],
-    { lane = 'lane', groupId = undefined as string | undefined } = {},
-  ) => jobs.transaction((tx) => jobs.enqueue(definition, requests, { tx, lane, groupId }));
+    { tenant = '', lane = 'lane', groupId = undefined as string | undefined } = {},
+  ) => jobs.transaction((tx) => jobs.enqueue(definition, requests, { tx, tenant, lane, groupId }));
   const enqueue = async (text: string, more: Partial<JobRequest<Data>> = {}) =>
     (await enqueueAll([request(text, more)]))[0] ?? '';
   const find = async (id: string) => (await jobs.find(id)) as JobRecord;
@@ -159,7 +159,7 @@ describeDatabases('jobs', (server) => {
   test('jobs of a transaction that is rolled back were never there', async () => {
     const before = (await database.execute('SELECT id FROM platen.jobs')).rows.length;
     const failing = jobs.transaction(async (tx) => {
-      await jobs.enqueue(definition, [request('never')], { tx, lane: 'lane' });
+      await jobs.enqueue(definition, [request('never')], { tx, tenant: '', lane: 'lane' });
       throw new Error('no');
     });
     await expect(failing).rejects.toThrow('no');
@@ -239,7 +239,7 @@ describeDatabases('jobs', (server) => {
     await begins(concurrency);
     const waits = await enqueue('waits', { key });
     const joins = await jobs.transaction(async (tx) => {
-      const [id = ''] = await jobs.enqueue(definition, [request('joins', { key })], { tx, lane: 'lane' });
+      const [id = ''] = await jobs.enqueue(definition, [request('joins', { key })], { tx, tenant: '', lane: 'lane' });
       // Now there is time for the one that waits: it can not begin before this has committed.
       gate.resolve({});
       await wait(server === undefined ? 0 : 500);
@@ -442,6 +442,36 @@ describeDatabases('jobs', (server) => {
     await until(async () => (await unended()) === 0, 60_000);
     expect(new Set(texts()).size).toBe(texts().length - 1);
   }, 180_000);
+
+  test('a large lane goes on while small ones come and come, and a tenant of many lanes has no more turns than one of one', async () => {
+    const gate = hold();
+    const blockers = await enqueueAll([request('blocker'), request('blocker')], { tenant: 'blockers' });
+    await begins(2);
+    const many = (text: string, count: number) => Array.from({ length: count }, () => request(text));
+    await enqueueAll(many('district', 80), { tenant: 'a', lane: 'district' });
+    let small = 0;
+    const comeSmall = (tenant: string) =>
+      enqueueAll(many(`small of ${tenant}`, 8), { tenant, lane: `small ${small++}` });
+    for (const _ of [1, 2, 3]) await comeSmall('b');
+    // The next one whenever one of them is begun.
+    handler = async ({ data }) => {
+      const isNext =
+        data.text.startsWith('small') &&
+        begun.length % 8 === 0 &&
+        texts().filter((text) => text === 'district').length < 80;
+      if (isNext) await comeSmall(small % 2 === 0 ? 'a' : 'b');
+      return {};
+    };
+    gate.resolve({});
+    await Promise.all(blockers.map(ended));
+    await until(() => texts().filter((text) => text === 'district').length === 80, 60_000);
+    const order = texts().slice(2, texts().lastIndexOf('district'));
+    const counts = Object.fromEntries([...Map.groupBy(order, (text) => text)].map(([text, all]) => [text, all.length]));
+    // Of its own tenant the small ones have had as many turns at most, and the other tenant as many as both.
+    expect(counts['small of a'] ?? 0).toBeLessThanOrEqual(96);
+    expect(counts['small of b'] ?? 0).toBeLessThanOrEqual(192);
+    await until(async () => (await unended()) === 0, 60_000);
+  });
 
   const findInDatabase = async (needle: string): Promise<string[]> => {
     const { rows } = await database.execute(
@@ -650,7 +680,10 @@ describeDatabases('jobs', (server) => {
   test('what waits although the queue takes it for done is given to it again', async () => {
     await jobs[Symbol.asyncDispose]();
     jobs = startJobs({ concurrency: 0 });
-    const [old, fresh] = [await enqueue('old'), await enqueue('fresh')];
+    const [[old = ''], [fresh = '']] = [
+      await enqueueAll([request('old')], { lane: 'old' }),
+      await enqueueAll([request('fresh')], { lane: 'fresh' }),
+    ];
     const [oldTask, freshTask] = [(await find(old)).taskId, (await find(fresh)).taskId];
     await database.execute(`UPDATE platen.tasks SET created_at = now() - interval '2 minutes' WHERE id = $1`, [
       oldTask,

@@ -58,7 +58,9 @@ describePooler('behind a pooler', () => {
     });
     expect(degraded).toEqual({ state: 'degraded', reason: expect.stringContaining('notifications do not arrive') });
     const request = { data: {}, key: randomUUID(), rank: 0, owner: 'me', subject: {}, secret: undefined };
-    const [id = ''] = await other.transaction((tx) => other.enqueue(definition, [request], { tx, lane: 'lane' }));
+    const [id = ''] = await other.transaction((tx) =>
+      other.enqueue(definition, [request], { tx, tenant: '', lane: 'lane' }),
+    );
     using followed = await createFollowing(jobs).follow(id);
     const ended = new Promise<string>((resolve) => {
       followed?.listen(({ state }) => hasEnded(state) && resolve(state));

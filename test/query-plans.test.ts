@@ -161,7 +161,7 @@ describeServer('statements on filled tables', (server) => {
         jobs.enqueue(
           definition,
           texts.map((text) => request(text, more)),
-          { tx, lane: 'lane', groupId: group },
+          { tx, tenant: 'tenant', lane: texts[0] ?? '', groupId: group },
         ),
       );
     const ended = (ids: string[]) =>

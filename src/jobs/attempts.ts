@@ -5,6 +5,7 @@ import type { Queries } from '../database/database.ts';
 import { type JobError, type JobStage, jobStages } from '../progress/contract.ts';
 import { asJson } from './as-json.ts';
 import type { Change } from './contract.ts';
+import { type Lane, lockLane } from './lining-up.ts';
 import { type Claim, isHeld } from './queue.ts';
 import { changesChannel, tell, told } from './telling.ts';
 
@@ -32,6 +33,8 @@ export interface BegunTask {
   asked: Asked | undefined;
   /** Of those jobs. */
   groups: string[];
+  /** Where it stood in the line. */
+  place: Lane & { begun: number };
 }
 
 export type Ending =
@@ -46,7 +49,8 @@ export async function beginTask(tx: Queries, claim: Claim): Promise<BegunTask | 
   const {
     rows: [begun],
   } = await sql<
-    Pick<BegunTask, 'id' | 'name' | 'key' | 'attempt' | 'failures' | 'lost'> & { elapsed: number; waited: number }
+    Pick<BegunTask, 'id' | 'name' | 'key' | 'attempt' | 'failures' | 'lost'> &
+      Lane & { round: string | null; elapsed: number; waited: number }
   >`
     UPDATE platen.tasks SET state = 'active', attempt = attempt + 1, lost = lost + (state = 'active')::integer, stage = ${jobStages[0]}, percent = 0, ended_at = NULL,
       -- What a dead process left unfinished begins anew, also its time.
@@ -54,13 +58,14 @@ export async function beginTask(tx: Queries, claim: Claim): Promise<BegunTask | 
         coalesce(started_at + greatest(interval '0', clock_timestamp() - idle_from), started_at, clock_timestamp()) END,
       idle_from = NULL
     WHERE id = ${id} AND state <> 'ended' AND ${isHeld(claim)}
-    RETURNING id, name, key, attempt, failures, lost,
+    RETURNING id, name, key, attempt, failures, lost, tenant, lane, round, ${lockLane(sql`lane`)},
       (extract(epoch FROM clock_timestamp() - started_at) * 1000)::float8 AS elapsed,
       (extract(epoch FROM started_at - created_at) * 1000)::float8 AS waited`.execute(tx);
   if (begun === undefined) return undefined;
-  const { elapsed, waited, ...task } = begun;
+  const { elapsed, waited, tenant, lane, round, ...task } = begun;
+  const place = { tenant, lane, begun: Number(round ?? 0) };
   const jobs = await beginJobs(tx, id);
-  return { ...task, ...jobs, elapsedMs: elapsed, waitedMs: Math.max(0, waited) };
+  return { ...task, ...jobs, place, elapsedMs: elapsed, waitedMs: Math.max(0, waited) };
 }
 
 /** By a statement of its own, which sees the jobs that joined while the task was waited for. */
@@ -153,7 +158,7 @@ async function holdAttempt(tx: Queries, { id, attempt }: BegunTask) {
 export async function findWaiting(tx: Queries, name: string, key: string) {
   return tx
     .selectFrom('tasks')
-    .select(['id', 'turn'])
+    .select(['id', 'round'])
     .where('name', '=', name)
     .where('key', '=', key)
     .where('state', '=', 'waiting')
@@ -169,7 +174,7 @@ export async function handBackTask(
   tx: Queries,
   task: BegunTask,
   { isFailure, pauseSeconds }: { isFailure: boolean; pauseSeconds: number },
-): Promise<{ outcome: 'waits' | 'overtaken' } | { outcome: 'joined'; next: { id: string; turn: string } }> {
+): Promise<{ outcome: 'waits' | 'overtaken' } | { outcome: 'joined'; next: { id: string; round: string | null } }> {
   const held = await holdAttempt(tx, task);
   if (held === undefined) return { outcome: 'overtaken' };
   // It was handed back before, and the database's answer was lost.

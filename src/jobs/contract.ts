@@ -53,7 +53,9 @@ export interface JobRequest<Data> {
 export interface EnqueueOptions {
   /** Transaction that the jobs belong to. */
   tx: Queries;
-  /** Those of one lane take turns with those of others. */
+  /** For whom the work is done; tenants take turns. */
+  tenant: string;
+  /** Lanes of one tenant take turns. */
   lane: string;
   /** What the jobs belong to, for instance a class run. */
   groupId?: string | undefined;

@@ -3,6 +3,7 @@
 import { type RawBuilder, sql } from 'kysely';
 import type { Database, Queries } from '../database/database.ts';
 import { createLog } from '../log.ts';
+import { findStalledLanes, lineUpNext } from './lining-up.ts';
 import type { Queue } from './queue.ts';
 import { priorityOf } from './turns.ts';
 
@@ -21,9 +22,9 @@ interface Unended {
 
 type State = 'waiting' | 'active';
 
-/** What the queue should have: of those that wait, only those of whose key no other is active. */
+/** What the queue should have: of those that stand in the line, only those of whose key no other is active. */
 const isDue: Record<State, RawBuilder<unknown>> = {
-  waiting: sql`state = 'waiting' AND created_at < now() - make_interval(secs => ${leastSeconds})
+  waiting: sql`state = 'waiting' AND round IS NOT NULL AND created_at < now() - make_interval(secs => ${leastSeconds})
     AND NOT EXISTS (SELECT FROM platen.tasks AS active WHERE active.name = tasks.name AND active.key = tasks.key AND active.state = 'active')`,
   active: sql`state = 'active' AND started_at < now() - make_interval(secs => ${leastSeconds})`,
 };
@@ -44,7 +45,7 @@ async function giveAgain(
   // Held and looked at again: it may have been begun, or ended, meanwhile.
   const held = await tx
     .selectFrom('tasks')
-    .select(['id', 'turn'])
+    .select(['id', 'round'])
     .where('id', 'in', ids)
     .where('state', '=', state)
     .forUpdate()
@@ -60,7 +61,7 @@ async function giveAgain(
   const tasks = held.filter(({ id }) => missing.has(id));
   await queue.add(
     name,
-    tasks.map(({ id, turn }) => ({ id, priority: priorityOf(Number(turn)) })),
+    tasks.map(({ id, round }) => ({ id, priority: priorityOf(Number(round ?? 0)) })),
   );
   return tasks.length;
 }
@@ -86,4 +87,5 @@ async function giveForgottenOf(state: State, database: Database, queue: Queue): 
 export async function giveForgotten(database: Database, queue: Queue): Promise<void> {
   await giveForgottenOf('waiting', database, queue);
   await giveForgottenOf('active', database, queue);
+  for (const lane of await findStalledLanes(database.queries)) await lineUpNext(database, queue, lane);
 }

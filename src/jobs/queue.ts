@@ -260,7 +260,8 @@ class LibraryQueue implements Queue {
     const { rows } = await database.execute(
       `UPDATE ${schema}.job SET ${freed} FROM (
          (SELECT id FROM platen.tasks WHERE state = 'active')
-         UNION ALL (SELECT id FROM platen.tasks WHERE state = 'waiting' ORDER BY turn LIMIT ${frontLength})
+         UNION ALL (
+           SELECT id FROM platen.tasks WHERE state = 'waiting' AND attempt = 0 AND round IS NOT NULL ORDER BY round LIMIT ${frontLength})
        ) AS unended
        WHERE job.name = ANY($1) AND job.id = unended.id AND job.state = 'active' AND NOT (${isHeard}) RETURNING job.id`,
       [names],

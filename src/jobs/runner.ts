@@ -20,9 +20,9 @@ import {
 } from './attempts.ts';
 import type { Changes } from './changes.ts';
 import type { JobDefinition } from './contract.ts';
+import { lineUp, release } from './lining-up.ts';
 import { type Claim, longestRetrySeconds, type Queue } from './queue.ts';
 import type { Sealing } from './sealing.ts';
-import { priorityOf } from './turns.ts';
 
 const log = createLog('jobs');
 
@@ -76,7 +76,7 @@ export class Runner {
     // Before it begins: it may be cancelled as soon as it has.
     this.#underWay.set(id, cancelling);
     try {
-      const task = await this.#options.database.transaction((tx) => beginTask(tx, claim));
+      const task = await this.#begin(claim);
       if (task === undefined) return;
       if (task.attempt === 1) this.#options.metrics.jobWait.observe(task.waitedMs / 1000);
       using ending = followSignals([this.#stopping.signal, cancelling.signal, claim.signal]);
@@ -89,6 +89,16 @@ export class Runner {
       // Another attempt of the same task may have begun since, in this process too.
       if (this.#underWay.get(id) === cancelling) this.#underWay.delete(id);
     }
+  }
+
+  /** With the next of its lane in the line, when it was the last there. */
+  #begin(claim: Claim): Promise<BegunTask | undefined> {
+    const { database, queue } = this.#options;
+    return database.transaction(async (tx) => {
+      const task = await beginTask(tx, claim);
+      if (task !== undefined) await lineUp(tx, queue, task.place);
+      return task;
+    });
   }
 
   /** What became of the attempt; an error that may heal, and an interruption, are given as they are. */
@@ -149,7 +159,7 @@ export class Runner {
     if (outcome !== 'successor') return;
     await database.transaction(async (tx) => {
       await endTask(tx, task, { ending, allowSuccessor: true });
-      await this.#release(await findWaiting(tx, task.name, task.key), task.name);
+      await release(this.#options.queue, task.name, await findWaiting(tx, task.name, task.key));
     });
   }
 
@@ -164,18 +174,13 @@ export class Runner {
     const handed = await this.#options.database.transaction(async (tx) => {
       const pauseSeconds = isFailure ? longestRetrySeconds : 0;
       const done = await handBackTask(tx, task, { isFailure, pauseSeconds });
-      if (done.outcome === 'joined') await this.#release(done.next, task.name);
+      if (done.outcome === 'joined') await release(this.#options.queue, task.name, done.next);
       return done;
     });
     if (handed.outcome !== 'waits') return;
     if (isFailure) log.info('A job is tried again later', { key: task.key, attempt: task.attempt, error });
     // Nothing of the error itself: the queue writes down what is thrown.
     throw new Error(error instanceof ServiceError ? error.code : isFailure ? 'failed' : 'interrupted');
-  }
-
-  async #release(next: { id: string; turn: string } | undefined, name: string): Promise<void> {
-    if (next !== undefined)
-      await this.#options.queue.add(name, [{ id: next.id, priority: priorityOf(Number(next.turn)) }]);
   }
 
   /** Stops those of the tasks that nobody wants any more. Who can't be looked up now is looked up later. */
