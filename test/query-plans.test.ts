@@ -90,10 +90,12 @@ describeServer('statements on filled tables', (server) => {
     data: z.object({ text: z.string() }),
     mostFailures: 2,
     mayHeal: (error) => error instanceof Error && error.message === 'may heal',
+    isOwnersFault: (error) => (error as { code?: string }).code === 'token_rejected',
     async run({ data, signal, onStage }) {
       onStage('pdf_generation', 50);
       if (data.text === 'held') await new Promise((resolve) => signal.addEventListener('abort', resolve));
       if (data.text === 'fails') throw fail('page_failed');
+      if (data.text === 'refused') throw fail('token_rejected');
       if (data.text === 'heals') throw new Error('may heal');
       await new Promise((resolve) => setTimeout(resolve, 700));
       return {};
@@ -172,7 +174,7 @@ describeServer('statements on filled tables', (server) => {
       );
     await findKnownRun(database.queries, run);
     await jobs.transaction((tx) => addRun(tx, run));
-    const ids = await enqueue(['works', 'fails', 'heals'], {}, groupId);
+    const ids = await enqueue(['works', 'fails', 'heals', 'refused'], {}, groupId);
     await ended(ids);
     await findRun(database.queries, groupId);
     await findItems(database.queries, groupId, { limit: 10, offset: 0, state: undefined });
