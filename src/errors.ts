@@ -114,7 +114,11 @@ export const catalogue = {
     title: 'Wrong subject',
     detail: 'The page shows another subject than the one asked for, or does not say whom it shows.',
   },
-  resource_limit: { status: 502, title: 'Resource limit', detail: 'The page used more memory or windows than it may.' },
+  resource_limit: {
+    status: 502,
+    title: 'Resource limit',
+    detail: 'The page used more memory, windows or messages than it may.',
+  },
   bulk_failed: { status: 502, title: 'Bulk failed', detail: 'None of the reports could be produced; see errors.' },
   browser_unavailable: {
     status: 503,

@@ -4,8 +4,8 @@ import type { CDPEvents, CDPSession, Protocol } from 'puppeteer-core';
 import { fail, type ServiceError } from '../errors.ts';
 import { redactText } from '../redaction.ts';
 import type { Findings, PageSettings } from './contract.ts';
+import { FloodWatch } from './flood-watch.ts';
 import { NetworkWatch } from './network-watch.ts';
-import { textOfConsole, textOfException } from './page-messages.ts';
 import { TopDocument } from './top-document.ts';
 
 const mostKept = 10;
@@ -35,6 +35,7 @@ export class PageWatch {
   readonly network: NetworkWatch;
   readonly document: TopDocument;
   readonly #stops: (() => void)[] = [];
+  readonly #flood: FloodWatch;
   #windows = 0;
   #hasForeignFrames = false;
 
@@ -51,6 +52,9 @@ export class PageWatch {
       ignoredRefusals: settings.ignoredRefusals,
       clean: (text) => this.clean(text),
     });
+    this.#flood = new FloodWatch(cdp, (what) =>
+      onFatal(fail('resource_limit', { detail: `The page made too many ${what}.` })),
+    );
     this.#watchMessages();
     this.#watchDocuments();
     this.#watchNetwork();
@@ -117,6 +121,7 @@ export class PageWatch {
 
   stop(): void {
     this.document.stop();
+    this.#flood.stop();
     for (const stop of this.#stops) stop();
   }
 
@@ -172,4 +177,15 @@ export class PageWatch {
     this.network.onNewDocument();
     this.document.onNavigated(url + urlFragment, loaderId);
   }
+}
+
+/** Text of what was given to console.error. */
+function textOfConsole(args: Protocol.Runtime.RemoteObject[]): string {
+  return args.map(({ value, description }) => String(value ?? description ?? '')).join(' ');
+}
+
+/** `Error: its message`, without the stack; of something thrown that is no error, its value. */
+function textOfException({ exception, text }: Protocol.Runtime.ExceptionDetails): string {
+  const { description, value } = exception ?? {};
+  return description?.split(/\n +at /)[0] ?? String(value ?? text);
 }

@@ -158,7 +158,11 @@ class PageRender implements AsyncDisposable {
       token,
       settings,
       bindsCookies: tab.lease.bindsCookies,
-      onFatal: end,
+      onFatal: (error) => {
+        end(error);
+        // At once: what takes more than its share is not asked for a diagnosis first.
+        if (error.code === 'resource_limit') void tab.close();
+      },
       onStale: () => tab.renders > 1 && end(new StaleTab()),
     });
     this.#page = page;

@@ -13,6 +13,7 @@ import { codeOfWarning } from '../warnings.ts';
 import type { Priority, RenderedPdf, RenderingStatus, RenderOptions, RenderRequest, Stage } from './contract.ts';
 import { type EgressProxy, startEgressProxy } from './egress.ts';
 import { printPage, type RenderLimits, StaleTab } from './page-render.ts';
+import { RefusedTargets } from './refused-targets.ts';
 import { Tabs } from './tabs.ts';
 
 const log = createLog('rendering');
@@ -250,13 +251,14 @@ function giveUp(fault: BrowserFault): ServiceError {
 /** Starts the proxies; the browser starts meanwhile and is waited for by the first render. */
 export async function startRendering(dependencies: Dependencies): Promise<Rendering> {
   const { config, origins, metrics } = dependencies;
-  const onRefused = (target: string) => {
-    metrics.egressRefused.inc();
-    log.warn('A page tried to reach an origin that is not allowed', { target });
-    dependencies.onRefused?.(target);
-  };
   const proxies = await Promise.all(
     origins.map(async (origin) => {
+      const refused = new RefusedTargets(origin);
+      const onRefused = (target: string) => {
+        metrics.egressRefused.inc();
+        refused.add(target);
+        dependencies.onRefused?.(target);
+      };
       const proxy = await startEgressProxy({ origins: [origin, ...config.allowedOrigins], onRefused });
       return [origin, proxy] as const;
     }),
