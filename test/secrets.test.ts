@@ -36,7 +36,11 @@ const failing = talkative.replace(
 );
 const stuck = talkative
   .replace('window.__PDF_READY__ = true', "window.__PDF_PENDING__ = ['GET /x?token=' + localStorage.token]")
-  .replace("'/seen'", "'/seen?access_token=' + token");
+  .replace("'/seen'", "'/seen?access_token=' + token")
+  .replace(
+    '<h1>',
+    "<script>history.replaceState({}, '', '?code=opaque-code-of-a-sign-in#access_token=opaque-token-of-one')</script><h1>",
+  );
 
 /** Tokens that the pages have told since the test began. */
 let seen = new Set<string>();
@@ -152,7 +156,9 @@ test('no token and no secret appears in logs, metrics, problems, storage, argume
   };
   const minted = [...seen].filter((token) => ![student, teacher, reportToken].includes(token));
   expect(minted).toHaveLength(1);
-  expectNone(places, { reportToken, wrongToken, student, teacher, minted: minted[0] ?? '' });
+  expect(problems).toContain(`"finalUrl":"${pages.origin}/teacher-report"`);
+  const opaque = { code: 'opaque-code-of-a-sign-in', access: 'opaque-token-of-one' };
+  expectNone(places, { reportToken, wrongToken, student, teacher, minted: minted[0] ?? '', ...opaque });
 });
 
 test('nor does one of work that is done later: while it is queued, when it has ended, or when the service has', async () => {

@@ -20,6 +20,14 @@ interface Section {
   at: number;
 }
 
+/** Where the table begins, whatever its form; undefined when the file does not begin and end as a whole PDF does. */
+export function tableStartOf(bytes: Buffer): number | undefined {
+  if (bytes.subarray(0, 5).toString('latin1') !== '%PDF-') return undefined;
+  const tail = bytes.subarray(-1024).toString('latin1');
+  const start = Number(/startxref\s{1,4}(\d{1,10})\s{1,4}%%EOF\s{0,4}$/.exec(tail)?.[1]);
+  return Number.isInteger(start) && start < bytes.length ? start : undefined;
+}
+
 /** The sections that begin at `at`, and where they end; undefined where there is no table. */
 function readTable(bytes: Buffer, at: number): { sections: Section[]; end: number } | undefined {
   const textAt = (position: number) => bytes.subarray(position, position + 64).toString('latin1');
@@ -49,10 +57,8 @@ export class PdfFile {
 
   /** Undefined when the file does not begin and end as a whole PDF does, or has no such table. */
   static open(bytes: Buffer): PdfFile | undefined {
-    const tail = bytes.subarray(-1024).toString('latin1');
-    const start = Number(/startxref\s+(\d+)\s+%%EOF\s*$/.exec(tail)?.[1]);
-    if (bytes.subarray(0, 5).toString('latin1') !== '%PDF-') return undefined;
-    if (!Number.isInteger(start) || start >= bytes.length) return undefined;
+    const start = tableStartOf(bytes);
+    if (start === undefined) return undefined;
     const table = readTable(bytes, start);
     if (table === undefined) return undefined;
     return new PdfFile(bytes, table.sections, bytes.subarray(table.end).toString('latin1'));

@@ -1,7 +1,7 @@
 // What a finished PDF is, judged by the file itself: how many sheets, whether they show anything, whether it holds a text that it must not.
 
 import { disarmLinks } from './links.ts';
-import { PdfFile } from './pdf-file.ts';
+import { PdfFile, tableStartOf } from './pdf-file.ts';
 import { toPlainForm } from './plain-form.ts';
 import { showsSomething } from './visible-marks.ts';
 
@@ -19,7 +19,8 @@ const unreadable = undefined;
 export async function inspectPdf(bytes: Buffer): Promise<InspectedPdf | undefined> {
   const plain = PdfFile.open(bytes);
   if (plain !== undefined) return judge(bytes, plain);
-  if (bytes.subarray(0, 5).toString('latin1') !== '%PDF-') return unreadable;
+  // What reads other forms would mend half a file.
+  if (tableStartOf(bytes) === undefined) return unreadable;
   const rewritten = await toPlainForm(bytes).catch(() => unreadable);
   const file = rewritten === undefined ? unreadable : PdfFile.open(rewritten);
   return rewritten === undefined || file === undefined ? unreadable : judge(rewritten, file);
