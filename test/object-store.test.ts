@@ -72,6 +72,22 @@ function storeContract(open: () => Promise<Opened>): void {
     expect(head).not.toHaveProperty('body');
   });
 
+  test.each([
+    ['the first', 0, 0],
+    ['some', 5, 9],
+    ['the last', 15, 15],
+    ['all', 0, 15],
+  ])('gives %s of its bytes alone, and says how many it has', async (_which, start, end) => {
+    const key = freshKey();
+    await create(key, bytes, { pages: '3' });
+    const object = await store.open(key, { range: { start, end } });
+    if (object === undefined || object === 'unchanged') throw new Error('it is there');
+    const { body, ...rest } = object;
+    expect(await buffer(body)).toEqual(bytes.subarray(start, end + 1));
+    expect(rest).toMatchObject({ bytes: bytes.length, metadata: { pages: '3' } });
+    expect(rest.version).toBe((await store.head(key))?.version);
+  });
+
   describe('asked for what its caller has in memory', () => {
     /** Opened once the store can tell any change: the folder waits until the files are 2 s old. */
     async function createKnown(content = bytes) {

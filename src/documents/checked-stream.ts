@@ -10,9 +10,12 @@ interface Options {
   sha256: string;
   /** Called before the stream fails because the digest is another. */
   onAltered: () => Promise<void>;
+  /** Called when all of it was read and has the digest. */
+  onWhole: () => void;
 }
 
-async function* inTime(body: Readable): AsyncGenerator<Buffer> {
+/** The body's pieces; fails when the storage stops in the middle. */
+export async function* inTime(body: Readable): AsyncGenerator<Buffer> {
   const pieces = body[Symbol.asyncIterator]();
   for (;;) {
     const stuck = setTimeout(() => body.destroy(new Error('the storage stopped in the middle')), pieceTimeoutMs);
@@ -22,7 +25,7 @@ async function* inTime(body: Readable): AsyncGenerator<Buffer> {
   }
 }
 
-async function* checked(body: Readable, { sha256, onAltered }: Options): AsyncGenerator<Buffer> {
+async function* checked(body: Readable, { sha256, onAltered, onWhole }: Options): AsyncGenerator<Buffer> {
   const hash = createHash('sha256');
   let held: Buffer | undefined;
   for await (const piece of inTime(body)) {
@@ -34,6 +37,7 @@ async function* checked(body: Readable, { sha256, onAltered }: Options): AsyncGe
     await onAltered();
     throw new Error('altered document');
   }
+  onWhole();
   if (held !== undefined) yield held;
 }
 

@@ -5,10 +5,10 @@ import { addAbortSignal, type Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { createLog } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
-import { checkWhileStreaming } from './checked-stream.ts';
 import { type DocumentMetadata, fromObjectMetadata, toObjectMetadata } from './contract.ts';
+import { type LargeContent, LargeDocuments } from './large-documents.ts';
 import { DocumentMemory } from './memory.ts';
-import type { ObjectMetadata, ObjectStore, StoredObject } from './object-store.ts';
+import type { ByteRange, ObjectMetadata, ObjectStore, StoredObject } from './object-store.ts';
 import { OutageWatch, StoragePaused } from './outage.ts';
 import { StorageHealth, type StorageStatus } from './storage-health.ts';
 
@@ -19,6 +19,8 @@ export interface StoredDocument {
   metadata: DocumentMetadata;
   /** Small documents whole and checked; larger ones as a stream that fails at its end when they were altered. */
   content: Buffer | Readable;
+  /** Of larger ones. */
+  openPart?: LargeContent['openPart'];
 }
 
 export interface NewDocument {
@@ -85,6 +87,7 @@ class StoreDocuments implements Documents {
   readonly #store: ObjectStore & Partial<Disposable>;
   readonly #metrics: Metrics;
   readonly #memory: DocumentMemory;
+  readonly #large = new LargeDocuments();
   readonly #belongs: Dependencies['belongs'];
   readonly #reading: OutageWatch;
   readonly #writing: OutageWatch;
@@ -183,16 +186,18 @@ class StoreDocuments implements Documents {
 
   async #check(
     key: string,
-    { bytes, metadata, body, fingerprint, version }: Omit<StoredObject, 'metadata'> & { metadata: DocumentMetadata },
+    object: Omit<StoredObject, 'metadata'> & { metadata: DocumentMetadata },
     signal: AbortSignal,
   ): Promise<StoredDocument | undefined> {
+    const { bytes, metadata, body, fingerprint, version } = object;
     const { sha256 } = metadata;
     if (bytes > largestChecked) {
       const onAltered = async () => {
         log.error('A stored document was altered and is removed', { key });
         await this.#remove(key);
       };
-      return { bytes, metadata, content: checkWhileStreaming(body, { sha256, onAltered }) };
+      const openPart = (range: ByteRange) => this.#openPart(key, range);
+      return { bytes, metadata, ...this.#large.open({ key, object, sha256, openPart, onAltered }) };
     }
     const content = await buffer(addAbortSignal(signal, body));
     if (content.length !== bytes || createHash('sha256').update(content).digest('hex') !== sha256) {
@@ -202,6 +207,11 @@ class StoreDocuments implements Documents {
     }
     if (fingerprint !== undefined) this.#memory.set(key, { fingerprint, metadata, content });
     return { bytes, metadata, content };
+  }
+
+  async #openPart(key: string, range: ByteRange): Promise<StoredObject | undefined> {
+    const object = await this.#read((signal) => this.#store.open(key, { range, signal }));
+    return object === 'unchanged' ? undefined : object;
   }
 
   /** The record of what lies under a key, where it is that key's. */

@@ -32,7 +32,7 @@ class FolderStore implements ObjectStore {
     this.#unfinished = unfinished;
   }
 
-  async open(key: string, { known }: OpenOptions = {}): Promise<StoredObject | 'unchanged' | undefined> {
+  async open(key: string, { known, range }: OpenOptions = {}): Promise<StoredObject | 'unchanged' | undefined> {
     if (known !== undefined && (await this.#fingerprint(key)) === known) return 'unchanged';
     return this.#turns.read(key, async () => {
       // Before anything is read: what is changed from now on has another one.
@@ -41,7 +41,7 @@ class FolderStore implements ObjectStore {
       if (sidecar === undefined) return undefined;
       // Once it is open a later rename does not touch it.
       const file = await open(this.#path(key)).catch(ignoreMissing);
-      return file === undefined ? undefined : { ...sidecar, fingerprint, body: file.createReadStream() };
+      return file === undefined ? undefined : { ...sidecar, fingerprint, body: file.createReadStream({ ...range }) };
     });
   }
 

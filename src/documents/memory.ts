@@ -1,4 +1,4 @@
-// Small documents that were read before, in memory. It never says what is stored: the store is asked whether one is still the same.
+// Small documents that were read before, and what is known of large ones. It never says what is stored: the store is asked whether one is still the same.
 
 import { LRUCache } from 'lru-cache';
 import type { DocumentMetadata } from './contract.ts';
@@ -42,5 +42,21 @@ export class DocumentMemory {
   /** Bytes that the remembered documents take. */
   get bytes(): number {
     return this.#documents?.calculatedSize ?? 0;
+  }
+}
+
+const mostMarked = 10_000;
+
+/** Which large documents were read whole and had their digest. */
+export class UnalteredDocuments {
+  /** Fingerprints by key. */
+  readonly #fingerprints = new LRUCache<string, string>({ max: mostMarked });
+
+  mark(key: string, fingerprint: string): void {
+    this.#fingerprints.set(key, fingerprint);
+  }
+
+  has(key: string, fingerprint: string): boolean {
+    return this.#fingerprints.get(key) === fingerprint;
   }
 }

@@ -19,7 +19,15 @@ export interface StoredObject extends ObjectHead {
   body: Readable;
 }
 
+/** Positions of bytes, both included. */
+export interface ByteRange {
+  start: number;
+  end: number;
+}
+
 export interface OpenOptions {
+  /** Of the body, only these bytes are read. `bytes` stays the length of the whole. */
+  range?: ByteRange | undefined;
   /** Fingerprint of what the caller has in memory. */
   known?: string | undefined;
   /** Ends the waiting for the answer, where the store can. */

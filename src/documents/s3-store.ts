@@ -88,11 +88,17 @@ class BucketStore implements S3Store {
     this.#bucket = bucket;
   }
 
-  async open(key: string, { known, signal }: OpenOptions = {}): Promise<StoredObject | 'unchanged' | undefined> {
-    const command = new GetObjectCommand({ ...this.#target(key), IfNoneMatch: known });
+  async open(key: string, { known, range, signal }: OpenOptions = {}): Promise<StoredObject | 'unchanged' | undefined> {
+    const part = range === undefined ? undefined : `bytes=${range.start}-${range.end}`;
+    const command = new GetObjectCommand({ ...this.#target(key), IfNoneMatch: known, Range: part });
     try {
       const answer = await this.#client.send(command, endsWith(signal));
-      return { ...toHead(answer), fingerprint: answer.ETag, body: answer.Body as Readable };
+      const whole = Number(/\/(\d+)$/.exec(answer.ContentRange ?? '')?.[1] ?? answer.ContentLength);
+      return {
+        ...toHead({ ...answer, ContentLength: whole }),
+        fingerprint: answer.ETag,
+        body: answer.Body as Readable,
+      };
     } catch (error) {
       if (known !== undefined && isUnchanged(error)) return 'unchanged';
       if (isMissing(error)) return undefined;

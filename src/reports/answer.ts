@@ -66,7 +66,7 @@ function rangeOf(req: Request, { bytes, sha256 }: ObtainedReport): Range | 'unsa
   return ranges[0];
 }
 
-/** Bytes from `start` to `end`, both included. A stream is read to its end all the same: only then is its digest known. */
+/** Bytes from `start` to `end`, both included, of a document that is to be read whole: only at its end is its digest known. */
 async function* slice(content: AsyncIterable<Buffer>, { start, end }: Range) {
   let at = 0;
   for await (const chunk of content) {
@@ -129,5 +129,6 @@ export async function sendReport(
     res.end(Buffer.isBuffer(content) ? content.subarray(start, end + 1) : undefined);
     return;
   }
-  await streamBody(slice(content as AsyncIterable<Buffer>, { start, end }));
+  const part = range === undefined ? undefined : await obtained.openPart?.({ start, end });
+  await streamBody(part ?? slice(content, { start, end }));
 }

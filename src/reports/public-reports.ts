@@ -3,7 +3,7 @@
 import { Readable } from 'node:stream';
 import type { Tenant } from '../config.ts';
 import type { DocumentMetadata, View } from '../documents/contract.ts';
-import type { Documents } from '../documents/documents.ts';
+import type { Documents, StoredDocument } from '../documents/documents.ts';
 import { type ErrorCode, fail, ServiceError } from '../errors.ts';
 import type { Caller } from '../identity/contract.ts';
 import { createLog } from '../log.ts';
@@ -39,6 +39,8 @@ export interface ObtainOptions {
 
 export interface ObtainedReport {
   content: Buffer | Readable;
+  /** Of large stored ones. */
+  openPart?: StoredDocument['openPart'];
   bytes: number;
   sha256: string;
   generatedAt: Date;
@@ -175,8 +177,9 @@ export class PublicReports {
     metrics.lookups.inc({ result: found === undefined ? 'miss' : 'hit' });
     if (found === undefined) return undefined;
     log.info('PDF found in S3, skipping generation', { ...describeReport(report), s3Key: key });
-    const { sha256, generatedAt } = found.metadata;
-    return { content: found.content, bytes: found.bytes, sha256, generatedAt, source: 'hit', warnings: [] };
+    const { metadata, ...contents } = found;
+    const { sha256, generatedAt } = metadata;
+    return { ...contents, sha256, generatedAt, source: 'hit', warnings: [] };
   }
 
   #pageOf({ caller, report, educatorId }: ReportRequest, tenant: Tenant) {
