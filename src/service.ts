@@ -1,6 +1,6 @@
 // The composition root: builds every module in order, and takes them down in the opposite one.
 
-import { mkdirSync, readFileSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import { createClassRuns } from './class-runs/class-runs.ts';
 import { classRunEndpoints } from './class-runs/routes.ts';
 import type { Config, Secrets } from './config.ts';
@@ -12,7 +12,7 @@ import { openEncryptionKey } from './encryption-key.ts';
 import { createApp } from './http/app.ts';
 import { documentationPages } from './http/documentation.ts';
 import { createOpenApiDocument } from './http/openapi.ts';
-import { type HttpLimits, startHttpServer } from './http/server.ts';
+import { type HttpLimits, openHttpServer } from './http/server.ts';
 import { serviceEndpoints } from './http/service-endpoints.ts';
 import { createIdentity } from './identity/identity.ts';
 import { createFollowing } from './jobs/following.ts';
@@ -27,6 +27,7 @@ import { createProgressTracker } from './progress/progress.ts';
 import { startRendering } from './rendering/rendering.ts';
 import { createReports } from './reports/reports.ts';
 import { invalidationEndpoint, reportEndpoints } from './reports/routes.ts';
+import { version } from './version.ts';
 
 const log = createLog('service');
 
@@ -37,9 +38,6 @@ export interface Service extends AsyncDisposable {
   /** Address under which it listens. */
   url: string;
 }
-
-const packageFile = new URL('../package.json', import.meta.url);
-const { version } = JSON.parse(readFileSync(packageFile, 'utf8')) as { version: string };
 
 async function openStore({ documents, dataDir }: Config, secrets: Secrets) {
   if (documents.s3 === undefined) return openFolderStore(dataDir);
@@ -89,6 +87,9 @@ function openJobs(
 export async function startService(config: Config, secrets: Secrets, limits?: Limits): Promise<Service> {
   configureLog({ level: config.logLevel, secrets: secretValues(secrets) });
   await using parts = new AsyncDisposableStack();
+  // First of all: where the port is taken nothing else is touched.
+  const server = parts.use(await openHttpServer({ ...config.http, limits }));
+  const { url } = server;
   const metrics = createMetrics();
   const origins = config.tenants.map(({ origin }) => origin);
   parts.use(openFolder(config, secrets));
@@ -134,7 +135,7 @@ export async function startService(config: Config, secrets: Secrets, limits?: Li
   const settle = async () => {
     await Promise.all([reports.settle(), jobs.settle()]);
   };
-  const { url } = parts.use(await startHttpServer(app, { ...config.http, limits, settle }));
+  parts.use(server.serve(app, settle));
   if (config.isRunAsRoot) log.warn('Running as root: the browser has NO SANDBOX. Do this in development only.');
   log.info('Platen listens', { url, version, environment: config.environment });
   const running = parts.move();
