@@ -152,6 +152,14 @@ const productionChecks: Check[] = [
       values.USER_TOKEN_AUDIENCE === undefined,
   },
   {
+    variable: 'REPORT_TOKEN_JWKS_URL',
+    rule: 'must differ from USER_TOKEN_JWKS_URL in production unless USER_TOKEN_AUDIENCE tells the tokens apart',
+    isBroken: ({ values }) =>
+      values.REPORT_TOKEN_JWKS_URL !== undefined &&
+      values.REPORT_TOKEN_JWKS_URL === values.USER_TOKEN_JWKS_URL &&
+      values.USER_TOKEN_AUDIENCE === undefined,
+  },
+  {
     variable: 'DEFAULT_FRONTEND_ORIGIN',
     rule: 'must be set in production',
     isBroken: ({ values }) => values.DEFAULT_FRONTEND_ORIGIN === undefined,

@@ -25,6 +25,7 @@ import { configureLog, createLog } from './log.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
 import { createProgressTracker } from './progress/progress.ts';
 import { startRendering } from './rendering/rendering.ts';
+import { isRecordOf } from './reports/report.ts';
 import { createReports } from './reports/reports.ts';
 import { invalidationEndpoint, reportEndpoints } from './reports/routes.ts';
 import { version } from './version.ts';
@@ -95,7 +96,13 @@ export async function startService(config: Config, secrets: Secrets, limits?: Li
   parts.use(openFolder(config, secrets));
   const database = parts.use(openDatabase({ url: secrets.databaseUrl, dataDir: config.dataDir }));
   const documents = parts.use(
-    createDocuments({ store: await openStore(config, secrets), metrics, limits, ...config.documents }),
+    createDocuments({
+      store: await openStore(config, secrets),
+      metrics,
+      limits,
+      belongs: isRecordOf,
+      ...config.documents,
+    }),
   );
   const rendering = parts.use(await startRendering({ config: config.rendering, origins, metrics }));
   const identity = createTokens(config, secrets);

@@ -1,8 +1,8 @@
 // What a person gets who downloads a report: the stored PDF or a fresh one, its headers, ranges, and what is kept of it.
 
 import { createHash, randomBytes } from 'node:crypto';
-import { mkdir, readFile, rename, rm, truncate, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { copyFile, mkdir, readFile, rename, rm, truncate, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { crc32, deflateSync } from 'node:zlib';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import type { Pages } from './support/pages.ts';
@@ -410,18 +410,42 @@ describe('the version of the data', () => {
     }
   });
 
-  test('is a miss when it is another, and that one replaces the stored one', async () => {
-    const student = await storedStudent({ dataVersion: 'v1' });
-    expect(cacheStatus(await service.get(`${student.path}&dataVersion=v2`, teacher))).toBe(stored);
-    expect(cacheStatus(await service.get(`${student.path}&dataVersion=v2`, teacher))).toBe(hit);
-    expect(cacheStatus(await service.get(student.path, teacher))).toBe(hit);
-    expect(frontend.opened.length).toBe(1);
-    expect(cacheStatus(await service.get(`${student.path}&dataVersion=v1`, teacher))).toBe(stored);
+  test.each([
+    ['another', { dataVersion: 'v1' }],
+    ['none', {}],
+  ])('is a miss when that of the stored one is %s, which stays as it is', async (_which, more) => {
+    const student = await storedStudent(more);
+    frontend.figuresFor = () => ({ text: 'Figures of now' });
+    const answers = [
+      await service.get(`${student.path}&dataVersion=v2`, teacher),
+      await service.get(`${student.path}&dataVersion=v2`, studentToken(student.id, 'CLASS_1')),
+    ];
+    for (const answer of answers) {
+      expect(cacheStatus(answer)).toBe(notStored);
+      expect((await pdfOf(answer)).text).toContain('Figures of now');
+    }
+    const unchanged = await service.get(student.path, teacher);
+    expect(cacheStatus(unchanged)).toBe(hit);
+    expect((await bodyOf(unchanged)).equals(student.bytes)).toBe(true);
   });
 
-  test('is a miss when the stored one has none', async () => {
-    const student = await storedStudent();
-    expect(cacheStatus(await service.get(`${student.path}&dataVersion=v1`, teacher))).toBe(stored);
+  test('is named by the backend alone: one that does not exist yet can not be taken', async () => {
+    const student = newStudent();
+    for (const token of [studentToken(student.id, 'CLASS_1'), teacher])
+      expect(cacheStatus(await service.get(`${student.path}&dataVersion=v9`, token))).not.toBe(hit);
+    const asked = await service.get(`${student.path}&dataVersion=v9`, studentToken(student.id, 'CLASS_1'));
+    expect(cacheStatus(asked)).not.toBe(hit);
+    await service.trigger({ ...student.trigger, dataVersion: 'v9' });
+    const named = await service.get(`${student.path}&dataVersion=v9`, teacher);
+    expect(cacheStatus(named)).toBe(hit);
+    expect((await bodyOf(named)).equals(await readFile(student.file))).toBe(true);
+  });
+
+  test('that is not stored is not made later, but at once', async () => {
+    const student = await storedStudent({ dataVersion: 'v1' });
+    const later = await service.get(`${student.path}&dataVersion=v2`, teacher, { prefer: 'respond-async' });
+    expect([later.status, cacheStatus(later)]).toEqual([200, notStored]);
+    expect((await readFile(student.file)).equals(student.bytes)).toBe(true);
   });
 });
 
@@ -455,6 +479,106 @@ describe("a student's own page", () => {
     const student = newStudent();
     await service.get(student.path, studentToken(student.id, 'CLASS_1'));
     expect(cacheStatus(await service.get(student.path, adminToken()))).toBe(notStored);
+  });
+});
+
+describe('a document that lies under another key', () => {
+  const copies: [string, (classId: string) => { from: string; to: string; path: string; token: string }][] = [
+    [
+      "another student's",
+      (classId) => ({
+        from: 'Test_1/students/STU_A.pdf',
+        to: 'Test_1/students/STU_B.pdf',
+        path: `/generate-pdf?studentId=STU_B&testId=1&classId=${classId}`,
+        token: studentToken('STU_B', classId),
+      }),
+    ],
+    [
+      "another test's",
+      (classId) => ({
+        from: 'Test_1/students/STU_A.pdf',
+        to: 'Test_2/students/STU_A.pdf',
+        path: `/generate-pdf?studentId=STU_A&testId=2&classId=${classId}`,
+        token: teacherToken('TCH001', classId),
+      }),
+    ],
+    [
+      "the class's",
+      (classId) => ({
+        from: 'Test_1/students/STU_A.pdf',
+        to: 'Test_1/overall.pdf',
+        path: `/generate-pdf?studentId=overall&testId=1&classId=${classId}`,
+        token: teacherToken('TCH001', classId),
+      }),
+    ],
+    [
+      "a teacher's",
+      (classId) => ({
+        from: 'Test_1/students/TCH001.pdf',
+        to: 'Test_1/teacher_TCH001.pdf',
+        path: `/generate-teacher-pdf?testId=1&classId=${classId}`,
+        token: teacherToken('TCH001', classId),
+      }),
+    ],
+  ];
+
+  test.each(copies)('does not serve as %s, and the next render takes its place', async (_whose, copyIn) => {
+    const classId = `COPY_${++count}`;
+    const { from, to, path, token } = copyIn(classId);
+    const studentId = from.replace(/.*\/|\.pdf/g, '');
+    await service.trigger({ testId: '1', classId, reportType: 'student', studentId });
+    const folder = join(service.dataDir, 'documents/reports', classId);
+    await mkdir(dirname(join(folder, to)), { recursive: true });
+    for (const ending of ['', '.json']) await copyFile(join(folder, from + ending), join(folder, to + ending));
+    const source = await readFile(join(folder, from));
+    frontend.figuresFor = () => ({ text: 'Of the one who asks' });
+    expect((await head(path, token)).status).toBe(404);
+    const answer = await service.get(path, token);
+    expect(cacheStatus(answer)).toBe(stored);
+    expect((await pdfOf(answer)).text).toContain('Of the one who asks');
+    expect(cacheStatus(await service.get(path, token))).toBe(hit);
+    expect((await readFile(join(folder, from))).equals(source)).toBe(true);
+  });
+
+  test("does not serve as that of another class's", async () => {
+    const [classA, classB] = [`COPY_${++count}`, `COPY_${++count}`];
+    await service.trigger({ testId: '1', classId: classA, reportType: 'overall' });
+    const fileOf = (classId: string) => join(service.dataDir, 'documents/reports', classId, 'Test_1/overall.pdf');
+    await mkdir(dirname(fileOf(classB)), { recursive: true });
+    for (const ending of ['', '.json']) await copyFile(fileOf(classA) + ending, fileOf(classB) + ending);
+    const path = `/generate-pdf?studentId=overall&testId=1&classId=${classB}`;
+    expect((await head(path, teacherToken('TCH001', classB))).status).toBe(404);
+  });
+});
+
+describe('a condition that does not hold', () => {
+  const yesterday = () => new Date(Date.now() - 86_400_000).toUTCString();
+  const tomorrow = () => new Date(Date.now() + 86_400_000).toUTCString();
+
+  test.each<[string, (tag: string) => Record<string, string>, number]>([
+    ['If-Match with another tag', () => ({ 'if-match': '"other"' }), 412],
+    ['If-Match with its tag as a weak one', (tag) => ({ 'if-match': `W/${tag}` }), 412],
+    ['If-Match with its tag', (tag) => ({ 'if-match': `"other", ${tag}` }), 200],
+    ['If-Match with any', () => ({ 'if-match': '*' }), 200],
+    ['If-Match with another tag, and a range', () => ({ 'if-match': '"other"', range: 'bytes=0-4' }), 412],
+    ['If-Match with its tag, and a range', (tag) => ({ 'if-match': tag, range: 'bytes=0-4' }), 206],
+    ['If-Match before If-None-Match', (tag) => ({ 'if-match': '"other"', 'if-none-match': tag }), 412],
+    ['If-Unmodified-Since of before', () => ({ 'if-unmodified-since': yesterday() }), 412],
+    ['If-Unmodified-Since of after', () => ({ 'if-unmodified-since': tomorrow() }), 200],
+    ['If-Unmodified-Since that is no date', () => ({ 'if-unmodified-since': 'soon' }), 200],
+    [
+      'If-Unmodified-Since beside a good If-Match',
+      (tag) => ({ 'if-match': tag, 'if-unmodified-since': yesterday() }),
+      200,
+    ],
+  ])('%s', async (_which, headersOf, status) => {
+    const student = await storedStudent();
+    const headers = headersOf(`"${sha256(student.bytes)}"`);
+    const answer = await service.get(student.path, teacher, headers);
+    const length = { 200: student.bytes.length, 206: 5 }[status] ?? 0;
+    expect([answer.status, (await bodyOf(answer)).length]).toEqual([status, length]);
+    const headStatus = status === 206 ? 200 : status;
+    expect((await head(student.path, teacher, headers)).status).toBe(headStatus);
   });
 });
 

@@ -8,7 +8,7 @@ import type { Metrics } from '../metrics.ts';
 import { checkWhileStreaming } from './checked-stream.ts';
 import { type DocumentMetadata, fromObjectMetadata, toObjectMetadata } from './contract.ts';
 import { DocumentMemory } from './memory.ts';
-import type { ObjectStore, StoredObject } from './object-store.ts';
+import type { ObjectMetadata, ObjectStore, StoredObject } from './object-store.ts';
 import { OutageWatch, StoragePaused } from './outage.ts';
 import { StorageHealth, type StorageStatus } from './storage-health.ts';
 
@@ -26,20 +26,24 @@ export interface NewDocument {
   metadata: DocumentMetadata;
   /** Whether a storage that failed a moment ago is asked all the same. */
   isInsistent: boolean;
+  /** Whether it may take the place of what is there. Default: it may. */
+  replaces?: Accepts | undefined;
 }
 
-export type KeepOutcome = 'stored' | 'superseded' | 'paused';
+/** `declined`: what is there was not to be replaced by this. */
+export type KeepOutcome = 'stored' | 'superseded' | 'declined' | 'paused';
 type Accepts = (metadata: DocumentMetadata) => boolean;
 
 export interface Documents extends AsyncDisposable {
   /**
-   * The document under `key`, or undefined when there is none, when `accepts` refuses it, when it was altered, or when the storage is
-   * not asked because it failed a moment ago. Takes 3 s at most.
+   * The document under `key`, or undefined when there is none, when its record is of another key, when `accepts` refuses it, when it was
+   * altered, or when the storage is not asked because it failed a moment ago. Takes 3 s at most.
    * @throws when the storage does not answer.
    */
   find(key: string, accepts?: Accepts): Promise<StoredDocument | undefined>;
   /**
-   * Stores a document unless a later render of the same key is there already, or the storage is not asked because it failed a moment ago.
+   * Stores a document unless a later render of the same key is there already, or one that it does not replace, or the storage is not asked
+   * because it failed a moment ago.
    * @throws when the storage does not take it within 15 s.
    */
   keep(key: string, document: NewDocument): Promise<KeepOutcome>;
@@ -71,6 +75,8 @@ interface Dependencies {
   metrics: Metrics;
   /** Bytes that documents may take in memory. */
   memoryBytes: number;
+  /** Whether a record says what its key says: a document that was copied to another key is none. */
+  belongs(key: string, metadata: DocumentMetadata): boolean;
   /** Tests give shorter ones. */
   limits?: Partial<StorageLimits> | undefined;
 }
@@ -79,15 +85,17 @@ class StoreDocuments implements Documents {
   readonly #store: ObjectStore & Partial<Disposable>;
   readonly #metrics: Metrics;
   readonly #memory: DocumentMemory;
+  readonly #belongs: Dependencies['belongs'];
   readonly #reading: OutageWatch;
   readonly #writing: OutageWatch;
   readonly #health: StorageHealth;
 
-  constructor({ store, metrics, memoryBytes, limits }: Dependencies) {
+  constructor({ store, metrics, memoryBytes, belongs, limits }: Dependencies) {
     const { lookMs, keepMs, pauseMs, statusMs } = { ...usualLimits, ...limits };
     this.#store = store;
     this.#metrics = metrics;
     this.#memory = new DocumentMemory(memoryBytes);
+    this.#belongs = belongs;
     const watch = (name: 'reading' | 'writing', timeoutMs: number) => {
       const gauge = metrics.storagePaused.labels(name);
       gauge.set(0);
@@ -164,7 +172,7 @@ class StoreDocuments implements Documents {
     }
     if (signal.aborted) object.body.destroy();
     signal.throwIfAborted();
-    const metadata = fromObjectMetadata(object.metadata);
+    const metadata = this.#readRecord(key, object.metadata);
     if (metadata === undefined || !accepts(metadata)) {
       object.body.destroy();
       return undefined;
@@ -175,7 +183,7 @@ class StoreDocuments implements Documents {
 
   async #check(
     key: string,
-    { bytes, metadata, body, fingerprint }: Omit<StoredObject, 'metadata'> & { metadata: DocumentMetadata },
+    { bytes, metadata, body, fingerprint, version }: Omit<StoredObject, 'metadata'> & { metadata: DocumentMetadata },
     signal: AbortSignal,
   ): Promise<StoredDocument | undefined> {
     const { sha256 } = metadata;
@@ -188,18 +196,32 @@ class StoreDocuments implements Documents {
     }
     const content = await buffer(addAbortSignal(signal, body));
     if (content.length !== bytes || createHash('sha256').update(content).digest('hex') !== sha256) {
-      log.error('A stored document was altered and is rendered anew', { key });
+      log.error('A stored document was altered and is removed', { key });
+      await this.#remove(key, version);
       return undefined;
     }
     if (fingerprint !== undefined) this.#memory.set(key, { fingerprint, metadata, content });
     return { bytes, metadata, content };
   }
 
-  async #write(key: string, { content, metadata }: NewDocument, signal: AbortSignal): Promise<'stored' | 'superseded'> {
+  /** The record of what lies under a key, where it is that key's. */
+  #readRecord(key: string, stored: ObjectMetadata): DocumentMetadata | undefined {
+    const metadata = fromObjectMetadata(stored);
+    if (metadata === undefined || this.#belongs(key, metadata)) return metadata;
+    log.error('A stored document is not the one of its key', { key });
+    return undefined;
+  }
+
+  async #write(
+    key: string,
+    { content, metadata, replaces = () => true }: NewDocument,
+    signal: AbortSignal,
+  ): Promise<'stored' | 'superseded' | 'declined'> {
     for (let attempt = 0; attempt < mostKeepAttempts; attempt++) {
       const present = await this.#timed('open', () => this.#store.head(key, { signal }));
-      const known = present === undefined ? undefined : fromObjectMetadata(present.metadata);
+      const known = present === undefined ? undefined : this.#readRecord(key, present.metadata);
       if (known !== undefined && known.revision > metadata.revision) return 'superseded';
+      if (known !== undefined && !replaces(known)) return 'declined';
       const options = { metadata: toObjectMetadata(metadata), replaces: present?.version, signal };
       if (await this.#timed('put', () => this.#store.put(key, content, options))) return 'stored';
     }

@@ -113,7 +113,7 @@ export function createApp({ identity, redeemTicket, metrics, endpoints, pages, c
   app.set('query parser', (text: string) => parseQuery(text, '&', '=', { maxKeys: 0 }));
   app.set('trust proxy', config.trustProxy.length === 0 ? false : config.trustProxy);
   app.set('etag', false);
-  app.use(identifyRequest, measureRequests(metrics), helmet(), limitUri);
+  app.use(identifyRequest, measureRequests(metrics), helmet({ strictTransportSecurity: false }), limitUri);
   app.use(cors({ origin: config.allowedOrigins, exposedHeaders, maxAge: 600 }));
   const limit = config.rateLimitPer15Min;
   mountEndpoints(app, endpoints, createAuthentication({ identity, redeemTicket, limit }));

@@ -2,7 +2,7 @@
 
 import { createPublicKey, createSecretKey, KeyObject } from 'node:crypto';
 import { createRemoteJWKSet, decodeProtectedHeader, errors } from 'jose';
-import jwt, { type Algorithm } from 'jsonwebtoken';
+import jwt, { type Algorithm, type JwtPayload } from 'jsonwebtoken';
 import { fail } from '../errors.ts';
 import { type Claims, toleranceSeconds } from './contract.ts';
 
@@ -59,6 +59,18 @@ function findKeyInSet(jwksUrl: string): FindKey {
   };
 }
 
+/** Claims that say who, of which class, or for which test. */
+const idClaims = ['user_id', 'student_id', 'teacher_id', 'educator_id', 'class_id', 'test_id'];
+
+/** A number that another one is read as too: beyond 2^53 two people would be one. */
+const isUnsafe = (value: unknown) => typeof value === 'number' && !Number.isSafeInteger(value);
+
+/** What is wrong with the claims of a token that is signed well. */
+function faultOf(claims: JwtPayload | string): string | undefined {
+  if (typeof claims === 'string' || claims.exp === undefined) return 'no expiry';
+  return idClaims.flatMap((name) => claims[name]).some(isUnsafe) ? 'an id that is no safe integer' : undefined;
+}
+
 /** A verifier for one kind of token, or undefined when no key is configured. */
 export function createBearerVerifier(rules: BearerRules): BearerVerifier | undefined {
   const { secret, jwksUrl, issuers, audience } = rules;
@@ -74,10 +86,13 @@ export function createBearerVerifier(rules: BearerRules): BearerVerifier | undef
     async verify(token) {
       if (token.length > longestToken) return { refused: 'invalid', cause: 'too long' };
       try {
+        // Extensions that must be understood (RFC 7515, 4.1.11): none is.
+        if (decodeProtectedHeader(token).crit !== undefined)
+          return { refused: 'invalid', cause: 'critical extensions' };
         const { key, algorithms } = await findKey(token);
         const claims = jwt.verify(token, key, { ...expected, algorithms });
-        if (typeof claims === 'string' || claims.exp === undefined) return { refused: 'invalid', cause: 'no expiry' };
-        return { claims };
+        const fault = faultOf(claims);
+        return fault === undefined ? { claims: claims as Claims } : { refused: 'invalid', cause: fault };
       } catch (cause) {
         if (cause instanceof Error && cause.name === 'ServiceError') throw cause;
         return { refused: cause instanceof jwt.TokenExpiredError ? 'expired' : 'invalid', cause };

@@ -69,9 +69,13 @@ function readTenant(claims: Claims, { origins, originOfIssuer }: TenantDirectory
   return only !== undefined && others.length === 0 ? { origin: only } : 'unnamed';
 }
 
-/** Whether a `scope` claim, a text or a list, names `report:read`. */
+/** Whether a `scope` claim, a text with spaces or commas or a list, names `report:read`. */
 export function hasReportScope(scope: unknown): boolean {
-  return [scope].flat().some((each) => String(each).split(' ').includes('report:read'));
+  return [scope].flat().some((each) =>
+    String(each)
+      .split(/[\s,]+/)
+      .includes('report:read'),
+  );
 }
 
 /** The caller, or undefined when the claims don't say who it is, contradict each other, or are a report token's. */

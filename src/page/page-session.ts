@@ -43,6 +43,7 @@ export class PageSession {
   /** The document of the top frame that was the last to say something, and whether it was that it is ready. */
   #document: string | undefined;
   #isReady = false;
+  #losses = 0;
 
   private constructor(cdp: CDPSession, options: SessionOptions) {
     this.#cdp = cdp;
@@ -58,6 +59,11 @@ export class PageSession {
   /** What the page has said last; `askReady` asks it now. */
   get isReady(): boolean {
     return this.#isReady;
+  }
+
+  /** How often a document of the top frame has gone: what it was asked then has failed. */
+  get losses(): number {
+    return this.#losses;
   }
 
   async askReady(): Promise<boolean> {
@@ -171,10 +177,14 @@ export class PageSession {
   };
 
   readonly #onContextGone = ({ executionContextId }: Protocol.Runtime.ExecutionContextDestroyedEvent) => {
+    if (this.#documents.get(executionContextId)?.isTop === true) this.#losses++;
     this.#documents.delete(executionContextId);
   };
 
-  readonly #onContextsGone = () => this.#documents.clear();
+  readonly #onContextsGone = () => {
+    this.#losses++;
+    this.#documents.clear();
+  };
 
   readonly #onBinding = ({ name, payload }: Protocol.Runtime.BindingCalledEvent) => {
     if (name === this.#binding) this.#onMessage(payload);

@@ -110,9 +110,9 @@ export class PageWatch {
     return this.#hasForeignFrames;
   }
 
-  /** Where the page is, without its token. */
+  /** Where the page is: origin and path, since secrets travel in what follows. */
   get finalUrl(): string {
-    return this.clean(this.document.url);
+    return this.clean(/^[^?#]*/.exec(this.document.url)?.[0] ?? '');
   }
 
   stop(): void {

@@ -74,12 +74,12 @@ export class Page {
    * @returns undefined when it begins anew meanwhile, or takes back that it is ready.
    */
   async comeToRest(onStage: (stage: RestStage) => void): Promise<Rest | undefined> {
-    const document = this.#watch.document.id;
+    const isLost = this.#watchForLoss();
     try {
       const rest = await this.#rest(onStage);
       if (await this.holds(rest)) return rest;
     } catch (error) {
-      if (this.#watch.document.id === document) throw error;
+      if (!isLost()) throw error;
     }
     await this.#showOnScreen();
     // One that computes the flag may say no and yes again before that is heard of.
@@ -186,13 +186,19 @@ export class Page {
   }
 
   async #isReadyNow(): Promise<boolean> {
-    const { document } = this.#watch;
-    const { id } = document;
+    const isLost = this.#watchForLoss();
     return this.#live.askReady().catch((error) => {
-      // The document has gone while it was asked.
-      if (document.id === id && !/context/i.test(String(error))) throw error;
+      if (!isLost()) throw error;
       return false;
     });
+  }
+
+  /** @returns whether the document that is there now has gone meanwhile, so that what it was asked has failed. */
+  #watchForLoss(): () => boolean {
+    const { document } = this.#watch;
+    const { id } = document;
+    const { losses } = this.#live;
+    return () => document.id !== id || this.#live.losses !== losses;
   }
 
   async #showOnScreen(): Promise<void> {

@@ -1,4 +1,4 @@
-// Reads the objects of a PDF as the browser writes them: one classical cross-reference table, streams that are deflated or as they are.
+// Reads the objects of a PDF in its plain form, as the browser writes it: one cross-reference table, streams that are deflated or as they are.
 
 import { constants, inflateSync } from 'node:zlib';
 
@@ -12,18 +12,39 @@ export interface PdfObject {
   stream: Buffer | undefined;
 }
 
+/** Entries of the table, 20 bytes each, for objects whose numbers follow each other. */
+interface Section {
+  first: number;
+  count: number;
+  /** Position of the first entry. */
+  at: number;
+}
+
+/** The sections that begin at `at`, and where they end; undefined where there is no table. */
+function readTable(bytes: Buffer, at: number): { sections: Section[]; end: number } | undefined {
+  const textAt = (position: number) => bytes.subarray(position, position + 64).toString('latin1');
+  const start = /^xref\s{1,4}/.exec(textAt(at));
+  if (start === null) return undefined;
+  const sections: Section[] = [];
+  let end = at + start[0].length;
+  for (;;) {
+    const header = /^(\d{1,10}) (\d{1,10})\s{0,2}\n/.exec(textAt(end));
+    if (header === null) return sections.length === 0 ? undefined : { sections, end };
+    const section = { first: Number(header[1]), count: Number(header[2]), at: end + header[0].length };
+    sections.push(section);
+    end = section.at + section.count * 20;
+  }
+}
+
 export class PdfFile {
   readonly #bytes: Buffer;
-  /** Position of the 20-byte entry of object 0. */
-  readonly #table: number;
-  readonly #objects: number;
+  readonly #sections: readonly Section[];
   readonly #trailer: string;
 
-  private constructor(bytes: Buffer, table: number, objects: number) {
+  private constructor(bytes: Buffer, sections: readonly Section[], trailer: string) {
     this.#bytes = bytes;
-    this.#table = table;
-    this.#objects = objects;
-    this.#trailer = bytes.subarray(table + objects * 20).toString('latin1');
+    this.#sections = sections;
+    this.#trailer = trailer;
   }
 
   /** Undefined when the file does not begin and end as a whole PDF does, or has no such table. */
@@ -32,14 +53,16 @@ export class PdfFile {
     const start = Number(/startxref\s+(\d+)\s+%%EOF\s*$/.exec(tail)?.[1]);
     if (bytes.subarray(0, 5).toString('latin1') !== '%PDF-') return undefined;
     if (!Number.isInteger(start) || start >= bytes.length) return undefined;
-    const header = /^xref\s+0 (\d+)\s*?\n/.exec(bytes.subarray(start, start + 64).toString('latin1'));
-    return header === null ? undefined : new PdfFile(bytes, start + header[0].length, Number(header[1]));
+    const table = readTable(bytes, start);
+    if (table === undefined) return undefined;
+    return new PdfFile(bytes, table.sections, bytes.subarray(table.end).toString('latin1'));
   }
 
   /** The object by its number; undefined where there is none. */
   object(number: number): PdfObject | undefined {
-    if (!(number < this.#objects)) return undefined;
-    const entry = this.#table + number * 20;
+    const section = this.#sections.find(({ first, count }) => number >= first && number < first + count);
+    if (section === undefined) return undefined;
+    const entry = section.at + (number - section.first) * 20;
     const at = Number(this.#bytes.subarray(entry, entry + 10).toString('latin1'));
     if (
       !this.#bytes
@@ -76,9 +99,10 @@ export class PdfFile {
   /** Every page in order. */
   *pages(node = this.#pageTree): Generator<PdfObject> {
     if (node === undefined) return;
-    const kids = /\/Kids \[([\d R]*)\]/.exec(node.dictionary)?.[1];
+    const kids = /\/Kids \[([\d R\n]*)\]/.exec(node.dictionary)?.[1];
     if (kids === undefined) yield node;
-    for (const [, number] of kids?.matchAll(/(\d+) 0 R/g) ?? []) yield* this.pages(this.object(Number(number)));
+    for (const [, number] of kids?.matchAll(/(?<!\d)(\d{1,10}) 0 R/g) ?? [])
+      yield* this.pages(this.object(Number(number)));
   }
 }
 

@@ -15,6 +15,8 @@ const identity = [1, 0, 0, 1, 0, 0];
 /** Share of a sheet's sides that a background covers. */
 const coverage = 0.95;
 const deepestForm = 8;
+/** Each takes what it has looked at: content that is broken takes no more time than its length. */
+const tokens = /<<[^<>]*(?:>>)?|<[^<>]*>?|\((?:\\.|[^\\)])*\)?|\/[^\s/<>[\]()]+|[^\s/<>[\]()]+/g;
 
 const isWhite = (operands: string[]) => operands.length > 0 && operands.every((value) => Number(value) >= 1);
 
@@ -58,7 +60,7 @@ class ContentReader {
   leavesMark(content: string): boolean {
     let operands: string[] = [];
     // Strings and dictionaries are operands whose inside does not matter.
-    for (const [token] of content.matchAll(/<<[^>]*>>|<[^>]*>|\((?:\\.|[^\\)])*\)|\/[^\s/<>[\]()]+|[^\s/<>[\]()]+/g)) {
+    for (const [token] of content.matchAll(tokens)) {
       if (/^[-+.\d<(/]/.test(token)) operands.push(token);
       else {
         if (this.#obey(token, operands)) return true;
@@ -187,7 +189,8 @@ function hasInk(file: PdfFile, image: PdfObject): boolean {
 }
 
 function readSheet({ dictionary }: PdfObject): { width: number; height: number } {
-  const [left = 0, bottom = 0, right = 0, top = 0] = (/\/MediaBox \[([^\]]*)\]/.exec(dictionary)?.[1] ?? '')
+  const [left = 0, bottom = 0, right = 0, top = 0] = (/\/MediaBox \[([-\d. ]{1,200})\]/.exec(dictionary)?.[1] ?? '')
+    .trim()
     .split(' ')
     .map(Number);
   return { width: right - left, height: top - bottom };

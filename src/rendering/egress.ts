@@ -6,6 +6,7 @@
 import { lookup as lookupName } from 'node:dns';
 import { once } from 'node:events';
 import net, { type AddressInfo, type LookupFunction } from 'node:net';
+import { isLinkLocal } from './link-local.ts';
 import { readSocksGreeting, readSocksRequest, type SocksRequest, socksReplies } from './socks.ts';
 
 export interface EgressProxy extends AsyncDisposable {
@@ -22,13 +23,6 @@ interface EgressOptions {
 
 const handshakeTimeoutMs = 10_000;
 const connectTimeoutMs = 10_000;
-
-// Consent to an origin is consent to wherever its name leads, but never to the machine's own metadata services.
-const linkLocal = new net.BlockList();
-linkLocal.addSubnet('169.254.0.0', 16, 'ipv4');
-linkLocal.addSubnet('fe80::', 10, 'ipv6');
-
-const isLinkLocal = (address: string) => linkLocal.check(address, net.isIPv6(address) ? 'ipv6' : 'ipv4');
 
 /** Resolves once per connection; the address that was checked is the one that is dialled. */
 const lookup: LookupFunction = (host, options, callback) => {

@@ -2,13 +2,13 @@
 
 import { abortable } from '../abortable.ts';
 import { BrowserFault } from '../browser/contract.ts';
-import { fail, ServiceError } from '../errors.ts';
+import { fail } from '../errors.ts';
 import type { PageSettings } from '../page/contract.ts';
 import { Page, type Rest } from '../page/page.ts';
 import { holdsText, inspectPdf } from '../pdf/pdf.ts';
 import { codeOfWarning } from '../warnings.ts';
-import type { Diagnosis, RenderedPdf, RenderRequest, Stage } from './contract.ts';
-import { saveDiagnostics } from './diagnostics.ts';
+import type { RenderedPdf, RenderRequest, Stage } from './contract.ts';
+import { explainFailure } from './failure.ts';
 import { printToPdf } from './print.ts';
 import type { Tab, TabOwner } from './tab.ts';
 import type { Tabs } from './tabs.ts';
@@ -83,12 +83,22 @@ class PageRender implements AsyncDisposable {
         const bytes = await this.#during('print', () => this.#print(rest));
         if (!(await abortable(this.#live.holds(rest), this.#end.signal))) continue;
         if (!this.#live.isWhereAsked) throw fail('page_redirected');
-        const pdf = this.#inspect(bytes, rest);
+        const pdf = await this.#inspect(bytes, rest);
         this.#isPrinted = true;
         return pdf;
       }
     } catch (error) {
-      throw await this.#explain(error);
+      throw await explainFailure({
+        error,
+        caller: this.#env.signal,
+        end: this.#end.signal,
+        tab: this.#tab,
+        page: this.#page,
+        stage: this.#stage,
+        elapsedMs: Math.round(performance.now() - this.#startedAt),
+        diagnosticsDir: this.#env.limits.diagnosticsDir,
+        token: this.#request.token,
+      });
     }
   }
 
@@ -204,13 +214,14 @@ class PageRender implements AsyncDisposable {
     return this.#tab;
   }
 
-  #inspect(bytes: Buffer, rest: Rest): RenderedPdf {
+  async #inspect(printed: Buffer, rest: Rest): Promise<RenderedPdf> {
     const { limits, settings } = this.#env;
-    const facts = inspectPdf(bytes);
-    if (facts === undefined || facts.pages === 0)
+    const pdf = await inspectPdf(printed);
+    if (pdf === undefined || pdf.pages === 0)
       throw fail('page_failed', { detail: 'The browser did not give a whole PDF.', mayHeal: true });
-    if (facts.pages > limits.maxPages) throw fail('document_too_large');
-    if (!facts.showsSomething)
+    const { bytes, pages } = pdf;
+    if (pages > limits.maxPages) throw fail('document_too_large');
+    if (!pdf.showsSomething)
       throw fail('page_failed', { detail: 'The sheets are empty: what the page shows on screen is not printed.' });
     const { token } = this.#request;
     if (token !== undefined && token.length >= leastSecret && holdsText(bytes, token))
@@ -222,43 +233,6 @@ class PageRender implements AsyncDisposable {
       throw fail('page_failed', { detail: 'The page had an uncaught error.' });
     const strict = warnings.filter((warning) => settings.strictWarnings.includes(codeOfWarning(warning)));
     if (strict.length > 0) throw fail('page_failed', { detail: `STRICT_WARNINGS refuses: ${strict.join('; ')}` });
-    return { bytes, pages: facts.pages, classNames: rest.snapshot.classNames, warnings };
-  }
-
-  /** The error to report: what ended the render, with a diagnosis where it is the page's failure. */
-  async #explain(error: unknown): Promise<unknown> {
-    const reason = this.#env.signal.aborted
-      ? this.#env.signal.reason
-      : this.#end.signal.aborted
-        ? this.#end.signal.reason
-        : this.#classify(error as Error);
-    if (reason instanceof BrowserFault) {
-      reason.diagnosis = await this.#diagnose();
-      if (reason.kind === 'print') this.#tab?.lease.retire('printing failed');
-    }
-    if (!(reason instanceof ServiceError)) return reason;
-    // Where the platform refuses the token, whatever the page did next is a consequence.
-    const rejection = reason.code === 'page_not_ready' ? this.#page?.rejection : undefined;
-    const { code, details } = rejection ?? reason;
-    const diagnosis = await this.#diagnose();
-    if (this.#tab !== undefined)
-      await saveDiagnostics(this.#tab.cdp, this.#env.limits.diagnosticsDir, this.#request.token);
-    // What the page says of itself stays, unless something was broken that it needs.
-    const mayHeal = details.mayHeal ?? (code === 'page_failed' && this.#page?.hasBrokenRequest === true);
-    return fail(code, { ...details, mayHeal, diagnosis }, { cause: reason.cause });
-  }
-
-  #classify(error: Error): Error {
-    if (error instanceof ServiceError || error instanceof BrowserFault) return error;
-    if (this.#tab?.lease.browser.connected !== true) return new BrowserFault('browser', { cause: error });
-    if (/context was destroyed|navigated|Cannot find context|No frame/i.test(error.message))
-      return fail('page_redirected');
-    return new BrowserFault('renderer', { cause: error });
-  }
-
-  async #diagnose(): Promise<Diagnosis> {
-    const elapsedMs = Math.round(performance.now() - this.#startedAt);
-    const nothing = { pending: [], consoleErrors: [], failedRequests: [], finalUrl: undefined };
-    return { stage: this.#stage, elapsedMs, ...((await this.#page?.findings()) ?? nothing) };
+    return { bytes, pages, classNames: rest.snapshot.classNames, warnings };
   }
 }

@@ -32,10 +32,15 @@ interface PrintOptions {
 /** @throws document_too_large beyond `maxBytes`; BrowserFault when the browser can't print. */
 export async function printToPdf(session: CDPSession, { maxBytes, scale }: PrintOptions): Promise<Buffer> {
   const { stream } = await session.send('Page.printToPDF', { ...printOptions, scale }).catch((cause: Error) => {
-    throw /Printing failed/.test(cause.message) ? new BrowserFault('print', { cause }) : cause;
+    throw new BrowserFault('print', { cause });
   });
   if (stream === undefined) throw new BrowserFault('print');
-  return readStream(session, stream, maxBytes);
+  try {
+    return await readStream(session, stream, maxBytes);
+  } finally {
+    // Or the browser keeps the file as long as the tab. Nobody waits for it: a browser that is gone has closed it.
+    session.send('IO.close', { handle: stream }).catch(() => undefined);
+  }
 }
 
 async function readStream(session: CDPSession, handle: string, maxBytes: number): Promise<Buffer> {

@@ -1,7 +1,7 @@
 // A render that was accepted: its place in the order of renders, its printing, and its keeping unless it was overtaken.
 
 import { createHash } from 'node:crypto';
-import type { View } from '../documents/contract.ts';
+import type { DocumentMetadata, View } from '../documents/contract.ts';
 import type { KeepOutcome as DocumentOutcome, Documents } from '../documents/documents.ts';
 import { fail } from '../errors.ts';
 import { createLog } from '../log.ts';
@@ -17,7 +17,10 @@ export interface Acceptance {
   /** Undefined when the report can't be kept. */
   key: string | undefined;
   view: View;
+  /** As the backend names it. */
   dataVersion: string | undefined;
+  /** Whether it may take the place of what is stored. Default: it may. */
+  replaces?(stored: DocumentMetadata): boolean;
 }
 
 export interface PageToPrint {
@@ -89,7 +92,7 @@ export class AcceptedRender {
    * @throws when the storage does not take it; database_unavailable.
    */
   async keep(pdf: PrintedReport, { isInsistent = false } = {}): Promise<KeepOutcome> {
-    const { report, key, view, dataVersion } = this.#acceptance;
+    const { report, key, view, dataVersion, replaces } = this.#acceptance;
     const revision = this.#revision;
     if (key === undefined || report.classId === undefined) throw new Error('a report without a class has no key');
     if (revision === undefined) throw fail('database_unavailable');
@@ -98,6 +101,7 @@ export class AcceptedRender {
     const outcome = await documents.keep(key, {
       content: pdf.bytes,
       isInsistent,
+      replaces,
       metadata: {
         classId: report.classId,
         test: report.test.segment,

@@ -34,6 +34,15 @@ function warningsHeader(warnings: readonly string[]): string {
   return header;
 }
 
+/** Whether the caller wants another document than this one (RFC 9110, 13.2.2): such a one is not sent. */
+function isPreconditionBroken(req: Request, { sha256, generatedAt }: ObtainedReport): boolean {
+  const tags = req.get('If-Match');
+  // By strong comparison: a weak tag matches nothing.
+  if (tags !== undefined) return !tags.split(',').some((tag) => ['*', `"${sha256}"`].includes(tag.trim()));
+  const since = Date.parse(req.get('If-Unmodified-Since') ?? '');
+  return since < Math.floor(generatedAt.getTime() / 1000) * 1000;
+}
+
 /** Whether the caller has this very document already; `Cache-Control` of the request has no say in it (RFC 9110, 13.1). */
 function isNotModified(req: Request, { sha256, generatedAt }: ObtainedReport): boolean {
   const tags = req.get('If-None-Match');
@@ -88,7 +97,7 @@ function discard(content: ObtainedReport['content']): void {
   if (content instanceof Readable) content.destroy();
 }
 
-/** Answers with the report: whole, a range, or 304 where the caller has it already. */
+/** Answers with the report: whole, a range, 304 where the caller has it already, or 412 where they want another. */
 export async function sendReport(
   { req, res, streamBody }: Pick<Exchange, 'req' | 'res' | 'streamBody'>,
   obtained: ObtainedReport,
@@ -96,6 +105,11 @@ export async function sendReport(
 ): Promise<void> {
   const { content, bytes } = obtained;
   setHeaders(res, obtained, fields);
+  if (isPreconditionBroken(req, obtained)) {
+    discard(content);
+    res.status(412).end();
+    return;
+  }
   if (isNotModified(req, obtained)) {
     discard(content);
     res.status(304).end();

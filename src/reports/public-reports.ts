@@ -123,14 +123,15 @@ export class PublicReports {
     const tenant = this.#dependencies.tenancy.ofCaller(caller, request.originHeader);
     const isProven = decide(request) === 'proven';
     const { classId } = report;
-    const isKept = educatorId === undefined || caller.type !== 'admin';
+    // A version that is not stored yet is the backend's to make.
+    const isKept = (educatorId === undefined || caller.type !== 'admin') && request.dataVersion === undefined;
     return isProven && isKept && classId !== undefined ? { tenant, report: { ...report, classId } } : undefined;
   }
 
   /** Sees to it that a stored document serves the request, of which `findKeepable` said that it can. */
   async store(request: ReportRequest, { signal, onStage }: StoreOptions): Promise<Record<string, unknown>> {
     const { tenancy, renders } = this.#dependencies;
-    const { caller, report, dataVersion } = request;
+    const { caller, report } = request;
     const tenant = tenancy.ofCaller(caller, undefined);
     const key = reportKey(tenant.prefix, report);
     if (key === undefined) throw new Error('a report without a class has no key');
@@ -138,7 +139,7 @@ export class PublicReports {
     if (stored?.content instanceof Readable) stored.content.destroy();
     if (stored !== undefined) return { s3Key: key, bytes: stored.bytes, sha256: stored.sha256 };
     for (;;) {
-      const render = await renders.accept({ report, key, view: viewFor(caller, report), dataVersion });
+      const render = await renders.accept(acceptanceOf(request, key));
       const options = { priority: 'background', signal, hurry: undefined, onStage } as const;
       const pdf = await render.print({ ...this.#pageOf(request, tenant), ...options });
       if (!isSurely(request, pdf)) {
@@ -180,9 +181,7 @@ export class PublicReports {
 
   /** Renders with the caller's own token, and keeps the result where it is surely the key's. */
   async #renderFor(request: ReportRequest, { tenant, key, ...options }: PublicRender): Promise<ObtainedReport> {
-    const { caller, report, dataVersion } = request;
-    const view = viewFor(caller, report);
-    const render = await this.#dependencies.renders.acceptInAnyCase({ report, key, view, dataVersion });
+    const render = await this.#dependencies.renders.acceptInAnyCase(acceptanceOf(request, key));
     const pdf = await render.print({ ...this.#pageOf(request, tenant), ...options });
     const isKept = key !== undefined && isSurely(request, pdf) && (await keepInTime(render, pdf));
     const { bytes, ...printed } = pdf;
@@ -203,6 +202,17 @@ function isSurely({ caller, report, educatorId }: ReportRequest, { classNames }:
   if (educatorId !== undefined && caller.type === 'admin') return false;
   if (classNames.length === 0) return namesExactly(caller, report);
   return classNames.every((className) => className === report.classId);
+}
+
+/**
+ * Only the backend names versions: a page that a person asks for shows the figures of now, whatever version they have named. It takes the place of
+ * what matches what they asked for, and the student's own view never that of the canonical page.
+ */
+function acceptanceOf<Key extends string | undefined>({ caller, report, dataVersion }: ReportRequest, key: Key) {
+  const view = viewFor(caller, report);
+  const replaces = (stored: DocumentMetadata) =>
+    stored.dataVersion === dataVersion && (view === 'canonical' || stored.view === 'student');
+  return { report, key, view, dataVersion: undefined, replaces };
 }
 
 async function keepInTime(render: AcceptedRender, pdf: PrintedReport): Promise<boolean> {

@@ -62,6 +62,25 @@ export function keyOf(tenantPrefix: string, report: Report & { classId: string }
   return folder + (report.type === 'teacher' ? `teacher_${report.teacherId}.pdf` : 'overall.pdf');
 }
 
+/** Whether the record of a stored report says what its key says; of the tenant it says nothing. */
+export function isRecordOf(
+  key: string,
+  record: { classId: string; test: string; type: string; subject: string },
+): boolean {
+  const { classId, type, subject } = record;
+  const common = { classId, test: { segment: record.test, page: '', selfPage: '' } };
+  const report =
+    type === 'student'
+      ? { type, studentId: subject, ...common }
+      : type === 'teacher'
+        ? { type, teacherId: subject, ...common }
+        : type === 'overall' && subject === classId
+          ? { type, ...common }
+          : undefined;
+  const path = report === undefined ? undefined : keyOf('', report as Report & { classId: string });
+  return path !== undefined && (key === path || key.endsWith(`/${path}`));
+}
+
 function fill(pattern: string, values: Record<string, string>): string {
   return pattern.replace(/\{(\w+)\}/g, (_, name) => encodeURIComponent(values[name] ?? ''));
 }
