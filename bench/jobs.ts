@@ -73,7 +73,7 @@ async function openJobs(url: string | undefined): Promise<SimulatedJobs> {
         const subject = { reportType: 'student', testId: 'Test_1', classId: 'C1', studentId: student };
         return { key: student, rank: 0, data: { student }, owner: 'service', subject, secret: 'a token' };
       });
-      await jobs.transaction((tx) => jobs.enqueue(definition, requests, { tx, lane: 'bench' }));
+      await jobs.transaction((tx) => jobs.enqueue(definition, requests, { tx, tenant: '', lane: 'bench' }));
     },
     async bareInsert() {
       await database.execute('INSERT INTO bare (data) VALUES ($1)', ['{"student":"STU1"}']);

@@ -2,6 +2,7 @@
 
 import { writeFile } from 'node:fs/promises';
 import { measureClassRun } from './class-run.ts';
+import { measureEndedJobs } from './ended-jobs.ts';
 import { measureFollowers } from './followers.ts';
 import { measureAccepting, measureDistrict } from './jobs.ts';
 import { measureMoving } from './moving.ts';
@@ -23,6 +24,7 @@ const all: Record<string, () => Promise<Section>> = {
   moving: measureMoving,
   accepting: measureAccepting,
   district: measureDistrict,
+  'ended-jobs': measureEndedJobs,
   followers: measureFollowers,
   workers: measureWorkers,
 };

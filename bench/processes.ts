@@ -103,6 +103,9 @@ function readStat(folder: string): string {
   }
 }
 
+/** The process that has started this one. */
+export const parentOf = (pid: number): number => readUsages().find((each) => each.pid === pid)?.parent ?? 0;
+
 /** Processor time in ms that the process and all that descend from it, ended ones included, have used so far. */
 export function cpuMsOf(root: number): number {
   const all = readUsages();

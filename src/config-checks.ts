@@ -23,7 +23,8 @@ export interface Secrets {
   reportTokenSecret: string | undefined;
   /** With the password of the database. */
   databaseUrl: string | undefined;
-  encryptionKey: Buffer | undefined;
+  /** The first one encrypts, each decrypts. */
+  encryptionKeys: [Buffer, ...Buffer[]] | undefined;
   s3AccessKey: string | undefined;
   s3SecretKey: string | undefined;
 }
@@ -167,7 +168,7 @@ const productionChecks: Check[] = [
   {
     variable: 'ENCRYPTION_KEY',
     rule: 'must be set in production',
-    isBroken: ({ secrets }) => secrets.encryptionKey === undefined,
+    isBroken: ({ secrets }) => secrets.encryptionKeys === undefined,
   },
   {
     variable: 'ALLOW_ROOT',

@@ -71,7 +71,7 @@ function readSecrets(values: Values): Secrets {
     userTokenSecret: values.USER_TOKEN_SECRET ?? userTokenFallback,
     reportTokenSecret: values.REPORT_TOKEN_SECRET,
     databaseUrl: values.DATABASE_URL,
-    encryptionKey: values.ENCRYPTION_KEY,
+    encryptionKeys: values.ENCRYPTION_KEY,
     s3AccessKey: values.AWS_ACCESS_KEY_ID ?? values.MINIO_ACCESS_KEY,
     s3SecretKey: values.AWS_SECRET_ACCESS_KEY ?? values.MINIO_SECRET_KEY,
   };

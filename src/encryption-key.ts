@@ -1,4 +1,4 @@
-// The key with which secrets lie in the database: given by the settings, or made in DATA_DIR where nothing else was said.
+// The keys with which secrets lie in the database: given by the settings, or one made in DATA_DIR where nothing else was said.
 
 import { randomBytes } from 'node:crypto';
 import { existsSync, linkSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -13,8 +13,14 @@ function decodeKey(text: string): Buffer | undefined {
   return /^[A-Za-z0-9+/]{43}=$/.test(text.trim()) && key.length === keyBytes ? key : undefined;
 }
 
-/** The key that a setting names: base64 of 32 bytes, or the path of a file that holds it. Undefined when it is neither. */
-export function readEncryptionKey(setting: string): Buffer | undefined {
+/** The keys that a setting names, each as base64 of 32 bytes or as the path of a file that holds it. Undefined when one is neither. */
+export function readEncryptionKeys(setting: string): [Buffer, ...Buffer[]] | undefined {
+  const [first, ...others] = setting.split(',').map((part) => readEncryptionKey(part.trim()));
+  const isKey = (key: Buffer | undefined): key is Buffer => key !== undefined;
+  return isKey(first) && others.every(isKey) ? [first, ...others] : undefined;
+}
+
+function readEncryptionKey(setting: string): Buffer | undefined {
   const key = decodeKey(setting);
   if (key !== undefined) return key;
   try {

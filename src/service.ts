@@ -56,11 +56,10 @@ function createTokens(config: Config, secrets: Secrets) {
   });
 }
 
-function secretValues({ encryptionKey, databaseUrl, ...secrets }: Secrets): string[] {
+function secretValues({ encryptionKeys, databaseUrl, ...secrets }: Secrets): string[] {
   const password = databaseUrl === undefined ? undefined : decodeURIComponent(new URL(databaseUrl).password);
-  return [...Object.values(secrets).flat(), password, encryptionKey?.toString('base64')].filter(
-    (value) => value !== undefined,
-  );
+  const keys = (encryptionKeys ?? []).map((key) => key.toString('base64'));
+  return [...Object.values(secrets).flat(), password, ...keys].filter((value) => value !== undefined);
 }
 
 /** Locked where something lies in it that is not shared. */
@@ -73,12 +72,12 @@ function openJobs(
   secrets: Secrets,
   { database, metrics }: { database: Database; metrics: Metrics },
 ): Jobs {
-  if (secrets.encryptionKey === undefined) mkdirSync(config.dataDir, { recursive: true });
+  if (secrets.encryptionKeys === undefined) mkdirSync(config.dataDir, { recursive: true });
   return createJobs({
     database,
     metrics,
     isEmbedded: secrets.databaseUrl === undefined,
-    sealing: createSealing(secrets.encryptionKey ?? openEncryptionKey(config.dataDir)),
+    sealing: createSealing(...(secrets.encryptionKeys ?? [openEncryptionKey(config.dataDir)])),
     concurrency: config.role === 'api' ? 0 : config.rendering.concurrency,
     ...config.jobs,
   });

@@ -2,7 +2,7 @@
 
 import { isIP } from 'node:net';
 import { availableParallelism } from 'node:os';
-import { readEncryptionKey } from './encryption-key.ts';
+import { readEncryptionKeys } from './encryption-key.ts';
 import { readOrigin } from './origin.ts';
 import { pageVariables } from './page-variables.ts';
 import { flag, integer, list, oneOf, secret, text, url, type Variable } from './variable-kinds.ts';
@@ -129,12 +129,12 @@ export const variables = {
     '`api`: HTTP and interactive renders; `worker`: jobs and the service endpoints; `all`: both.',
   ),
   ENCRYPTION_KEY: {
-    parse: readEncryptionKey,
-    fallback: undefined as Buffer | undefined,
-    rule: 'base64 of 32 bytes, or the path of a file that holds it',
+    parse: readEncryptionKeys,
+    fallback: undefined as [Buffer, ...Buffer[]] | undefined,
+    rule: 'base64 of 32 bytes, or the path of a file that holds it; several with commas between them',
     example: 'the output of: openssl rand -base64 32',
     meaning:
-      'Key with which tokens of jobs lie in the database, the same for all processes. In development one is made in DATA_DIR.',
+      'Key with which tokens of jobs lie in the database, the same for all processes. With several the first encrypts and each decrypts, for rotation. In development one is made in DATA_DIR.',
     isSecret: true,
   },
   PROGRESS_TIMEOUT_SECONDS: integer(300, [1, 3000], 'Seconds that a job may take from the start of its work.'),

@@ -11,11 +11,13 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { Kysely, PostgresDialect, type PostgresPool, sql } from 'kysely';
 import { openDataFolder } from '../src/data-folder.ts';
+import type { Connection } from '../src/database/connection.ts';
 import { type Database, openDatabase } from '../src/database/database.ts';
 import { openEmbedded } from '../src/database/embedded.ts';
 import { migrate } from '../src/database/migrations.ts';
 import { openPostgres } from '../src/database/postgres.ts';
 import { configureLog } from '../src/log.ts';
+import { Revisions } from '../src/reports/revisions.ts';
 import { createTestDatabase, describeDatabases, type TestDatabase } from './support/postgres.ts';
 import { connectTo } from './support/postgres-database.ts';
 import { startServiceProcess } from './support/process.ts';
@@ -121,6 +123,45 @@ describeDatabases('the database', (server) => {
     await later;
     expect(await belows(database)).toEqual(['late']);
   });
+
+  test('removals are forgotten when nothing of before them is under way any more', async () => {
+    const revisions = new Revisions(database);
+    await revisions.recordRemoval('old/', []);
+    await revisions.recordRemoval('again/', []);
+    await database.execute(`UPDATE platen.removals SET removed_at = now() - interval '3 days'`);
+    await revisions.recordRemoval('again/', []);
+    await revisions.recordRemoval('recent/', ['/a', '/b']);
+    expect(await belows(database)).toEqual(['again/', 'recent/', 'recent/']);
+  });
+
+  if (server !== undefined) {
+    test('a statement that takes too long is no outage: the connection is used again', async () => {
+      const pid = async () => (await database.execute('SELECT pg_backend_pid() AS pid')).rows;
+      const before = await pid();
+      const slow = database.transaction(async (tx) => {
+        await sql`SET LOCAL statement_timeout = 50`.execute(tx);
+        await sql`SELECT pg_sleep(20)`.execute(tx);
+      });
+      await expect(slow).rejects.toMatchObject({ code: '57014' });
+      expect(await pid()).toEqual(before);
+      expect(await database.status()).toEqual({ state: 'up' });
+    });
+
+    test('migrations have no time limit, all else has one', async () => {
+      const pool = openPostgres(server);
+      parts.defer(() => pool.end());
+      const limitsOf = async (connecting: Promise<Connection>) => {
+        const connection = await connecting;
+        const names = ['statement_timeout', 'idle_in_transaction_session_timeout'];
+        const limits = names.map(async (name) => (await connection.query(`SHOW ${name}`)).rows);
+        const found = (await Promise.all(limits)).flat().flatMap((row) => Object.values(row as object));
+        connection.release();
+        return found;
+      };
+      expect(await limitsOf(pool.connectPatiently())).toEqual(['0', '0']);
+      expect(await limitsOf(pool.connect())).toEqual(['15s', '15s']);
+    });
+  }
 
   test("two transactions in each other's way are both carried out", async () => {
     for (const below of ['a', 'b'])

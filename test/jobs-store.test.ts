@@ -5,7 +5,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from '@jest/globals';
 import { z } from 'zod';
 import { type Database, openDatabase, type Queries } from '../src/database/database.ts';
-import { fail } from '../src/errors.ts';
+import { fail, ServiceError } from '../src/errors.ts';
 import type { JobDefinition, JobRecord, JobRequest, Work } from '../src/jobs/contract.ts';
 import { hasEnded } from '../src/jobs/contract.ts';
 import { createJobs, type Jobs } from '../src/jobs/jobs.ts';
@@ -34,6 +34,7 @@ describeDatabases('jobs', (server) => {
     data: z.object({ text: z.string() }),
     mostFailures: 3,
     mayHeal: (error) => error instanceof Error && error.message === 'may heal',
+    isOwnersFault: (error) => error instanceof ServiceError && error.code === 'token_rejected',
     run: (work) => {
       begun.push(work);
       return handler(work);
@@ -116,8 +117,8 @@ describeDatabases('jobs', (server) => {
   });
   const enqueueAll = (
     requests: JobRequest<Data>[],
-    { lane = 'lane', groupId = undefined as string | undefined } = {},
-  ) => jobs.transaction((tx) => jobs.enqueue(definition, requests, { tx, lane, groupId }));
+    { tenant = '', lane = 'lane', groupId = undefined as string | undefined } = {},
+  ) => jobs.transaction((tx) => jobs.enqueue(definition, requests, { tx, tenant, lane, groupId }));
   const enqueue = async (text: string, more: Partial<JobRequest<Data>> = {}) =>
     (await enqueueAll([request(text, more)]))[0] ?? '';
   const find = async (id: string) => (await jobs.find(id)) as JobRecord;
@@ -158,7 +159,7 @@ describeDatabases('jobs', (server) => {
   test('jobs of a transaction that is rolled back were never there', async () => {
     const before = (await database.execute('SELECT id FROM platen.jobs')).rows.length;
     const failing = jobs.transaction(async (tx) => {
-      await jobs.enqueue(definition, [request('never')], { tx, lane: 'lane' });
+      await jobs.enqueue(definition, [request('never')], { tx, tenant: '', lane: 'lane' });
       throw new Error('no');
     });
     await expect(failing).rejects.toThrow('no');
@@ -238,7 +239,7 @@ describeDatabases('jobs', (server) => {
     await begins(concurrency);
     const waits = await enqueue('waits', { key });
     const joins = await jobs.transaction(async (tx) => {
-      const [id = ''] = await jobs.enqueue(definition, [request('joins', { key })], { tx, lane: 'lane' });
+      const [id = ''] = await jobs.enqueue(definition, [request('joins', { key })], { tx, tenant: '', lane: 'lane' });
       // Now there is time for the one that waits: it can not begin before this has committed.
       gate.resolve({});
       await wait(server === undefined ? 0 : 500);
@@ -441,6 +442,36 @@ describeDatabases('jobs', (server) => {
     await until(async () => (await unended()) === 0, 60_000);
     expect(new Set(texts()).size).toBe(texts().length - 1);
   }, 180_000);
+
+  test('a large lane goes on while small ones come and come, and a tenant of many lanes has no more turns than one of one', async () => {
+    const gate = hold();
+    const blockers = await enqueueAll([request('blocker'), request('blocker')], { tenant: 'blockers' });
+    await begins(2);
+    const many = (text: string, count: number) => Array.from({ length: count }, () => request(text));
+    await enqueueAll(many('district', 80), { tenant: 'a', lane: 'district' });
+    let small = 0;
+    const comeSmall = (tenant: string) =>
+      enqueueAll(many(`small of ${tenant}`, 8), { tenant, lane: `small ${small++}` });
+    for (const _ of [1, 2, 3]) await comeSmall('b');
+    // The next one whenever one of them is begun.
+    handler = async ({ data }) => {
+      const isNext =
+        data.text.startsWith('small') &&
+        begun.length % 8 === 0 &&
+        texts().filter((text) => text === 'district').length < 80;
+      if (isNext) await comeSmall(small % 2 === 0 ? 'a' : 'b');
+      return {};
+    };
+    gate.resolve({});
+    await Promise.all(blockers.map(ended));
+    await until(() => texts().filter((text) => text === 'district').length === 80, 60_000);
+    const order = texts().slice(2, texts().lastIndexOf('district'));
+    const counts = Object.fromEntries([...Map.groupBy(order, (text) => text)].map(([text, all]) => [text, all.length]));
+    // Of its own tenant the small ones have had as many turns at most, and the other tenant as many as both.
+    expect(counts['small of a'] ?? 0).toBeLessThanOrEqual(96);
+    expect(counts['small of b'] ?? 0).toBeLessThanOrEqual(192);
+    await until(async () => (await unended()) === 0, 60_000);
+  });
 
   const findInDatabase = async (needle: string): Promise<string[]> => {
     const { rows } = await database.execute(
@@ -649,7 +680,10 @@ describeDatabases('jobs', (server) => {
   test('what waits although the queue takes it for done is given to it again', async () => {
     await jobs[Symbol.asyncDispose]();
     jobs = startJobs({ concurrency: 0 });
-    const [old, fresh] = [await enqueue('old'), await enqueue('fresh')];
+    const [[old = ''], [fresh = '']] = [
+      await enqueueAll([request('old')], { lane: 'old' }),
+      await enqueueAll([request('fresh')], { lane: 'fresh' }),
+    ];
     const [oldTask, freshTask] = [(await find(old)).taskId, (await find(fresh)).taskId];
     await database.execute(`UPDATE platen.tasks SET created_at = now() - interval '2 minutes' WHERE id = $1`, [
       oldTask,
@@ -668,6 +702,159 @@ describeDatabases('jobs', (server) => {
     await jobs[Symbol.asyncDispose]();
     jobs = startJobs();
   });
+
+  test('what is said to be under way although the queue takes it for done is given to it again', async () => {
+    await jobs[Symbol.asyncDispose]();
+    jobs = startJobs({ concurrency: 0 });
+    const lost = await enqueue('lost');
+    const { taskId } = await find(lost);
+    // As a process leaves it that has died after another one has had its task.
+    await database.execute(
+      `UPDATE platen.tasks SET state = 'active', attempt = 1, started_at = now() - interval '2 minutes' WHERE id = $1`,
+      [taskId],
+    );
+    await database.execute(`UPDATE platen_queue.job SET state = 'completed', completed_on = now() WHERE id = $1`, [
+      taskId,
+    ]);
+    await jobs[Symbol.asyncDispose]();
+    jobs = startJobs({ cleaningMs: 200 });
+    expect(await ended(lost)).toMatchObject({ state: 'completed', attempts: 2 });
+    await jobs[Symbol.asyncDispose]();
+    jobs = startJobs();
+  });
+
+  test('what fails by the token of one owner ends only what would be tried with it; others are tried with theirs', async () => {
+    const gate = hold();
+    const key = randomUUID();
+    const blocker = await enqueue('blocker', { key });
+    await begins(1);
+    const ask = (owner: string, secret: string) => enqueue(`${owner} ${secret}`, { key, owner, secret });
+    const [mine, theirs, theirOther] = [
+      await ask('me', 'good'),
+      await ask('stranger', 'good too'),
+      await ask('stranger', 'bad'),
+    ];
+    handler = async ({ secret = '' }) => {
+      if (secret === 'bad') throw fail('token_rejected', { diagnosis: { consoleErrors: ['of a stranger'] } as object });
+      return { secret };
+    };
+    gate.resolve({});
+    for (const id of [blocker, mine, theirs, theirOther]) await ended(id);
+    expect(await find(theirOther)).toMatchObject({
+      state: 'failed',
+      error: { code: 'token_rejected', diagnosis: { consoleErrors: ['of a stranger'] } },
+    });
+    for (const id of [mine, theirs])
+      expect(await find(id)).toMatchObject({ state: 'completed', result: { secret: 'good too' }, error: undefined });
+    expect(begun.map(({ secret }) => secret)).toEqual([undefined, 'bad', 'good too']);
+  });
+
+  test('one with a bad token alone fails at once; of what fails for all only the owner of the attempt has the diagnosis', async () => {
+    handler = async ({ secret }) => {
+      throw fail(secret === 'bad' ? 'token_rejected' : 'page_failed', { diagnosis: { httpStatus: 500 } as object });
+    };
+    expect(await ended(await enqueue('alone', { secret: 'bad' }))).toMatchObject({
+      state: 'failed',
+      attempts: 1,
+      error: { code: 'token_rejected', diagnosis: { httpStatus: 500 } },
+    });
+    const key = randomUUID();
+    const [mine, theirs] = await enqueueAll([
+      request('mine', { key, owner: 'me' }),
+      request('theirs', { key, owner: 'stranger' }),
+    ]);
+    expect((await ended(theirs ?? '')).error).toMatchObject({ code: 'page_failed', diagnosis: { httpStatus: 500 } });
+    const { error } = await ended(mine ?? '');
+    expect([error?.code, error?.diagnosis]).toEqual(['page_failed', undefined]);
+  });
+
+  test('a queue that was there already has the settings of this version', async () => {
+    const settings = async () => {
+      const { rows } = await database.execute('SELECT deletion_seconds FROM platen_queue.queue WHERE name = $1', [
+        definition.name,
+      ]);
+      return rows;
+    };
+    const wanted = await settings();
+    await jobs[Symbol.asyncDispose]();
+    await database.execute('UPDATE platen_queue.queue SET deletion_seconds = 86400');
+    jobs = startJobs();
+    await jobs.transaction(async () => undefined);
+    expect(await settings()).toEqual(wanted);
+  });
+
+  test('messages that nobody understands end nothing, and a forged one cancels nothing', async () => {
+    const gate = hold();
+    const id = await enqueue('works');
+    await begins(1);
+    const { taskId } = await find(id);
+    const messages = [
+      'hello',
+      '',
+      'null',
+      '{"kind":"of a later version","tasks":[]}',
+      '{"kind":"cancel"}',
+      '{"kind":"state","tasks":["no id"],"groups":[null]}',
+      JSON.stringify({ kind: 'progress', task: taskId, stage: 'unknown', percent: '100' }),
+      JSON.stringify({ kind: 'cancel', tasks: [taskId] }),
+    ];
+    for (const message of messages) await database.execute('SELECT pg_notify($1, $2)', ['platen_changes', message]);
+    // What is told after them is heard.
+    const other = await enqueue('works too');
+    await begins(2);
+    await jobs.cancel(other);
+    await until(() => begun[1]?.signal.aborted);
+    expect(begun[0]?.signal.aborted).toBe(false);
+    gate.resolve({ said: 'done' });
+    expect(await ended(id)).toMatchObject({ state: 'completed', result: { said: 'done' } });
+  });
+
+  if (server !== undefined)
+    test('a process that was frozen after a task was handed to it does not take it from the one that has it now', async () => {
+      await jobs[Symbol.asyncDispose]();
+      const thawed = Promise.withResolvers<void>();
+      let isFrozen = true;
+      const frozen = new Proxy(database, {
+        get(target, name) {
+          const value = Reflect.get(target, name, target);
+          if (typeof value !== 'function') return value;
+          return async (...args: unknown[]) => {
+            const isOfTask = name === 'transaction' || (name === 'execute' && String(args[0]).includes('heartbeat_on'));
+            // Its last answer was that of the queue, which has handed it a task.
+            if (isFrozen && isOfTask && !String(args[0]).includes('SKIP LOCKED')) await thawed.promise;
+            return Reflect.apply(value, target, args);
+          };
+        },
+      });
+      const first = startJobs({ concurrency: 0 });
+      await first.transaction(async () => undefined);
+      await using sleeper = startJobs({ database: frozen, concurrency: 1 });
+      jobs = first;
+      const id = await enqueue('contested');
+      const { taskId } = await find(id);
+      const look = async () => {
+        const { rows } = await database.execute('SELECT state FROM platen_queue.job WHERE id = $1', [taskId]);
+        return (rows[0] as { state: string } | undefined)?.state;
+      };
+      await until(async () => (await look()) === 'active');
+      const gate = hold();
+      jobs = startJobs();
+      await first[Symbol.asyncDispose]();
+      await database.execute(`UPDATE platen_queue.job SET heartbeat_on = now() - interval '1 minute' WHERE id = $1`, [
+        taskId,
+      ]);
+      await begins(1);
+      isFrozen = false;
+      thawed.resolve();
+      // It has looked whether the task is its own, and does the next one.
+      const next = await enqueue('next');
+      const after = await enqueue('after');
+      await begins(3);
+      gate.resolve({ said: 'kept' });
+      for (const each of [id, next, after])
+        expect(await ended(each)).toMatchObject({ state: 'completed', attempts: 1, result: { said: 'kept' } });
+      void sleeper;
+    });
 
   test('what ended long ago is forgotten: jobs, their tasks, and class runs without jobs; nothing else is', async () => {
     const [old, recent] = [randomUUID(), randomUUID()];

@@ -152,6 +152,53 @@ describe('many who ask for one missing report at once', () => {
     expect(await service.storedKeys()).toContain(key);
   });
 
+  test('do not suffer when the page of the first goes to where people sign in after its API has refused', async () => {
+    const { path } = newStudent();
+    const gate = frontend.createGate();
+    const rejected = teacherOf('TCH_REJECTED');
+    frontend.figuresFor = async ({ token }) => {
+      await gate.promise;
+      return token === rejected ? { status: 401, goesTo: '/login' } : { text: 'Figures' };
+    };
+    const answers = await joinAll(path, [rejected, teacherOf('TCH1'), teacherOf('TCH2')]);
+    gate.resolve({});
+    const [first, ...others] = await Promise.all(answers);
+    expect(first).toMatchObject({ status: 502, code: 'token_rejected' });
+    expect(others.map(({ status }) => status)).toEqual([200, 200]);
+  });
+
+  test('do not suffer when the page of the first goes elsewhere, whatever the reason', async () => {
+    const { path } = newStudent();
+    const gate = frontend.createGate();
+    const expired = teacherOf('TCH_EXPIRED');
+    frontend.figuresFor = async ({ token }) => {
+      await gate.promise;
+      return token === expired ? { goesTo: '/login' } : { text: 'Figures' };
+    };
+    const answers = await joinAll(path, [expired, teacherOf('TCH1'), teacherOf('TCH2')]);
+    gate.resolve({});
+    const [first, ...others] = await Promise.all(answers);
+    expect(first).toMatchObject({ status: 502, code: 'page_redirected' });
+    expect(others.map(({ status }) => status)).toEqual([200, 200]);
+    expect(frontend.opened.map(({ token }) => token)).toEqual([expired, teacherOf('TCH1')]);
+  });
+
+  test('all fail when a second one is sent elsewhere too: no third page is opened', async () => {
+    const { path } = newStudent();
+    const gate = frontend.createGate();
+    frontend.figuresFor = async () => {
+      await gate.promise;
+      return { goesTo: '/login' };
+    };
+    const answers = await joinAll(
+      path,
+      [1, 2, 3, 4].map((each) => teacherOf(`TCH${each}`)),
+    );
+    gate.resolve({});
+    expect((await Promise.all(answers)).map(({ code }) => code)).toEqual(Array(4).fill('page_redirected'));
+    expect(frontend.opened.map(({ token }) => token)).toEqual([teacherOf('TCH1'), teacherOf('TCH2')]);
+  });
+
   test('never try the same rejected token twice', async () => {
     const { path } = newStudent();
     const gate = frontend.createGate();

@@ -29,6 +29,10 @@ export interface Listener {
 export interface ConnectionPool {
   readonly options: object;
   connect(): Promise<Connection>;
+  /** One whose statements may take as long as they do, for migrations. */
+  connectPatiently(): Promise<Connection>;
+  /** Whether messages are known not to arrive. */
+  readonly isDeaf: boolean;
   listen(channel: string, listener: Listener): Promise<ListenHandle>;
   end(): Promise<void>;
 }
@@ -36,8 +40,11 @@ export interface ConnectionPool {
 /** The database can not be used, for a reason that those who operate it may read. */
 export class UnusableDatabase extends Error {}
 
-/** States in which the database itself does not work, as PostgreSQL names them; one that only reads (25006) is a standby that has taken over an address. */
-const outage = /^(08|28|3D|53|57|58|XX)|^(25P03|25006)/;
+/**
+ * States in which the database itself does not work, as PostgreSQL names them; one that only reads (25006) is a standby that has taken over an
+ * address. A statement that took too long (57014) says nothing of the database.
+ */
+const outage = /^(08|28|3D|53|57(?!014)|58|XX)|^(25P03|25006)/;
 /** The same, in the words of Node and of the driver. */
 const networkOutage = /^E[A-Z]+(_AGAIN)?$/;
 const driverOutage = /timeout|terminated|not queryable|Connection ended|connection error|ECONN/i;
@@ -57,6 +64,9 @@ export function isOutage(error: unknown): boolean {
   if (networkOutage.test(code)) return true;
   return sqlState.test(code) ? outage.test(code) : driverOutage.test((error as Error | undefined)?.message ?? '');
 }
+
+/** A statement was given up since it took too long, perhaps for a lock that another held. */
+export const isTooSlow = (error: unknown): boolean => codeOf(error) === '57014';
 
 export const isConflict = (error: unknown): boolean => conflict.test(codeOf(error));
 

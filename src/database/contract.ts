@@ -43,10 +43,14 @@ export interface TasksTable {
   name: string;
   key: string;
   state: 'waiting' | 'active' | 'ended';
-  /** Whose work it is when turns are given. */
+  /** For whom it is done; tenants take turns. */
+  tenant: Generated<string>;
+  /** What it belongs to in its tenant, whose lanes take turns. */
   lane: string;
-  /** Place in the order of turns. */
+  /** Order in its lane. */
   turn: string;
+  /** When its turn comes, the least first; null before it stands in the line. */
+  round: string | null;
   /** Whether another task of its key waits for the end of this one. */
   has_successor: Generated<boolean>;
   /** Counts every beginning; whoever has begun later is the one whose word counts. */
@@ -83,6 +87,7 @@ export interface RemovalsTable {
   /** End of the keys, or '' for all. */
   ending: string;
   revision: string;
+  removed_at: ColumnType<Date, never, Date>;
 }
 
 /** Each opens one stream of events, once. */

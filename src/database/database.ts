@@ -12,10 +12,14 @@ import {
   type ConnectionPool,
   isConflict,
   isOutage,
+  isTooSlow,
   type Listener,
   type ListenHandle,
   UnusableDatabase,
 } from './connection.ts';
+
+export { isTooSlow, type Listener };
+
 import type { Tables } from './contract.ts';
 import { openEmbedded } from './embedded.ts';
 import { migrate } from './migrations.ts';
@@ -27,7 +31,8 @@ const log = createLog('database');
 export type Queries = Kysely<Tables>;
 
 export interface DatabaseStatus {
-  state: 'up' | 'starting' | 'down';
+  /** `degraded`: it does all that it is asked, but nobody is told of anything. */
+  state: 'up' | 'degraded' | 'starting' | 'down';
   reason?: string;
 }
 
@@ -45,6 +50,8 @@ export interface Database extends AsyncDisposable {
   /** Resolves when it can be used for the first time; fails when it never will. */
   readonly ready: Promise<void>;
   status(): Promise<DatabaseStatus>;
+  /** Whether what is told is known not to arrive, so that it must be looked for. */
+  readonly isDeaf: boolean;
   /** Whether it is being opened for the first time, and nothing has gone wrong so far. */
   readonly isOpening: boolean;
 }
@@ -65,6 +72,9 @@ const longestPauseMs = 5000;
 const farForward = 10_000;
 
 const mostTries = 5;
+
+const deafReason =
+  'notifications do not arrive, so that changes are looked for: connect without a pooler, or to one that pools sessions';
 
 interface OpenTransaction {
   tx: Queries | undefined;
@@ -143,6 +153,10 @@ class PooledDatabase implements Database {
     return this.#status.value;
   }
 
+  get isDeaf(): boolean {
+    return this.#pool.isDeaf;
+  }
+
   get isOpening(): boolean {
     return !this.#isReady && this.#startProblem === undefined;
   }
@@ -190,8 +204,8 @@ class PooledDatabase implements Database {
   }
 
   /** A connection whose failures say what they are. */
-  async #connect(): Promise<Connection> {
-    const connection = await this.#pool.connect().catch((cause) => {
+  async #connect(connecting = this.#pool.connect()): Promise<Connection> {
+    const connection = await connecting.catch((cause) => {
       // Whatever it is that keeps it from connecting, a certificate or a bad address: the database is not to be had.
       const isSaid = cause instanceof ServiceError || cause instanceof UnusableDatabase;
       throw isSaid ? cause : fail('database_unavailable', {}, { cause });
@@ -207,7 +221,7 @@ class PooledDatabase implements Database {
 
   /** Tries until it can be used: a database that is away comes back. */
   async #start(): Promise<void> {
-    const starting = openQueries(() => this.#connect());
+    const starting = openQueries(() => this.#connect(this.#pool.connectPatiently()));
     for (let pauseMs = 200; ; pauseMs = Math.min(pauseMs * 2, longestPauseMs)) {
       this.#stopping.signal.throwIfAborted();
       try {
@@ -246,7 +260,8 @@ class PooledDatabase implements Database {
       const asked = this.execute('SELECT pg_is_in_recovery() AS standby');
       const { rows } = await abortable(asked, AbortSignal.timeout(statusTimeoutMs));
       const isStandby = (rows[0] as { standby?: boolean } | undefined)?.standby === true;
-      return isStandby ? { state: 'down', reason: 'the database only reads: it is a standby' } : { state: 'up' };
+      if (isStandby) return { state: 'down', reason: 'the database only reads: it is a standby' };
+      return this.isDeaf ? { state: 'degraded', reason: deafReason } : { state: 'up' };
     } catch {
       return { state: 'down', reason: 'the database does not answer' };
     }

@@ -89,6 +89,7 @@ class Thread {
 
 class EmbeddedPool implements ConnectionPool {
   readonly options = {};
+  readonly isDeaf = false;
   readonly #folder: string;
   readonly #listeners = new Map<string, Set<Listener>>();
   #thread: Thread;
@@ -114,6 +115,10 @@ class EmbeddedPool implements ConnectionPool {
       resolve();
       throw error;
     }
+  }
+
+  connectPatiently(): Promise<Connection> {
+    return this.connect();
   }
 
   async listen(channel: string, listener: Listener) {

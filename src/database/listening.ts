@@ -1,5 +1,6 @@
 // The one connection over which notifications of PostgreSQL come; it is made again for as long as it is wanted.
 
+import { randomUUID } from 'node:crypto';
 import { setTimeout as wait } from 'node:timers/promises';
 import pg from 'pg';
 import { fail } from '../errors.ts';
@@ -8,8 +9,10 @@ import type { Listener, ListenHandle } from './connection.ts';
 
 const log = createLog('database');
 
-/** How often it proves that it is one, and how long that may take; a half-open one is found by it. */
-const pulseMs = 3000;
+/** How often it must hear what was sent over another connection; one that is half open hears nothing, and one that a pooler lends to others neither. */
+const pulseMs = 5000;
+const pulseChannel = 'platen_pulse';
+const answerMs = 3000;
 const firstPauseMs = 50;
 const longestPauseMs = 2000;
 
@@ -17,6 +20,9 @@ class FollowedClient extends pg.Client {
   /** Channels that it follows. */
   readonly followed = new Set<string>();
   readonly lost = Promise.withResolvers<void>();
+  /** The last pulse that was sent, and the last that was heard. */
+  sent = 0;
+  heard = 0;
 
   async follow(channel: string): Promise<void> {
     if (this.followed.has(channel)) return;
@@ -25,16 +31,30 @@ class FollowedClient extends pg.Client {
   }
 }
 
+/** Asks the database something over another connection. */
+type Ask = (text: string, values: unknown[]) => Promise<void>;
+
 export class Listening {
   readonly #options: pg.ClientConfig;
+  readonly #ask: Ask;
+  /** Of its own pulses among those of all processes. */
+  readonly #id = randomUUID();
   readonly #listeners = new Map<string, Set<Listener>>();
   readonly #stopping = new AbortController();
   #connected = Promise.withResolvers<FollowedClient>();
   #running: Promise<void> | undefined;
 
-  constructor(options: pg.ClientConfig) {
-    this.#options = { ...options, query_timeout: pulseMs };
+  #isDeaf = false;
+
+  constructor(options: pg.ClientConfig, ask: Ask) {
+    this.#options = { ...options, query_timeout: answerMs };
+    this.#ask = ask;
     this.#connected.promise.catch(() => undefined);
+  }
+
+  /** Whether what was sent did not arrive although the connection could be made. */
+  get isDeaf(): boolean {
+    return this.#isDeaf;
   }
 
   /** Resolves when it follows the channel, however long the database is away. @throws when it is closed before. */
@@ -93,11 +113,12 @@ export class Listening {
     client.on('error', () => client.lost.resolve());
     client.on('end', () => client.lost.resolve());
     client.on('notification', ({ channel, payload = '' }) => {
+      if (channel === pulseChannel) return this.#hearPulse(client, payload);
       for (const listener of this.#listeners.get(channel) ?? []) listener.onMessage(payload);
     });
     try {
       await client.connect();
-      for (const channel of this.#listeners.keys()) await client.follow(channel);
+      for (const channel of [pulseChannel, ...this.#listeners.keys()]) await client.follow(channel);
     } catch (error) {
       void client.end().catch(() => undefined);
       throw error;
@@ -111,13 +132,37 @@ export class Listening {
     const onStop = () => client.lost.resolve();
     signal.addEventListener('abort', onStop, { once: true });
     if (signal.aborted) onStop();
-    const pulse = setInterval(() => {
-      client.query('SELECT 1').catch(() => client.lost.resolve());
-    }, pulseMs);
+    const pulse = setInterval(() => void this.#pulse(client), pulseMs);
     await client.lost.promise;
     clearInterval(pulse);
     signal.removeEventListener('abort', onStop);
-    if (!signal.aborted) log.warn('The listening connection to the database is lost');
+    if (!signal.aborted && !this.#isDeaf) log.warn('The listening connection to the database is lost');
+  }
+
+  /** Sent by another connection, while this one asks nothing: a pooler could bring an answer of ours together with what it would else drop. */
+  async #pulse(client: FollowedClient): Promise<void> {
+    if (client.sent > client.heard) {
+      if (!this.#isDeaf) log.warn('Messages of the database do not arrive: it is asked every few seconds instead');
+      this.#isDeaf = true;
+      // Made anew, it may hear; and whoever listens looks.
+      return client.lost.resolve();
+    }
+    const number = client.sent + 1;
+    try {
+      await this.#ask('SELECT pg_notify($1, $2)', [pulseChannel, `${this.#id} ${number}`]);
+      client.sent = number;
+    } catch {
+      // Says nothing of this connection.
+      await client.query('SELECT 1').catch(() => client.lost.resolve());
+    }
+  }
+
+  #hearPulse(client: FollowedClient, payload: string): void {
+    const [id, number] = payload.split(' ');
+    if (id !== this.#id) return;
+    client.heard = Number(number);
+    if (this.#isDeaf) log.info('Messages of the database arrive again');
+    this.#isDeaf = false;
   }
 
   #tellOfGap(): void {

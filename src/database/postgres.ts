@@ -12,8 +12,10 @@ const log = createLog('database');
 
 const mostConnections = 10;
 const connectTimeoutMs = 5000;
-/** Also of a statement that waits for a lock; migrations are far below it. */
+/** Also of a statement that waits for a lock. */
 const statementTimeoutMs = 15_000;
+/** Longer: the database's own word comes first, and one that says nothing is away. */
+const answerTimeoutMs = statementTimeoutMs + 2000;
 /** A connection that was idle for so long is asked first whether it is still one. */
 const trustedMs = 2000;
 const proofTimeoutMs = 2000;
@@ -71,7 +73,7 @@ class PostgresPool implements ConnectionPool {
       application_name: 'platen',
       max: mostConnections,
       connectionTimeoutMillis: connectTimeoutMs,
-      query_timeout: statementTimeoutMs,
+      query_timeout: answerTimeoutMs,
       statement_timeout: statementTimeoutMs,
       idle_in_transaction_session_timeout: statementTimeoutMs,
       keepAlive: true,
@@ -80,7 +82,7 @@ class PostgresPool implements ConnectionPool {
       stream: () => this.#openSocket(),
     };
     this.#pool = this.#openPool();
-    this.#listening = new Listening(this.#options);
+    this.#listening = new Listening(this.#options, (text, values) => this.#ask(text, values));
   }
 
   async connect(): Promise<Connection> {
@@ -107,6 +109,22 @@ class PostgresPool implements ConnectionPool {
     return wrapClient(fresh, () => this.#usedAt.set(fresh, performance.now()));
   }
 
+  /** It is no part of the pool: what ends it is that the database goes away, or that it is given back. */
+  async connectPatiently(): Promise<Connection> {
+    const unlimited = { query_timeout: 0, statement_timeout: 0, idle_in_transaction_session_timeout: 0 };
+    const client = new pg.Client({ ...this.#options, ...unlimited });
+    client.on('error', (error) => log.debug('The connection of migrations has failed', { error }));
+    await client.connect();
+    return {
+      query: async (text, values) => joinResults(await client.query(text, values as unknown[] | undefined)),
+      release: () => void client.end().catch(() => undefined),
+    };
+  }
+
+  get isDeaf(): boolean {
+    return this.#listening.isDeaf;
+  }
+
   listen(...[channel, listener]: Parameters<ConnectionPool['listen']>) {
     return this.#listening.add(channel, listener);
   }
@@ -118,6 +136,15 @@ class PostgresPool implements ConnectionPool {
     await Promise.all([this.#listening.close(), this.#pool.end()]);
     await Promise.all([...this.#sockets].map((socket) => (socket.destroyed ? undefined : once(socket, 'close'))));
     clearTimeout(tooLong);
+  }
+
+  async #ask(text: string, values: unknown[]): Promise<void> {
+    const connection = await this.connect();
+    try {
+      await connection.query(text, values);
+    } finally {
+      connection.release();
+    }
   }
 
   #openPool(): pg.Pool {

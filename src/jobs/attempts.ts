@@ -5,7 +5,16 @@ import type { Queries } from '../database/database.ts';
 import { type JobError, type JobStage, jobStages } from '../progress/contract.ts';
 import { asJson } from './as-json.ts';
 import type { Change } from './contract.ts';
+import { type Lane, lockLane } from './lining-up.ts';
+import { type Claim, isHeld } from './queue.ts';
 import { changesChannel, tell, told } from './telling.ts';
+
+/** What is done, of all that was asked for, and by whose means. */
+interface Asked {
+  owner: string;
+  data: unknown;
+  secret: Buffer | null;
+}
 
 /** A task as it was begun. */
 export interface BegunTask {
@@ -21,55 +30,61 @@ export interface BegunTask {
   /** From when it was accepted until its work began. */
   waitedMs: number;
   /** What one of the jobs that want it has asked for; undefined when none does. */
-  asked: { data: unknown; secret: Buffer | null } | undefined;
+  asked: Asked | undefined;
   /** Of those jobs. */
   groups: string[];
+  /** Where it stood in the line. */
+  place: Lane & { begun: number };
 }
 
 export type Ending =
   | { state: 'completed'; result: Record<string, unknown> }
-  | { state: 'failed'; error: JobError }
+  /** `isOwners`: by what the one has given whose request was tried. */
+  | { state: 'failed'; error: JobError; isOwners?: true }
   | { state: 'cancelled' };
 
-/** Begins a task in a transaction, or begins it again when the process that had it has died. Undefined when it has ended. */
-export async function beginTask(tx: Queries, id: string): Promise<BegunTask | undefined> {
+/** Begins a task in a transaction, or begins it again when the process that had it has died. Undefined when it has ended, or is another's. */
+export async function beginTask(tx: Queries, claim: Claim): Promise<BegunTask | undefined> {
+  const { id } = claim;
   const {
     rows: [begun],
   } = await sql<
-    Pick<BegunTask, 'id' | 'name' | 'key' | 'attempt' | 'failures' | 'lost'> & { elapsed: number; waited: number }
+    Pick<BegunTask, 'id' | 'name' | 'key' | 'attempt' | 'failures' | 'lost'> &
+      Lane & { round: string | null; elapsed: number; waited: number }
   >`
     UPDATE platen.tasks SET state = 'active', attempt = attempt + 1, lost = lost + (state = 'active')::integer, stage = ${jobStages[0]}, percent = 0, ended_at = NULL,
       -- What a dead process left unfinished begins anew, also its time.
       started_at = CASE WHEN state = 'active' THEN clock_timestamp() ELSE
         coalesce(started_at + greatest(interval '0', clock_timestamp() - idle_from), started_at, clock_timestamp()) END,
       idle_from = NULL
-    WHERE id = ${id} AND state <> 'ended'
-    RETURNING id, name, key, attempt, failures, lost,
+    WHERE id = ${id} AND state <> 'ended' AND ${isHeld(claim)}
+    RETURNING id, name, key, attempt, failures, lost, tenant, lane, round, ${lockLane(sql`lane`)},
       (extract(epoch FROM clock_timestamp() - started_at) * 1000)::float8 AS elapsed,
       (extract(epoch FROM started_at - created_at) * 1000)::float8 AS waited`.execute(tx);
   if (begun === undefined) return undefined;
-  const { elapsed, waited, ...task } = begun;
+  const { elapsed, waited, tenant, lane, round, ...task } = begun;
+  const place = { tenant, lane, begun: Number(round ?? 0) };
   const jobs = await beginJobs(tx, id);
-  return { ...task, ...jobs, elapsedMs: elapsed, waitedMs: Math.max(0, waited) };
+  return { ...task, ...jobs, place, elapsedMs: elapsed, waitedMs: Math.max(0, waited) };
 }
 
 /** By a statement of its own, which sees the jobs that joined while the task was waited for. */
 async function beginJobs(tx: Queries, taskId: string): Promise<Pick<BegunTask, 'asked' | 'groups'>> {
   const {
     rows: [row],
-  } = await sql<{ data: unknown; secret: Uint8Array | null; groups: string[] }>`
+  } = await sql<{ owner: string; data: unknown; secret: Uint8Array | null; groups: string[] }>`
     WITH joined AS (
       UPDATE platen.jobs SET state = 'active', started_at = coalesce(started_at, clock_timestamp())
       WHERE task_id = ${taskId} AND state IN ('queued', 'active')
-      RETURNING group_id, data, secret, rank, seq
+      RETURNING group_id, owner, data, secret, rank, seq
     )
-    SELECT data, secret,
+    SELECT owner, data, secret,
       (SELECT coalesce(json_agg(DISTINCT group_id) FILTER (WHERE group_id IS NOT NULL), '[]'::json) FROM joined) AS groups,
       ${told(sql`${taskId}::text`, sql`joined`)}
     FROM joined ORDER BY rank DESC, seq DESC LIMIT 1`.execute(tx);
   if (row === undefined) return { asked: undefined, groups: [] };
-  const { data, secret, groups } = row;
-  return { asked: { data, secret: secret === null ? null : Buffer.from(secret) }, groups };
+  const { owner, data, secret, groups } = row;
+  return { asked: { owner, data, secret: secret === null ? null : Buffer.from(secret) }, groups };
 }
 
 /**
@@ -79,11 +94,12 @@ async function beginJobs(tx: Queries, taskId: string): Promise<Pick<BegunTask, '
  */
 export async function endTask(
   tx: Queries,
-  { id, attempt }: Pick<BegunTask, 'id' | 'attempt'>,
+  { id, attempt, asked }: Pick<BegunTask, 'id' | 'attempt' | 'asked'>,
   { ending, allowSuccessor }: { ending: Ending; allowSuccessor: boolean },
 ): Promise<'ended' | 'successor' | 'overtaken'> {
   const result = ending.state === 'completed' ? asJson(ending.result) : null;
   const error = ending.state === 'failed' ? asJson(ending.error) : null;
+  const toldToOthers = ending.state === 'failed' ? asJson(withoutDiagnosis(ending.error)) : null;
   const {
     rows: [row],
   } = await sql<{ ended: boolean; has_successor: boolean | null }>`
@@ -95,7 +111,7 @@ export async function endTask(
       RETURNING id
     ), left_jobs AS (
       UPDATE platen.jobs SET state = ${ending.state}, ended_at = clock_timestamp(), secret = NULL,
-        result = ${result}::jsonb, error = ${error}::jsonb
+        result = ${result}::jsonb, error = CASE WHEN owner = ${asked?.owner ?? ''} THEN ${error}::jsonb ELSE ${toldToOthers}::jsonb END
       FROM ended WHERE task_id = ended.id AND jobs.state IN ('queued', 'active')
       RETURNING group_id
     )
@@ -106,11 +122,43 @@ export async function endTask(
   return row?.has_successor === null || row === undefined ? 'overtaken' : 'successor';
 }
 
+/** What was on the page of one owner is nobody else's business. */
+const withoutDiagnosis = ({ diagnosis: _, ...error }: JobError): JobError => error;
+
+/**
+ * Ends those jobs of a task that would be tried by the same means as this attempt was, which have failed.
+ * @returns whether others want the task.
+ */
+export async function failByMeans(tx: Queries, task: BegunTask, error: JobError): Promise<boolean> {
+  if (!(await holdAttempt(tx, task))) return false;
+  const { owner = '', secret = null } = task.asked ?? {};
+  await sql`
+    WITH failed AS (
+      UPDATE platen.jobs SET state = 'failed', ended_at = clock_timestamp(), secret = NULL, error = ${asJson(error)}::jsonb
+      WHERE task_id = ${task.id} AND state IN ('queued', 'active') AND owner = ${owner} AND secret IS NOT DISTINCT FROM ${secret}::bytea
+      RETURNING group_id
+    )
+    SELECT ${told(sql`${task.id}::text`, sql`failed`)}`.execute(tx);
+  return isWanted(tx, task.id);
+}
+
+/** Until the transaction ends nobody else ends or begins the task; undefined when that has happened. */
+async function holdAttempt(tx: Queries, { id, attempt }: BegunTask) {
+  return tx
+    .selectFrom('tasks')
+    .select('state')
+    .where('id', '=', id)
+    .where('attempt', '=', attempt)
+    .where('state', '<>', 'ended')
+    .forUpdate()
+    .executeTakeFirst();
+}
+
 /** The task of the key that waits, if any; held, so that nobody ends it before what joins it is there. */
 export async function findWaiting(tx: Queries, name: string, key: string) {
   return tx
     .selectFrom('tasks')
-    .select(['id', 'turn'])
+    .select(['id', 'round'])
     .where('name', '=', name)
     .where('key', '=', key)
     .where('state', '=', 'waiting')
@@ -126,15 +174,8 @@ export async function handBackTask(
   tx: Queries,
   task: BegunTask,
   { isFailure, pauseSeconds }: { isFailure: boolean; pauseSeconds: number },
-): Promise<{ outcome: 'waits' | 'overtaken' } | { outcome: 'joined'; next: { id: string; turn: string } }> {
-  const held = await tx
-    .selectFrom('tasks')
-    .select('state')
-    .where('id', '=', task.id)
-    .where('attempt', '=', task.attempt)
-    .where('state', '<>', 'ended')
-    .forUpdate()
-    .executeTakeFirst();
+): Promise<{ outcome: 'waits' | 'overtaken' } | { outcome: 'joined'; next: { id: string; round: string | null } }> {
+  const held = await holdAttempt(tx, task);
   if (held === undefined) return { outcome: 'overtaken' };
   // It was handed back before, and the database's answer was lost.
   if (held.state === 'waiting') return { outcome: 'waits' };

@@ -4,6 +4,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { sql } from 'kysely';
 import type { Database, Queries } from '../database/database.ts';
 import { createLog } from '../log.ts';
+import { asJson } from './as-json.ts';
 import { giveForgotten } from './forgotten.ts';
 import type { Queue } from './queue.ts';
 
@@ -14,33 +15,55 @@ const batchSize = 200;
 const pauseMs = 50;
 const defaultIntervalMs = 600_000;
 
-/** @returns whether there may be more. */
-async function cleanSome(queries: Queries, historyDays: number): Promise<boolean> {
-  const { rows } = await sql<{ jobs: number; tasks: number; runs: number }>`
-    WITH old_jobs AS (
-      SELECT id FROM platen.jobs WHERE ended_at < clock_timestamp() - make_interval(days => ${historyDays})
-      ORDER BY ended_at LIMIT ${batchSize} FOR UPDATE SKIP LOCKED
-    ), gone_jobs AS (
-      DELETE FROM platen.jobs USING old_jobs WHERE jobs.id = old_jobs.id RETURNING jobs.id
-    ), old_tasks AS (
-      SELECT id FROM platen.tasks WHERE state = 'ended' AND ended_at < clock_timestamp() - make_interval(days => ${historyDays})
+// `now()` in all of these: a clock that may move within a statement is asked for each row, and no index can be used.
+
+/** The oldest jobs, with the tasks that nobody else has had. An ended task gets no new jobs. */
+async function cleanJobs(database: Database, historyDays: number): Promise<number> {
+  return database.transaction(async (tx) => {
+    const jobs = await sql<{ task: string }>`
+      DELETE FROM platen.jobs WHERE id IN (
+        SELECT id FROM platen.jobs WHERE ended_at < now() - make_interval(days => ${historyDays})
+        ORDER BY ended_at LIMIT ${batchSize} FOR UPDATE SKIP LOCKED)
+      RETURNING task_id AS task`.execute(tx);
+    const tasks = [...new Set(jobs.rows.map(({ task }) => task))];
+    await sql`
+      DELETE FROM platen.tasks WHERE id IN (SELECT value::uuid FROM json_array_elements_text(${asJson(tasks)}::json))
+        AND state = 'ended' AND NOT EXISTS (SELECT FROM platen.jobs WHERE task_id = tasks.id)`.execute(tx);
+    return jobs.rows.length;
+  });
+}
+
+/** Tasks whose jobs were moved to others, or went before their end: after the jobs, when few are left to be looked at. */
+async function cleanTasks(queries: Queries, historyDays: number): Promise<number> {
+  const { rows } = await sql`
+    DELETE FROM platen.tasks WHERE id IN (
+      SELECT id FROM platen.tasks WHERE state = 'ended' AND ended_at < now() - make_interval(days => ${historyDays})
         AND NOT EXISTS (SELECT FROM platen.jobs WHERE task_id = tasks.id)
-      ORDER BY ended_at LIMIT ${batchSize} FOR UPDATE SKIP LOCKED
-    ), gone_tasks AS (
-      DELETE FROM platen.tasks USING old_tasks WHERE tasks.id = old_tasks.id RETURNING tasks.id
-    ), old_runs AS (
-      SELECT id FROM platen.class_runs WHERE created_at < clock_timestamp() - make_interval(days => ${historyDays})
+      ORDER BY ended_at LIMIT ${batchSize} FOR UPDATE SKIP LOCKED)
+    RETURNING id`.execute(queries);
+  return rows.length;
+}
+
+/** Class runs of which nothing is left. */
+async function cleanRuns(queries: Queries, historyDays: number): Promise<number> {
+  const { rows } = await sql`
+    DELETE FROM platen.class_runs WHERE id IN (
+      SELECT id FROM platen.class_runs WHERE created_at < now() - make_interval(days => ${historyDays})
         AND NOT EXISTS (SELECT FROM platen.jobs WHERE group_id = class_runs.id)
-      ORDER BY created_at LIMIT ${batchSize} FOR UPDATE SKIP LOCKED
-    ), gone_runs AS (
-      DELETE FROM platen.class_runs USING old_runs WHERE class_runs.id = old_runs.id RETURNING class_runs.id
-    )
-    SELECT (SELECT count(*) FROM gone_jobs)::integer AS jobs, (SELECT count(*) FROM gone_tasks)::integer AS tasks,
-      (SELECT count(*) FROM gone_runs)::integer AS runs`.execute(queries);
-  const { jobs = 0, tasks = 0, runs = 0 } = rows[0] ?? {};
-  if (jobs + tasks + runs > 0) log.info('Ended work was forgotten', { jobs, tasks, runs });
-  // The tasks of these jobs are seen to be without them by the next statement only.
-  return jobs > 0 || tasks === batchSize || runs === batchSize;
+      ORDER BY created_at LIMIT ${batchSize} FOR UPDATE SKIP LOCKED)
+    RETURNING id`.execute(queries);
+  return rows.length;
+}
+
+/** Batch after batch, until one is not full. @returns how many went. */
+async function cleanAll(cleanBatch: () => Promise<number>, signal: AbortSignal): Promise<number> {
+  let sum = 0;
+  for (;;) {
+    const count = await cleanBatch();
+    sum += count;
+    if (count < batchSize) return sum;
+    await wait(pauseMs, undefined, { signal });
+  }
 }
 
 interface CleaningOptions {
@@ -51,12 +74,20 @@ interface CleaningOptions {
   signal: AbortSignal;
 }
 
+async function clean({ database, historyDays, signal }: CleaningOptions): Promise<void> {
+  const jobs = await cleanAll(() => cleanJobs(database, historyDays), signal);
+  const tasks = await cleanAll(() => cleanTasks(database.queries, historyDays), signal);
+  const runs = await cleanAll(() => cleanRuns(database.queries, historyDays), signal);
+  if (jobs + tasks + runs > 0) log.info('Ended work was forgotten', { jobs, tasks, runs });
+}
+
 /** Cleans now and then, until the signal comes. Several processes may; a fault only delays it. */
-export async function keepClean({ database, queue, historyDays, intervalMs, signal }: CleaningOptions): Promise<void> {
+export async function keepClean(options: CleaningOptions): Promise<void> {
+  const { database, queue, intervalMs, signal } = options;
   while (!signal.aborted) {
     try {
       await giveForgotten(database, queue);
-      while (await cleanSome(database.queries, historyDays)) await wait(pauseMs, undefined, { signal });
+      await clean(options);
     } catch (error) {
       if (!signal.aborted) log.warn('The tables of jobs could not be looked through yet', { error });
     }

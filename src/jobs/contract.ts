@@ -29,6 +29,8 @@ export interface JobDefinition<Data = unknown> {
   mostFailures: number;
   /** Whether the same may succeed later. */
   mayHeal(error: unknown): boolean;
+  /** Whether it failed by what the owner of the request has given for it, a token for instance: the requests of others are tried by theirs. Without this nothing does. */
+  isOwnersFault?(error: unknown): boolean;
   /** Whether a secret may take the place of the one that was erased; without this none may. @throws what is wrong with it. */
   checkSecret?(secret: string, data: Data): Promise<void>;
 }
@@ -51,7 +53,9 @@ export interface JobRequest<Data> {
 export interface EnqueueOptions {
   /** Transaction that the jobs belong to. */
   tx: Queries;
-  /** Those of one lane take turns with those of others. */
+  /** For whom the work is done; tenants take turns. */
+  tenant: string;
+  /** Lanes of one tenant take turns. */
   lane: string;
   /** What the jobs belong to, for instance a class run. */
   groupId?: string | undefined;
@@ -95,14 +99,21 @@ export type JobAnswer = z.output<typeof jobAnswer>;
 
 export const hasEnded = (state: JobState): boolean => state !== 'queued' && state !== 'active';
 
-/** Something that those who follow want to hear of. */
-export type Change =
+/** Something that those who follow want to hear of. Other versions may tell of more; and whoever may connect to the database can tell anything. */
+export const change = z.discriminatedUnion('kind', [
   /** Jobs of a task, or of whole groups, are in another state; the database has it. */
-  | { kind: 'state'; tasks: string[]; groups: string[] }
+  z.object({ kind: z.literal('state'), tasks: z.array(z.uuid()), groups: z.array(z.uuid()) }),
   /** How far a task is. */
-  | { kind: 'progress'; task: string; stage: JobStage; percent: number }
-  /** Nobody wants the tasks any more. */
-  | { kind: 'cancel'; tasks: string[] };
+  z.object({
+    kind: z.literal('progress'),
+    task: z.uuid(),
+    stage: z.enum(jobStages),
+    percent: z.int().min(0).max(100),
+  }),
+  /** Perhaps nobody wants the tasks any more. */
+  z.object({ kind: z.literal('cancel'), tasks: z.array(z.uuid()) }),
+]);
+export type Change = z.output<typeof change>;
 
 /** As it is told to those who may see it. */
 export function describeJob(job: JobRecord): JobAnswer {

@@ -3,6 +3,7 @@
 import { type RawBuilder, sql } from 'kysely';
 import type { Queries } from '../database/database.ts';
 import { asJson } from './as-json.ts';
+import type { Lane } from './lining-up.ts';
 import { mostTold, tell } from './telling.ts';
 
 interface Detached {
@@ -10,6 +11,8 @@ interface Detached {
   jobs: number;
   /** Tasks that nobody wants any more: those that waited have ended, those that are active are to be stopped. */
   waiting: { id: string; name: string }[];
+  /** Lanes of those that waited. */
+  lanes: Lane[];
   active: string[];
 }
 
@@ -26,13 +29,13 @@ export async function detachJobs(tx: Queries, which: { id: string } | { groupId:
     UPDATE platen.jobs SET state = 'cancelled', ended_at = clock_timestamp(), secret = NULL
     WHERE ${condition} AND state IN ('queued', 'active') RETURNING task_id, group_id`.execute(tx);
   const tasks = [...new Set(rows.map(({ task_id }) => task_id))];
-  if (tasks.length === 0) return { jobs: 0, waiting: [], active: [] };
+  if (tasks.length === 0) return { jobs: 0, waiting: [], lanes: [], active: [] };
   const given = sql`SELECT value::uuid AS id FROM json_array_elements_text(${asJson(tasks)}::json)`;
   // Jobs may have been moved to another task meanwhile.
   await holdTasks(tx, given);
   // A statement of its own, which sees the jobs that joined while the tasks were waited for.
-  const unwanted = await sql<{ id: string; name: string; state: string }>`
-    SELECT id, name, state FROM platen.tasks
+  const unwanted = await sql<Lane & { id: string; name: string; state: string }>`
+    SELECT id, name, state, tenant, lane FROM platen.tasks
     WHERE id IN (${given}) AND state <> 'ended'
       AND NOT EXISTS (SELECT FROM platen.jobs WHERE task_id = tasks.id AND jobs.state IN ('queued', 'active'))`.execute(
     tx,
@@ -50,5 +53,6 @@ export async function detachJobs(tx: Queries, which: { id: string } | { groupId:
   await tell(tx, { kind: 'state', tasks: tasks.slice(0, mostTold), groups });
   for (let at = 0; at < active.length; at += mostTold)
     await tell(tx, { kind: 'cancel', tasks: active.slice(at, at + mostTold) });
-  return { jobs: rows.length, waiting, active };
+  const lanes = [...Map.groupBy(waiting, ({ lane }) => lane).values()].flatMap(([first]) => first ?? []);
+  return { jobs: rows.length, waiting, lanes, active };
 }

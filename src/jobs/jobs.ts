@@ -6,17 +6,17 @@ import type { Database, Queries } from '../database/database.ts';
 import { fail, invalidField } from '../errors.ts';
 import { createLog } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
-import { addJobs, addTasks, type NewTask } from './adding.ts';
+import { addJobs, addTasks } from './adding.ts';
 import { type ChangeListener, Changes } from './changes.ts';
 import { keepClean } from './cleaning.ts';
 import type { EnqueueOptions, JobDefinition, JobRecord, JobRequest } from './contract.ts';
 import { detachJobs } from './detaching.ts';
+import { lineUp, lineUpNext } from './lining-up.ts';
 import { createQueue, type Queue } from './queue.ts';
 import { countTasks, selectJobs, toRecord } from './records.ts';
 import { retryJobs } from './retrying.ts';
 import { Runner } from './runner.ts';
 import type { Sealing } from './sealing.ts';
-import { priorityOf } from './turns.ts';
 
 const log = createLog('jobs');
 
@@ -119,17 +119,17 @@ class DurableJobs implements Jobs {
   async enqueue<Data>(
     { name }: JobDefinition<Data>,
     requests: readonly JobRequest<Data>[],
-    { tx, lane, groupId }: EnqueueOptions,
+    { tx, tenant, lane, groupId }: EnqueueOptions,
   ): Promise<string[]> {
     const seal = this.#sealOnce();
-    const tasks = await addTasks(tx, { name, lane, keys: [...new Set(requests.map(({ key }) => key))] });
+    const tasks = await addTasks(tx, { name, tenant, lane, keys: [...new Set(requests.map(({ key }) => key))] });
     const jobs = requests.map(({ key, secret, ...request }) => ({
       ...request,
       taskId: tasks.get(key)?.id ?? '',
       secret: seal(secret),
     }));
     const ids = await addJobs(tx, { groupId, jobs });
-    await this.#give(name, [...tasks.values()]);
+    await lineUp(tx, this.#openQueue, { tenant, lane });
     return ids;
   }
 
@@ -167,8 +167,9 @@ class DurableJobs implements Jobs {
   async measure(): Promise<void> {
     const { database, metrics } = this.#options;
     const { state } = await database.status();
-    metrics.databaseUp.set(Number(state === 'up'));
-    if (state !== 'up') return;
+    const isUp = state === 'up' || state === 'degraded';
+    metrics.databaseUp.set(Number(isUp));
+    if (!isUp) return;
     const counts = await countTasks(database.queries).catch(() => undefined);
     if (counts === undefined) return;
     for (const name of ['waiting', 'active'] as const) metrics.tasks.set({ state: name }, counts[name]);
@@ -190,6 +191,7 @@ class DurableJobs implements Jobs {
     await this.#started?.catch(() => undefined);
     this.#runner?.interrupt();
     await this.settle();
+    this.#changes[Symbol.dispose]();
     await this.#cleaning;
     await this.#queue?.stop();
   }
@@ -222,7 +224,7 @@ class DurableJobs implements Jobs {
     const runner = new Runner({ ...this.#options, queue, changes: this.#changes, definitions: this.#definitions });
     this.#runner = runner;
     for (const name of this.#definitions.keys())
-      if (!this.#isSettling) await queue.work(name, concurrency, (id, claim) => runner.run(id, claim));
+      if (!this.#isSettling) await queue.work(name, concurrency, (claim) => runner.run(claim));
     this.#cleaning = keepClean({ database, queue, historyDays, intervalMs: cleaningMs, signal });
   }
 
@@ -240,14 +242,9 @@ class DurableJobs implements Jobs {
     }
   }
 
-  /** In the transaction that is open: what can begin. */
-  async #give(name: string, tasks: readonly NewTask[]): Promise<void> {
+  get #openQueue(): Queue {
     if (this.#queue === undefined) throw fail('database_unavailable');
-    const runnable = tasks.filter(({ isRunnable }) => isRunnable);
-    await this.#queue.add(
-      name,
-      runnable.map(({ id, turn }) => ({ id, priority: priorityOf(turn) })),
-    );
+    return this.#queue;
   }
 
   /** Those of a class run share one secret: sealed once. */
@@ -272,21 +269,24 @@ class DurableJobs implements Jobs {
     const seal = this.#sealOnce();
     return this.transaction(async (tx) => {
       const retried = await retryJobs(tx, which, (subject) => seal(secretFor(subject)));
-      for (const [name, tasks] of Map.groupBy(retried.runnable, (task) => task.name)) await this.#give(name, tasks);
+      for (const lane of retried.lanes) await lineUp(tx, this.#openQueue, lane);
       return retried.jobs;
     });
   }
 
   async #detach(which: { id: string } | { groupId: string }): Promise<{ jobs: number }> {
-    return this.transaction(async (tx) => {
-      const detached = await detachJobs(tx, which);
-      for (const [name, tasks] of Map.groupBy(detached.waiting, (task) => task.name))
-        await this.#queue?.remove(
+    const detached = await this.transaction(async (tx) => {
+      const left = await detachJobs(tx, which);
+      for (const [name, tasks] of Map.groupBy(left.waiting, (task) => task.name))
+        await this.#openQueue.remove(
           name,
           tasks.map(({ id }) => id),
         );
-      return detached;
+      return left;
     });
+    // Not in the same transaction: tasks are held in another order than lanes.
+    for (const lane of detached.lanes) await lineUpNext(this.#options.database, this.#openQueue, lane);
+    return detached;
   }
 }
 

@@ -1,9 +1,10 @@
 // The door to the queue library: hands tasks to whoever has time, as long as they take, and again when a process has died.
 
 import { setTimeout as wait } from 'node:timers/promises';
+import { type RawBuilder, sql } from 'kysely';
 import { PgBoss } from 'pg-boss';
 import { abortable } from '../abortable.ts';
-import type { Database } from '../database/database.ts';
+import type { Database, Listener } from '../database/database.ts';
 import { createLog } from '../log.ts';
 
 const log = createLog('jobs');
@@ -13,15 +14,23 @@ const schema = 'platen_queue';
 
 /** A task of a process that does not say so for this long is given to another; the least that the library takes. */
 const heartbeatSeconds = 10;
-/** Finds what waited for its time, and what was told while no connection listened. */
-const defaultPollSeconds = 1;
-/** Nobody else can die there; looking each second would take a tenth of a processor. */
-const embeddedSuperviseSeconds = 30;
+/** How often work is looked for that waited for its time. */
+const defaultPollSeconds = 5;
+/** The same where there may be some that nobody is told of. */
+const hastyPollSeconds = 1;
+/** The library never looks by itself. */
+const neverSeconds = 86_400;
+/** How often tasks are looked for whose process has died. */
+const orphanSeconds = 5;
+/** Of those that wait, the first in the line: one was handed to a process that died before it had begun it. */
+const frontLength = 100;
 const firstRetrySeconds = 1;
 /** The longest pause after a failure. */
 export const longestRetrySeconds = 30;
 /** How often tasks are looked for that a clock holds back. */
-const lateSeconds = 5;
+const lateSeconds = 10;
+/** How often the library counts its tasks and takes away those that are done: it reads the whole of its table. */
+const maintenanceSeconds = 60;
 /** How often a task fails is judged by whoever runs it; the library only has to go on. */
 const retryLimit = 100_000;
 /** Longer than any task may take. */
@@ -37,10 +46,30 @@ const queueSettings = {
   retryDelayMax: longestRetrySeconds,
   expireInSeconds: expireSeconds,
   retentionSeconds: 365 * daySeconds,
-  deleteAfterSeconds: 3600,
+  deleteAfterSeconds: maintenanceSeconds,
 };
 
-type Run = (id: string, signal: AbortSignal) => Promise<void>;
+/** A task that was handed to this process. */
+export interface Claim {
+  id: string;
+  /** Of its kind. */
+  name: string;
+  /** How often it had been handed out before. */
+  count: number;
+  /** Aborted when it is another's. */
+  signal: AbortSignal;
+}
+
+/** A task that can be begun again at once. */
+const freed = `state = 'retry', start_after = now(), heartbeat_on = NULL`;
+/** One that was heard of in the future was so by a clock that has been put back since. */
+const isHeard = `heartbeat_on BETWEEN now() - interval '${heartbeatSeconds} seconds' AND now() + interval '${heartbeatSeconds} seconds'`;
+
+type Run = (claim: Claim) => Promise<void>;
+
+/** Whether the queue has not handed the task to another since, which it does with one of a process that was frozen. */
+export const isHeld = ({ id, name, count }: Claim): RawBuilder<boolean> => sql`EXISTS (
+  SELECT FROM ${sql.table(`${schema}.job`)} WHERE job.name = ${name} AND job.id = ${id} AND job.state = 'active' AND job.retry_count = ${count})`;
 
 /** A task that can be done now. */
 export interface Runnable {
@@ -70,16 +99,26 @@ interface QueueOptions {
   names: readonly string[];
   /** Whether this process looks after tasks whose process has died. */
   isSupervisor: boolean;
-  /** How often work is looked for that nobody told of. */
+  /** How often work is looked for that nobody told of, where those who listen hear. */
   pollSeconds: number | undefined;
   /** Comes when the process stops. */
   signal: AbortSignal;
 }
 
+/** Where one task at a time is done. */
+interface Place {
+  id: string;
+  isBusy: boolean;
+}
+
 class LibraryQueue implements Queue {
   readonly #options: QueueOptions;
   readonly #boss: PgBoss;
-  #freeing: Promise<void> | undefined;
+  /** By the kind of task that is done there. */
+  readonly #places = new Map<string, Place[]>();
+  #looking: Promise<void> | undefined;
+  /** Until then something may wait for the end of its pause, of which nobody is told. */
+  #pausingUntil = 0;
 
   constructor(options: QueueOptions) {
     this.#options = options;
@@ -87,15 +126,20 @@ class LibraryQueue implements Queue {
     this.#boss = new PgBoss({
       db: {
         executeSql: (text, values) => database.execute(text, values),
-        listen: (channel, onMessage, onGap) => abortable(database.listen(channel, { onMessage, onGap }), signal),
+        listen: (channel) => abortable(database.listen(channel, this.#listener()), signal),
       },
       backend: isEmbedded ? 'pglite' : 'postgres',
       schema,
       useListenNotify: true,
       schedule: false,
       supervise: isSupervisor,
-      superviseIntervalSeconds: isEmbedded ? embeddedSuperviseSeconds : 1,
-      monitorIntervalSeconds: 1,
+      superviseIntervalSeconds: maintenanceSeconds,
+      monitorIntervalSeconds: maintenanceSeconds,
+      maintenanceIntervalSeconds: maintenanceSeconds,
+      // Of things that we do not use.
+      flowIntervalSeconds: neverSeconds,
+      // How many wait is a metric.
+      warningQueueSize: Number.MAX_SAFE_INTEGER,
       reindex: false,
       monitorVacuum: false,
     });
@@ -106,9 +150,13 @@ class LibraryQueue implements Queue {
   async start(): Promise<void> {
     const { names, isEmbedded, isSupervisor } = this.#options;
     await this.#boss.start();
-    for (const name of names) await this.#boss.createQueue(name, queueSettings);
-    if (isEmbedded) await this.#freeOrphans();
-    if (isSupervisor) this.#freeing = this.#keepFreeing();
+    for (const name of names) {
+      await this.#boss.createQueue(name, queueSettings);
+      // One that was there keeps those of the version that made it.
+      await this.#boss.updateQueue(name, queueSettings);
+    }
+    if (isEmbedded) await this.#freeAll();
+    if (isSupervisor) this.#looking = this.#keepLooking();
   }
 
   async add(name: string, tasks: Runnable[]): Promise<void> {
@@ -130,17 +178,28 @@ class LibraryQueue implements Queue {
   }
 
   async work(name: string, concurrency: number, run: Run): Promise<void> {
-    const { pollSeconds = defaultPollSeconds } = this.#options;
-    const polling = { pollingIntervalSeconds: pollSeconds, notifyPollingIntervalSeconds: pollSeconds };
+    const places: Place[] = [];
+    this.#places.set(name, places);
+    const polling = { pollingIntervalSeconds: neverSeconds, notifyPollingIntervalSeconds: neverSeconds };
     for (let each = 0; each < concurrency; each++) {
-      const workerId: string = await this.#boss.work(name, polling, async ([job]) => {
+      const place: Place = { id: '', isBusy: false };
+      place.id = await this.#boss.work(name, polling, async ([job]) => {
+        if (job === undefined) return;
+        place.isBusy = true;
+        // Where there was one there may be more.
+        this.#wake(name);
         try {
-          if (job !== undefined) await run(job.id, job.signal);
+          await run({ id: job.id, name, count: job.retryCount, signal: job.signal });
+        } catch (error) {
+          this.#pausingUntil = performance.now() + longestRetrySeconds * 1000;
+          throw error;
         } finally {
-          // The next one at once, not at the next poll.
-          this.#boss.notifyWorker(workerId);
+          place.isBusy = false;
+          // The next one at once, not when somebody looks.
+          this.#boss.notifyWorker(place.id);
         }
       });
+      places.push(place);
     }
   }
 
@@ -149,44 +208,76 @@ class LibraryQueue implements Queue {
   }
 
   async stop(): Promise<void> {
-    await this.#freeing;
+    await this.#looking;
     await this.#boss.stop({ graceful: false, close: false });
   }
 
-  /** Tasks whose process has died are begun again at once, without the pause that follows a failure. */
-  async #freeOrphans(): Promise<void> {
-    const { database, isEmbedded, names } = this.#options;
-    // In the embedded database every task that is under way at the start is a dead process's.
-    // One that was heard of in the future was so by a clock that has been put back since.
-    const isHeard = `heartbeat_on BETWEEN now() - interval '${heartbeatSeconds} seconds' AND now() + interval '${heartbeatSeconds} seconds'`;
-    const isDead = isEmbedded ? 'true' : `NOT (${isHeard})`;
-    await database.execute(
-      `UPDATE ${schema}.job SET state = 'retry', start_after = now(), heartbeat_on = NULL WHERE name = ANY($1) AND state = 'active' AND ${isDead}`,
-      [names],
-    );
+  /** Lets one place look for a task; if it finds one, the next place looks. */
+  #wake(name: string): void {
+    const idle = this.#places.get(name)?.find(({ isBusy }) => !isBusy);
+    if (idle !== undefined) this.#boss.notifyWorker(idle.id);
   }
 
-  async #keepFreeing(): Promise<void> {
+  #wakeAll(): void {
+    for (const name of this.#places.keys()) this.#wake(name);
+  }
+
+  /** In place of the library's, which lets every place look at each message. */
+  #listener(): Listener {
+    return { onMessage: (name) => this.#wake(name), onGap: () => this.#wakeAll() };
+  }
+
+  get #pollSeconds(): number {
+    const { database, pollSeconds = defaultPollSeconds } = this.#options;
+    return database.isDeaf || performance.now() < this.#pausingUntil ? hastyPollSeconds : pollSeconds;
+  }
+
+  async #keepLooking(): Promise<void> {
     const { signal, isEmbedded } = this.#options;
     for (let second = 1; !signal.aborted; second++) {
       await wait(1000, undefined, { signal }).catch(() => undefined);
       if (signal.aborted) return;
+      if (second % this.#pollSeconds === 0) this.#wakeAll();
       try {
-        if (!isEmbedded) await this.#freeOrphans();
+        if (!isEmbedded && second % orphanSeconds === 0) await this.#freeOrphans();
         if (second % lateSeconds === 0) await this.#freeLate();
       } catch (error) {
-        log.debug('Orphans were not looked for', { error });
+        log.debug('Tasks that are held up were not looked for', { error });
       }
     }
+  }
+
+  /** In the embedded database every task that is under way at the start is a dead process's. */
+  async #freeAll(): Promise<void> {
+    const { database, names } = this.#options;
+    await database.execute(`UPDATE ${schema}.job SET ${freed} WHERE name = ANY($1) AND state = 'active'`, [names]);
+  }
+
+  /** Tasks whose process has died are begun again at once, without the pause that follows a failure. */
+  async #freeOrphans(): Promise<void> {
+    const { database, names } = this.#options;
+    // By our own few that are not done: the queue's table has no index of those under way.
+    const { rows } = await database.execute(
+      `UPDATE ${schema}.job SET ${freed} FROM (
+         (SELECT id FROM platen.tasks WHERE state = 'active')
+         UNION ALL (
+           SELECT id FROM platen.tasks WHERE state = 'waiting' AND attempt = 0 AND round IS NOT NULL ORDER BY round LIMIT ${frontLength})
+       ) AS unended
+       WHERE job.name = ANY($1) AND job.id = unended.id AND job.state = 'active' AND NOT (${isHeard}) RETURNING job.id`,
+      [names],
+    );
+    if (rows.length > 0) this.#wakeAll();
   }
 
   /** A clock that has gone back would hold tasks until it has caught up: none waits for longer than the longest pause. */
   async #freeLate(): Promise<void> {
     const { database, names } = this.#options;
-    await database.execute(
-      `UPDATE ${schema}.job SET start_after = now() WHERE name = ANY($1) AND state < 'active' AND start_after > now() + interval '${2 * longestRetrySeconds} seconds'`,
+    const { rows } = await database.execute(
+      `UPDATE ${schema}.job SET start_after = now()
+       WHERE name = ANY($1) AND state < 'active' AND NOT blocked AND start_after > now() + interval '${2 * longestRetrySeconds} seconds' RETURNING id`,
       [names],
     );
+    if (rows.length > 0) this.#wakeAll();
   }
 }
 

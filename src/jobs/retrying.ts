@@ -3,29 +3,30 @@
 import { sql } from 'kysely';
 import type { Queries } from '../database/database.ts';
 import { addTasks, type NewTask } from './adding.ts';
+import type { Lane } from './lining-up.ts';
 import { mostTold, tell } from './telling.ts';
 
-interface FailedJob {
+interface FailedJob extends Lane {
   id: string;
   group_id: string | null;
   subject: Record<string, unknown>;
   name: string;
   key: string;
-  lane: string;
 }
 
 interface Retried {
   jobs: number;
-  runnable: (NewTask & { name: string })[];
+  /** Of their new tasks, held, for some to be lined up. */
+  lanes: Lane[];
 }
 
 async function retryLane(
   tx: Queries,
   failed: FailedJob[],
   secretFor: (subject: Record<string, unknown>) => Buffer | undefined,
-): Promise<Retried['runnable']> {
-  const { name = '', lane = '' } = failed[0] ?? {};
-  const tasks = await addTasks(tx, { name, lane, keys: [...new Set(failed.map(({ key }) => key))] });
+): Promise<NewTask[]> {
+  const { name = '', tenant = '', lane = '' } = failed[0] ?? {};
+  const tasks = await addTasks(tx, { name, tenant, lane, keys: [...new Set(failed.map(({ key }) => key))] });
   const moved = failed.map(({ id, key, subject }) => ({
     id,
     taskId: tasks.get(key)?.id,
@@ -36,7 +37,7 @@ async function retryLane(
       secret = decode(given.secret, 'base64')
     FROM json_to_recordset(${JSON.stringify(moved)}::json) AS given (id uuid, "taskId" uuid, secret text)
     WHERE jobs.id = given.id`.execute(tx);
-  return [...tasks.values()].map((task) => ({ ...task, name }));
+  return [...tasks.values()];
 }
 
 /** Gives failed jobs new tasks, or those of their keys that wait. */
@@ -47,14 +48,16 @@ export async function retryJobs(
 ): Promise<Retried> {
   const condition = 'id' in which ? sql`jobs.id = ${which.id}` : sql`jobs.group_id = ${which.groupId}`;
   const { rows } = await sql<FailedJob>`
-    SELECT jobs.id, jobs.group_id, jobs.subject, tasks.name, tasks.key, tasks.lane
+    SELECT jobs.id, jobs.group_id, jobs.subject, tasks.name, tasks.key, tasks.tenant, tasks.lane
     FROM platen.jobs JOIN platen.tasks ON tasks.id = jobs.task_id
     WHERE ${condition} AND jobs.state = 'failed' ORDER BY jobs.position FOR UPDATE OF jobs`.execute(tx);
-  const runnable: Retried['runnable'] = [];
-  for (const lane of Map.groupBy(rows, ({ name, lane }) => JSON.stringify([name, lane])).values())
-    runnable.push(...(await retryLane(tx, lane, secretFor)));
+  const tasks: NewTask[] = [];
+  // In one order, so that two who do so wait for each other and not for ever.
+  const lanes = [...Map.groupBy(rows, ({ name, lane }) => JSON.stringify([lane, name]))].sort(([a], [b]) =>
+    a < b ? -1 : 1,
+  );
+  for (const [, lane] of lanes) tasks.push(...(await retryLane(tx, lane, secretFor)));
   const groups = [...new Set(rows.flatMap(({ group_id }) => group_id ?? []))];
-  if (rows.length > 0)
-    await tell(tx, { kind: 'state', tasks: runnable.slice(0, mostTold).map(({ id }) => id), groups });
-  return { jobs: rows.length, runnable };
+  if (rows.length > 0) await tell(tx, { kind: 'state', tasks: tasks.slice(0, mostTold).map(({ id }) => id), groups });
+  return { jobs: rows.length, lanes: lanes.flatMap(([, [first]]) => first ?? []) };
 }

@@ -2,7 +2,7 @@
 
 import { setTimeout as wait } from 'node:timers/promises';
 import { followSignals } from '../abortable.ts';
-import type { Database } from '../database/database.ts';
+import { type Database, isTooSlow } from '../database/database.ts';
 import { fail, ServiceError } from '../errors.ts';
 import { createLog, withLogContext } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
@@ -12,6 +12,7 @@ import {
   beginTask,
   type Ending,
   endTask,
+  failByMeans,
   findWaiting,
   handBackTask,
   isWanted,
@@ -19,9 +20,9 @@ import {
 } from './attempts.ts';
 import type { Changes } from './changes.ts';
 import type { JobDefinition } from './contract.ts';
-import { longestRetrySeconds, type Queue } from './queue.ts';
+import { lineUp, release } from './lining-up.ts';
+import { type Claim, longestRetrySeconds, type Queue } from './queue.ts';
 import type { Sealing } from './sealing.ts';
-import { priorityOf } from './turns.ts';
 
 const log = createLog('jobs');
 
@@ -57,8 +58,9 @@ export class Runner {
   constructor(options: RunnerOptions) {
     this.#options = options;
     options.changes.subscribe((change) => {
-      if (change.kind === 'cancel') for (const id of change.tasks) this.#underWay.get(id)?.abort(unwanted);
-      else if (change.kind === 'gap') void this.#lookWhoIsWanted().catch(() => undefined);
+      // What is told is a hint, which whoever may connect to the database can give: the tables say what is true.
+      if (change.kind === 'cancel') this.#lookWhoIsWanted(change.tasks);
+      else if (change.kind === 'gap') this.#lookWhoIsWanted([...this.#underWay.keys()]);
     });
   }
 
@@ -68,15 +70,16 @@ export class Runner {
   }
 
   /** @throws when the task is to be tried again later. */
-  async run(id: string, claim: AbortSignal): Promise<void> {
+  async run(claim: Claim): Promise<void> {
+    const { id } = claim;
     const cancelling = new AbortController();
     // Before it begins: it may be cancelled as soon as it has.
     this.#underWay.set(id, cancelling);
     try {
-      const task = await this.#options.database.transaction((tx) => beginTask(tx, id));
+      const task = await this.#begin(claim);
       if (task === undefined) return;
       if (task.attempt === 1) this.#options.metrics.jobWait.observe(task.waitedMs / 1000);
-      using ending = followSignals([this.#stopping.signal, cancelling.signal, claim]);
+      using ending = followSignals([this.#stopping.signal, cancelling.signal, claim.signal]);
       using timeout = startTimeout(this.#options.timeoutMs - task.elapsedMs);
       using all = followSignals([ending.signal, timeout.signal]);
       const outcome = await withLogContext({ jobTask: id }, () => this.#attempt(task, all.signal));
@@ -86,6 +89,16 @@ export class Runner {
       // Another attempt of the same task may have begun since, in this process too.
       if (this.#underWay.get(id) === cancelling) this.#underWay.delete(id);
     }
+  }
+
+  /** With the next of its lane in the line, when it was the last there. */
+  #begin(claim: Claim): Promise<BegunTask | undefined> {
+    const { database, queue } = this.#options;
+    return database.transaction(async (tx) => {
+      const task = await beginTask(tx, claim);
+      if (task !== undefined) await lineUp(tx, queue, task.place);
+      return task;
+    });
   }
 
   /** What became of the attempt; an error that may heal, and an interruption, are given as they are. */
@@ -99,9 +112,10 @@ export class Runner {
     } catch (error) {
       if (signal.aborted && !(signal.reason instanceof ServiceError))
         return signal.reason === unwanted ? { state: 'cancelled' } : new Interrupted('handed back');
-      const isLast = signal.aborted || task.failures + 1 >= (definition?.mostFailures ?? 0);
-      if (!isLast && definition?.mayHeal(error) === true) return error as Error;
-      return { state: 'failed', error: describeFailure(error, signal) };
+      // Time that is up is up for all who wait.
+      const isOwners = !signal.aborted && definition?.isOwnersFault?.(error) === true;
+      if (!signal.aborted && !isOwners && isTriedAgain(error, task, definition)) return error as Error;
+      return { state: 'failed', error: describeFailure(error, signal), ...(isOwners ? { isOwners } : {}) };
     }
   }
 
@@ -127,10 +141,11 @@ export class Runner {
     for (let pauseMs = 100; ; pauseMs = Math.min(pauseMs * 2, 2000)) {
       try {
         if (outcome instanceof Error) return await this.#handBack(task, outcome);
+        if (await this.#isLeftToOthers(task, outcome)) return await this.#handBack(task, new Interrupted('for others'));
         return await this.#end(task, outcome);
       } catch (error) {
         const isAway = error instanceof ServiceError && error.code === 'database_unavailable';
-        if (!isAway || performance.now() > deadline || this.#stopping.signal.aborted) throw error;
+        if (!(isAway || isTooSlow(error)) || performance.now() > deadline || this.#stopping.signal.aborted) throw error;
         await wait(pauseMs);
       }
     }
@@ -144,8 +159,14 @@ export class Runner {
     if (outcome !== 'successor') return;
     await database.transaction(async (tx) => {
       await endTask(tx, task, { ending, allowSuccessor: true });
-      await this.#release(await findWaiting(tx, task.name, task.key), task.name);
+      await release(this.#options.queue, task.name, await findWaiting(tx, task.name, task.key));
     });
+  }
+
+  /** Where it failed by what one owner has given: whether there are others, whose jobs go on. */
+  async #isLeftToOthers(task: BegunTask, ending: Ending): Promise<boolean> {
+    if (ending.state !== 'failed' || ending.isOwners !== true) return false;
+    return this.#options.database.transaction((tx) => failByMeans(tx, task, ending.error));
   }
 
   async #handBack(task: BegunTask, error: Error): Promise<void> {
@@ -153,7 +174,7 @@ export class Runner {
     const handed = await this.#options.database.transaction(async (tx) => {
       const pauseSeconds = isFailure ? longestRetrySeconds : 0;
       const done = await handBackTask(tx, task, { isFailure, pauseSeconds });
-      if (done.outcome === 'joined') await this.#release(done.next, task.name);
+      if (done.outcome === 'joined') await release(this.#options.queue, task.name, done.next);
       return done;
     });
     if (handed.outcome !== 'waits') return;
@@ -162,15 +183,21 @@ export class Runner {
     throw new Error(error instanceof ServiceError ? error.code : isFailure ? 'failed' : 'interrupted');
   }
 
-  async #release(next: { id: string; turn: string } | undefined, name: string): Promise<void> {
-    if (next !== undefined)
-      await this.#options.queue.add(name, [{ id: next.id, priority: priorityOf(Number(next.turn)) }]);
+  /** Stops those of the tasks that nobody wants any more. Who can't be looked up now is looked up later. */
+  #lookWhoIsWanted(tasks: readonly string[]): void {
+    for (const id of tasks) {
+      const cancelling = this.#underWay.get(id);
+      if (cancelling === undefined) continue;
+      isWanted(this.#options.database.queries, id).then(
+        (wanted) => wanted || cancelling.abort(unwanted),
+        (error) => log.debug('It is not known whether a job is still wanted', { error }),
+      );
+    }
   }
+}
 
-  async #lookWhoIsWanted(): Promise<void> {
-    for (const [id, cancelling] of this.#underWay)
-      if (!(await isWanted(this.#options.database.queries, id))) cancelling.abort(unwanted);
-  }
+function isTriedAgain(error: unknown, { failures }: BegunTask, definition: JobDefinition | undefined): boolean {
+  return definition !== undefined && failures + 1 < definition.mostFailures && definition.mayHeal(error);
 }
 
 function nameOf(outcome: Ending | Error): string {

@@ -1,4 +1,4 @@
-// Secrets at rest: AES-256-GCM with the key of the settings.
+// Secrets at rest: AES-256-GCM with the keys of the settings.
 
 import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
 
@@ -9,12 +9,21 @@ const tagBytes = 16;
 export interface Sealing {
   /** Nonce, tag, and the text encrypted. */
   seal(text: string): Buffer;
-  /** @throws when it was altered, or sealed with another key. */
+  /** @throws when it was altered, or sealed with a key that is none of these. */
   open(sealed: Buffer): string;
 }
 
-/** @param key 32 bytes. */
-export function createSealing(key: Buffer): Sealing {
+function decrypt(key: Buffer, sealed: Buffer): string {
+  const decipher = createDecipheriv(algorithm, key, sealed.subarray(0, nonceBytes), { authTagLength: tagBytes });
+  decipher.setAuthTag(sealed.subarray(nonceBytes, nonceBytes + tagBytes));
+  return decipher.update(sealed.subarray(nonceBytes + tagBytes), undefined, 'utf8') + decipher.final('utf8');
+}
+
+/**
+ * @param key 32 bytes, with which is sealed.
+ * @param formerKeys that may have been used before.
+ */
+export function createSealing(key: Buffer, ...formerKeys: Buffer[]): Sealing {
   return {
     seal(text) {
       const nonce = randomBytes(nonceBytes);
@@ -23,9 +32,14 @@ export function createSealing(key: Buffer): Sealing {
       return Buffer.concat([nonce, cipher.getAuthTag(), encrypted]);
     },
     open(sealed) {
-      const decipher = createDecipheriv(algorithm, key, sealed.subarray(0, nonceBytes), { authTagLength: tagBytes });
-      decipher.setAuthTag(sealed.subarray(nonceBytes, nonceBytes + tagBytes));
-      return decipher.update(sealed.subarray(nonceBytes + tagBytes), undefined, 'utf8') + decipher.final('utf8');
+      for (const each of [key, ...formerKeys]) {
+        try {
+          return decrypt(each, sealed);
+        } catch {
+          // Sealed with another one, or altered.
+        }
+      }
+      throw new Error('a secret was sealed with none of the keys that are known, or was altered');
     },
   };
 }

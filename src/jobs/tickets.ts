@@ -27,7 +27,7 @@ export function createTickets(database: Database): Tickets {
       const ticket = randomBytes(ticketBytes).toString('base64url');
       await database.transaction(async (tx) => {
         await sql`DELETE FROM platen.tickets WHERE digest IN (
-          SELECT digest FROM platen.tickets WHERE expires_at < clock_timestamp() LIMIT 100 FOR UPDATE SKIP LOCKED)`.execute(
+          SELECT digest FROM platen.tickets WHERE expires_at < now() ORDER BY expires_at LIMIT 100 FOR UPDATE SKIP LOCKED)`.execute(
           tx,
         );
         await sql`INSERT INTO platen.tickets (digest, owner, opens, expires_at)

@@ -1,17 +1,26 @@
-// Whose turn it is: those of different lanes take turns, a few tasks each, however many wait in one of them. Pure.
+// Whose turn it is: those who ask for different tenants take turns, and in each tenant the lanes, a few tasks each, however many wait. Pure.
 
 /** Tasks of one lane that follow each other: they share a token, and tabs are kept for it. */
-const tasksPerTurn = 8;
+export const tasksPerTurn = 8;
 
-/**
- * Place of the first of the tasks that a lane adds; the others follow one by one.
- * A lane begins where the line now stands, not behind all who wait, and goes on behind its own.
- * @param line place of the first task that waits, and of the last of this lane.
- */
-export function turnsFor({ first, last }: { first: string | null; last: string | null }): number {
-  const now = Math.floor(Number(first ?? 0) / tasksPerTurn) * tasksPerTurn;
-  return last === null ? now : Math.max(now, Number(last) + 1);
+/** Where the line stands. Tasks of the least round are done first, of equal rounds the oldest. */
+interface Line {
+  /** The least round in which somebody waits; null when nobody does. */
+  front: number | null;
+  /** The last round in which somebody of the same tenant waits. */
+  last: number | null;
+  /** That of the task of the same lane that was begun just now; undefined for a lane that had nothing in the line. */
+  begun: number | undefined;
 }
 
-/** For the queue, which takes the greatest first: equal for tasks of one turn, which then go by age. */
-export const priorityOf = (turn: number): number => -Math.floor(turn / tasksPerTurn);
+/**
+ * Round of the next turn of a lane: behind all of its tenant, so that a tenant has one turn in each round. Who comes anew begins behind
+ * the front: else who comes and comes would stay before all others.
+ */
+export function roundFor({ front, last, begun }: Line): number {
+  const soonest = begun === undefined ? (front === null ? 0 : front + 1) : Math.max(front ?? 0, begun + 1);
+  return last === null ? soonest : Math.max(soonest, last + 1);
+}
+
+/** For the queue, which takes the greatest first: equal for tasks of one round, which then go by age. */
+export const priorityOf = (round: number): number => -round;

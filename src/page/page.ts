@@ -79,7 +79,7 @@ export class Page {
       const rest = await this.#rest(onStage);
       if (await this.holds(rest)) return rest;
     } catch (error) {
-      if (!isLost()) throw error;
+      if (!(await isLost())) throw error;
     }
     await this.#showOnScreen();
     // One that computes the flag may say no and yes again before that is heard of.
@@ -187,18 +187,23 @@ export class Page {
 
   async #isReadyNow(): Promise<boolean> {
     const isLost = this.#watchForLoss();
-    return this.#live.askReady().catch((error) => {
-      if (!isLost()) throw error;
+    return this.#live.askReady().catch(async (error) => {
+      if (!(await isLost())) throw error;
       return false;
     });
   }
 
   /** @returns whether the document that is there now has gone meanwhile, so that what it was asked has failed. */
-  #watchForLoss(): () => boolean {
+  #watchForLoss(): () => Promise<boolean> {
     const { document } = this.#watch;
     const { id } = document;
     const { losses } = this.#live;
-    return () => document.id !== id || this.#live.losses !== losses;
+    const isLost = () => document.id !== id || this.#live.losses !== losses;
+    return async () => {
+      // What was asked may fail before the browser says why; it has said so before it answers again.
+      if (!isLost()) await this.#cdp.send('Page.getFrameTree').catch(() => undefined);
+      return isLost();
+    };
   }
 
   async #showOnScreen(): Promise<void> {

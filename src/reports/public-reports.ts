@@ -4,7 +4,7 @@ import { Readable } from 'node:stream';
 import type { Tenant } from '../config.ts';
 import type { DocumentMetadata, View } from '../documents/contract.ts';
 import type { Documents } from '../documents/documents.ts';
-import { fail, ServiceError } from '../errors.ts';
+import { type ErrorCode, fail, ServiceError } from '../errors.ts';
 import type { Caller } from '../identity/contract.ts';
 import { createLog } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
@@ -14,7 +14,7 @@ import { type Access, decideAccess, namesExactly } from './access.ts';
 import type { KeyedReport } from './contract.ts';
 import type { RenderLimit } from './render-limit.ts';
 import { type PagePatterns, pagePath, type Report, reportKey, selfPagePath } from './report.ts';
-import { SharedWork } from './shared-work.ts';
+import { type Blame, SharedWork } from './shared-work.ts';
 import type { Tenancy } from './tenancy.ts';
 
 const log = createLog('reports');
@@ -75,16 +75,23 @@ interface StoreOptions {
 /** A person does not wait longer for the storing of what they could have already. */
 const keepTimeoutMs = 5000;
 
-/** What fails because of who leads a shared render, not because of the report. */
-const isLeadersFault = (error: unknown) =>
-  error instanceof ServiceError && ['token_rejected', 'too_many_renders'].includes(error.code);
+/** What fails because of who asks for a render, not because of the report. Where a frontend sends people to sign in, nothing else may say so. */
+const blames: Partial<Record<ErrorCode, Blame>> = {
+  token_rejected: 'leaders',
+  too_many_renders: 'leaders',
+  page_redirected: 'perhaps_leaders',
+};
+
+/** Whose failure the error of a shared render is. */
+export const blameFor = (error: unknown): Blame =>
+  (error instanceof ServiceError ? blames[error.code] : undefined) ?? 'everybodys';
 
 export class PublicReports {
   readonly #dependencies: Dependencies;
   /** Counted, so that who comes after a removal does not join a render that began before it. */
   #removals = 0;
   /** One render for all proven callers who miss the same document. */
-  readonly #shared = new SharedWork<ObtainedReport>(isLeadersFault);
+  readonly #shared = new SharedWork<ObtainedReport>(blameFor);
 
   constructor(dependencies: Dependencies) {
     this.#dependencies = dependencies;

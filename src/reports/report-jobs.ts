@@ -2,13 +2,13 @@
 
 import type { Tenant } from '../config.ts';
 import type { Queries } from '../database/database.ts';
-import { fail, invalidField } from '../errors.ts';
+import { fail, invalidField, ServiceError } from '../errors.ts';
 import { type Caller, callerKey, serviceOwner } from '../identity/contract.ts';
-import type { JobDefinition, JobRequest, Work } from '../jobs/contract.ts';
+import type { EnqueueOptions, JobDefinition, JobRequest, Work } from '../jobs/contract.ts';
 import type { Jobs } from '../jobs/jobs.ts';
 import type { KeyedReport } from './contract.ts';
 import type { Generations, Order } from './generation.ts';
-import type { PublicReports } from './public-reports.ts';
+import { blameFor, type PublicReports } from './public-reports.ts';
 import { keyOf, type Report, subjectOf } from './report.ts';
 import {
   type GenerateData,
@@ -51,6 +51,10 @@ const ranks = { ownView: 0, canonical: 1, backend: 2 };
 /** The pauses between them outlast a storage that is away for a minute. */
 const mostFailures = 8;
 
+/** Tokens that are refused when a page is opened, and those that ran out while they waited. */
+const isOwnersFault = (error: unknown) =>
+  blameFor(error) !== 'everybodys' || (error instanceof ServiceError && error.code === 'report_token_expired');
+
 /** What those who look at a job see of its report. */
 function subjectFor(report: KeyedReport, key: string): Record<string, unknown> {
   const subject = report.type === 'overall' ? {} : { [`${report.type}Id`]: subjectOf(report) };
@@ -68,6 +72,7 @@ export class ReportJobs {
       data: reportJobData,
       mostFailures,
       mayHeal,
+      isOwnersFault,
       checkSecret: (token, data) => this.#checkToken(token, data),
       run: ({ data, ...work }) => (data.kind === 'generate' ? this.#generate(data, work) : this.#obtain(data, work)),
     };
@@ -77,7 +82,8 @@ export class ReportJobs {
   /** Accepts a report of the backend's. @returns its job, when it is committed. @throws database_unavailable. */
   async accept(asked: BackendReport): Promise<{ jobId: string; key: string }> {
     const job = this.#jobFor(asked, { isOfClassRun: false });
-    const jobId = await this.#commit(job, `reports ${asked.tenant.prefix}`);
+    const { prefix } = asked.tenant;
+    const jobId = await this.#commit(job, { tenant: prefix, lane: `reports ${prefix}` });
     return { jobId, key: job.key };
   }
 
@@ -101,13 +107,18 @@ export class ReportJobs {
     };
     const rank = caller.type === 'student' ? ranks.ownView : ranks.canonical;
     const job = { key, rank, data, owner: callerKey(caller), subject: subjectFor(report, key), secret: caller.token };
-    return { jobId: await this.#commit(job, `callers ${tenant.prefix}`), key };
+    return { jobId: await this.#commit(job, { tenant: tenant.prefix, lane: `callers ${tenant.prefix}` }), key };
   }
 
   /** Accepts the reports of a class run, in its transaction. @returns their jobs, in their order. */
   acceptRun(tx: Queries, runId: string, reports: readonly BackendReport[]): Promise<string[]> {
     const jobs = reports.map((report) => this.#jobFor(report, { isOfClassRun: true }));
-    return this.#dependencies.jobs.enqueue(this.#definition, jobs, { tx, lane: `run ${runId}`, groupId: runId });
+    return this.#dependencies.jobs.enqueue(this.#definition, jobs, {
+      tx,
+      tenant: reports[0]?.tenant.prefix ?? '',
+      lane: `run ${runId}`,
+      groupId: runId,
+    });
   }
 
   #jobFor(
@@ -128,9 +139,12 @@ export class ReportJobs {
     return { key, rank: ranks.backend, data, owner: serviceOwner, subject, secret: reportToken };
   }
 
-  async #commit(job: JobRequest<ReportJobData>, lane: string): Promise<string> {
+  async #commit(
+    job: JobRequest<ReportJobData>,
+    { tenant, lane }: Pick<EnqueueOptions, 'tenant' | 'lane'>,
+  ): Promise<string> {
     const { jobs } = this.#dependencies;
-    const [id = ''] = await jobs.transaction((tx) => jobs.enqueue(this.#definition, [job], { tx, lane }));
+    const [id = ''] = await jobs.transaction((tx) => jobs.enqueue(this.#definition, [job], { tx, tenant, lane }));
     return id;
   }
 

@@ -6,6 +6,10 @@ import type { Database } from '../database/database.ts';
 
 const removalsChannel = 'platen_removals';
 
+/** Nothing that was accepted before a removal is still under way so long after it. */
+const removalDays = 2;
+const forgottenAtOnce = 100;
+
 const usualPatienceMs = 2000;
 const openingPatienceMs = 10_000;
 
@@ -43,11 +47,13 @@ export class Revisions {
           .onConflict((present) =>
             present.columns(['below', 'ending']).doUpdateSet((eb) => ({
               revision: eb.fn('greatest', [eb.ref('removals.revision'), eb.ref('excluded.revision')]),
+              removed_at: sql<Date>`now()`,
             })),
           )
           .execute();
       await sql`SELECT pg_notify(${removalsChannel}, '')`.execute(tx);
     });
+    await this.#forgetRemovals();
     return revision;
   }
 
@@ -67,6 +73,13 @@ export class Revisions {
       .limit(1)
       .executeTakeFirst();
     return later !== undefined;
+  }
+
+  async #forgetRemovals(): Promise<void> {
+    await sql`
+      DELETE FROM platen.removals WHERE (below, ending) IN (
+        SELECT below, ending FROM platen.removals WHERE removed_at < now() - make_interval(days => ${removalDays})
+        ORDER BY removed_at LIMIT ${forgottenAtOnce} FOR UPDATE SKIP LOCKED)`.execute(this.#database.queries);
   }
 
   /** Hears of every removal, and whenever one may have been missed. */

@@ -22,16 +22,19 @@ interface Flight<T> {
   hurry: AbortController;
 }
 
+/** Whose failure an error is: the leader's own, everybody's, or perhaps the leader's, which the next one's means will tell. */
+export type Blame = 'leaders' | 'perhaps_leaders' | 'everybodys';
+
 /**
- * Work shared by key. When it fails by what `isLeadersFault` says is the leader's own fault, only those of the leader's owner get
- * the error and the next one's means are tried; any other error is everybody's, and the next to come tries anew.
+ * Work shared by key. When it fails by the leader's own fault, only those of the leader's owner get the error and the next one's means are
+ * tried; where that is in doubt, once. Any other error is everybody's, and the next to come tries anew.
  */
 export class SharedWork<T> {
   readonly #flights = new Map<string, Flight<T>>();
-  readonly #isLeadersFault: (error: unknown) => boolean;
+  readonly #blame: (error: unknown) => Blame;
 
-  constructor(isLeadersFault: (error: unknown) => boolean) {
-    this.#isLeadersFault = isLeadersFault;
+  constructor(blame: (error: unknown) => Blame) {
+    this.#blame = blame;
   }
 
   join(key: string, { owner, isUrgent, attempt, signal }: Participant<T>): Promise<T> {
@@ -63,6 +66,7 @@ export class SharedWork<T> {
   }
 
   async #run(key: string, flight: Flight<T>): Promise<void> {
+    let isInDoubt = false;
     for (let leader = flight.waiters[0]; leader !== undefined; leader = flight.waiters[0]) {
       try {
         const result = await leader.attempt(flight.abandon.signal, flight.hurry.signal);
@@ -70,7 +74,10 @@ export class SharedWork<T> {
         for (const { settled } of flight.waiters) settled.resolve(result);
         return;
       } catch (error) {
-        const isLeaders = this.#isLeadersFault(error);
+        const blame = this.#blame(error);
+        // A second one who comes to the same has it from the page.
+        const isLeaders = blame === 'leaders' || (blame === 'perhaps_leaders' && !isInDoubt);
+        isInDoubt ||= blame === 'perhaps_leaders';
         const failed = flight.waiters.filter((waiter) => !isLeaders || waiter.owner === leader.owner);
         flight.waiters = flight.waiters.filter((waiter) => !failed.includes(waiter));
         // Before anyone is told: who comes back at once must start anew.

@@ -116,7 +116,9 @@ export async function startJobService({ url }: { url?: string } = {}): Promise<J
       const id = `work-${process.pid}-${++count}`;
       const owner = studentId === undefined ? serviceOwner : ownerOf(studentId);
       const request = { data: { id }, key: id, owner, subject: { work: id }, secret: undefined, rank: 0 };
-      const [job = ''] = await jobs.transaction((tx) => jobs.enqueue(definition, [request], { tx, lane: 'test' }));
+      const [job = ''] = await jobs.transaction((tx) =>
+        jobs.enqueue(definition, [request], { tx, tenant: '', lane: 'test' }),
+      );
       return job;
     },
     setDeaf(next) {

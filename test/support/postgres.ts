@@ -32,6 +32,12 @@ export function describeDatabases(name: string, suite: (server: string | undefin
   (DATABASE_URL === undefined ? describe.skip : describe)(`${name}, PostgreSQL`, () => suite(DATABASE_URL ?? ''));
 }
 
+/** Runs a suite on PostgreSQL only; skipped without DATABASE_URL. */
+export function describeServer(name: string, suite: (server: string) => void): void {
+  const { DATABASE_URL } = process.env;
+  (DATABASE_URL === undefined ? describe.skip : describe)(name, () => suite(DATABASE_URL ?? ''));
+}
+
 export interface PostgresServer extends AsyncDisposable {
   url: string;
   stop(): void;

@@ -23,6 +23,8 @@ export interface Figures {
   className?: string;
   /** Shown below the text; the page is ready when it has loaded. */
   image?: string;
+  /** Where the page goes instead of showing anything. */
+  goesTo?: string;
   /** An address that the page asks for besides, and does without where it gets no answer. */
   besides?: string;
 }
@@ -41,8 +43,9 @@ export interface SteeredPages {
 /** Asks its server for the figures with the token that it was given; shows them and is ready, or says that it failed. */
 const reportPage = `<!doctype html><html lang="en"><head><title>Report</title></head><body><script>
 fetch('/figures', { method: 'POST', headers: { authorization: localStorage.getItem('token') }, body: location.pathname + location.search })
-  .then((response) => response.ok ? response.json() : { error: 'refused' })
-  .then(async ({ text, error, className, image, besides }) => {
+  .then(async (response) => ({ ...(response.ok ? {} : { error: 'refused' }), ...await response.json() }))
+  .then(async ({ text, error, className, image, besides, goesTo }) => {
+    if (goesTo) return location.assign(goesTo);
     if (besides) await fetch(besides).catch(() => undefined);
     if (className) document.head.insertAdjacentHTML('beforeend', '<meta name="pdf-class" content="' + className + '">');
     document.body.append(text);
@@ -62,6 +65,7 @@ export function steerPages(): SteeredPages {
         '/report': reportPage,
         '/student-report': reportPage,
         '/teacher-report': reportPage,
+        '/login': '<!doctype html><html lang="en"><title>Sign in</title><body><h1>Sign in</h1></body></html>',
         '/figures': giveFigures,
       }),
     opened: [],

@@ -91,7 +91,7 @@ describe('without any setting', () => {
   });
 
   test('neither a database nor a key for what is secret in it is named', () => {
-    expect([secrets.databaseUrl, secrets.encryptionKey]).toEqual([undefined, undefined]);
+    expect([secrets.databaseUrl, secrets.encryptionKeys]).toEqual([undefined, undefined]);
   });
 
   test('report tokens are neither verified nor minted', () => {
@@ -133,7 +133,7 @@ describe('settings that are taken', () => {
       userTokenSecret: production.USER_TOKEN_SECRET,
       reportTokenSecret: production.REPORT_TOKEN_SECRET,
       databaseUrl: 'postgresql://platen:forty-random-characters@db/platen',
-      encryptionKey: Buffer.alloc(32, 7),
+      encryptionKeys: [Buffer.alloc(32, 7)],
       s3AccessKey: s3.AWS_ACCESS_KEY_ID,
       s3SecretKey: s3.AWS_SECRET_ACCESS_KEY,
     });
@@ -321,6 +321,8 @@ describe('a bad value of one variable', () => {
     ['DATABASE_URL', 'postgresql://platen:50%off@db.example/platen'],
     ['ENCRYPTION_KEY', Buffer.alloc(31).toString('base64')],
     ['ENCRYPTION_KEY', 'no base64 and no file'],
+    ['ENCRYPTION_KEY', `${Buffer.alloc(32).toString('base64')},`],
+    ['ENCRYPTION_KEY', `${Buffer.alloc(32).toString('base64')},${Buffer.alloc(31).toString('base64')}`],
     ['TRUST_PROXY', 'true'],
     ['TRUST_PROXY', 'proxy.example'],
     ['TRUST_PROXY', '999.1.1.1'],
@@ -582,6 +584,11 @@ describe('production refuses', () => {
 describe('production takes', () => {
   test.each<[string, Env, boolean]>([
     ['32 characters', { PDF_SERVICE_INTERNAL_TOKEN: 'a'.repeat(32) }, false],
+    [
+      'two encryption keys',
+      { ENCRYPTION_KEY: [1, 2].map((value) => Buffer.alloc(32, value).toString('base64')).join(', ') },
+      false,
+    ],
     ['two service tokens', { PDF_SERVICE_INTERNAL_TOKEN: `${long('a')},${long('b')}` }, false],
     [
       'a key set in place of a secret',

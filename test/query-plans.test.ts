@@ -1,0 +1,267 @@
+// No statement of jobs, class runs, rate limits and removals reads a large table from end to end: each is planned and run on filled tables of PostgreSQL.
+
+import { randomUUID } from 'node:crypto';
+import { readdirSync, readFileSync } from 'node:fs';
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import pg from 'pg';
+import { z } from 'zod';
+import { addRun, findItems, findKnownRun, findRun } from '../src/class-runs/store.ts';
+import { type Database, openDatabase } from '../src/database/database.ts';
+import { fail } from '../src/errors.ts';
+import type { Endpoint } from '../src/http/contract.ts';
+import { hasEnded, type JobDefinition, type JobRequest } from '../src/jobs/contract.ts';
+import { deadLetterEndpoints } from '../src/jobs/dead-letters.ts';
+import { createFollowing } from '../src/jobs/following.ts';
+import { createJobs, type Jobs } from '../src/jobs/jobs.ts';
+import { createSealing } from '../src/jobs/sealing.ts';
+import { createTickets } from '../src/jobs/tickets.ts';
+import { configureLog } from '../src/log.ts';
+import { createMetrics } from '../src/metrics.ts';
+import { createRateLimiter } from '../src/rate-limiter.ts';
+import { Revisions } from '../src/reports/revisions.ts';
+import { addPast } from './support/ended-jobs.ts';
+import { createTestDatabase, describeServer, type TestDatabase } from './support/postgres.ts';
+import { connectTo } from './support/postgres-database.ts';
+import { until } from './support/until.ts';
+
+configureLog({ level: 'silent', secrets: [] });
+
+/** Each large table of ours fills thousands of blocks. */
+const endedJobs = 60_000;
+/** Blocks that a statement may look at: index pages of a few hundred rows, and far from all of a large table. */
+const mostBlocks = 1000;
+const largeTables = ['jobs', 'tasks', 'class_runs', 'rate_limits', 'tickets', 'removals', 'job_common'];
+
+interface Statement {
+  text: string;
+  values: unknown[];
+}
+
+interface Plan {
+  'Node Type': string;
+  'Relation Name'?: string;
+  'Shared Hit Blocks'?: number;
+  'Shared Read Blocks'?: number;
+  Plans?: Plan[];
+}
+
+/** Remembers one of each statement that any connection of this process is asked. */
+function recordStatements(): { all: Map<string, Statement>; stop(): void } {
+  const all = new Map<string, Statement>();
+  const original = pg.Client.prototype.query;
+  pg.Client.prototype.query = function query(this: pg.Client, ...args: unknown[]) {
+    const [first, values] = args as [string | { text?: string; values?: unknown[] }, unknown[] | undefined];
+    const text = typeof first === 'string' ? first : (first.text ?? '');
+    const given = typeof first === 'string' ? values : first.values;
+    all.set(text, { text, values: Array.isArray(given) ? given : [] });
+    return Reflect.apply(original, this, args);
+  } as typeof original;
+  return { all, stop: () => Object.assign(pg.Client.prototype, { query: original }) };
+}
+
+const plain = (text: string) => text.replaceAll(/--.*$/gm, ' ').replaceAll(/\s+/g, ' ').trim();
+
+/** The beginnings of all statements that are written in these files, up to their first value. */
+function writtenStatements(): string[] {
+  const files = ['src/rate-limiter.ts', 'src/reports/revisions.ts'];
+  for (const folder of ['src/jobs', 'src/class-runs'])
+    files.push(...readdirSync(folder).map((name) => `${folder}/${name}`));
+  return files.flatMap((file) => {
+    const source = readFileSync(file, 'utf8').replaceAll(/\$\{schema\}/g, 'platen_queue');
+    const raw = source.matchAll(/sql(?:<[^`]*>)?`\s*((?:WITH|SELECT|INSERT|UPDATE|DELETE)\b[^`$]*)/g);
+    const lent = source.matchAll(/execute\(\s*`\s*((?:WITH|SELECT|INSERT|UPDATE|DELETE)\b[^`$]*)/g);
+    return [...raw, ...lent].map(([, beginning = '']) => plain(beginning)).filter(({ length }) => length > 20);
+  });
+}
+
+const isPlanned = ({ text }: Statement) =>
+  /^\s*(WITH|SELECT|INSERT|UPDATE|DELETE)\b/.test(text) && text.includes('platen');
+
+function nodesOf(plan: Plan): Plan[] {
+  return [plan, ...(plan.Plans ?? []).flatMap(nodesOf)];
+}
+
+describeServer('statements on filled tables', (server) => {
+  let place: TestDatabase;
+  let database: Database;
+  let client: pg.Client & AsyncDisposable;
+  const definition: JobDefinition<{ text: string }> = {
+    name: 'test.work',
+    data: z.object({ text: z.string() }),
+    mostFailures: 2,
+    mayHeal: (error) => error instanceof Error && error.message === 'may heal',
+    isOwnersFault: (error) => (error as { code?: string }).code === 'token_rejected',
+    async run({ data, signal, onStage }) {
+      onStage('pdf_generation', 50);
+      if (data.text === 'held') await new Promise((resolve) => signal.addEventListener('abort', resolve));
+      if (data.text === 'fails') throw fail('page_failed');
+      if (data.text === 'refused') throw fail('token_rejected');
+      if (data.text === 'heals') throw new Error('may heal');
+      await new Promise((resolve) => setTimeout(resolve, 700));
+      return {};
+    },
+  };
+  const startJobs = (concurrency: number): Jobs => {
+    const sealing = createSealing(Buffer.alloc(32));
+    const options = { isEmbedded: false, sealing, timeoutMs: 60_000, historyDays: 14, metrics: createMetrics() };
+    const jobs = createJobs({ ...options, database, concurrency, cleaningMs: 500, pollSeconds: 1 });
+    jobs.define(definition);
+    jobs.start();
+    return jobs;
+  };
+
+  beforeAll(async () => {
+    place = await createTestDatabase(server);
+    database = openDatabase(place);
+    client = await connectTo(place.url ?? '');
+    await using jobs = startJobs(0);
+    await jobs.transaction(async () => undefined);
+    await addPast(client, { jobs: endedJobs, days: 13, name: definition.name });
+    const fill = (table: string, values: string) =>
+      client.query(
+        `INSERT INTO platen.${table} SELECT ${values} FROM generate_series(1, 60000) AS number; ANALYZE platen.${table}`,
+      );
+    // Few of them are old enough to go.
+    const later = `now() + (number - 500) * interval '1 second'`;
+    await fill('rate_limits', `'event streams', 'caller ' || number, ARRAY[now()], ${later}`);
+    await fill('tickets', `sha256(number::text::bytea), 'owner', 'opens', ${later}`);
+    await fill(
+      'removals',
+      `'reports/C' || number || '/', '', number, now() - interval '2 days' + (number - 500) * interval '1 second'`,
+    );
+  }, 180_000);
+  afterAll(async () => {
+    await client[Symbol.asyncDispose]();
+    await database[Symbol.asyncDispose]();
+    await place[Symbol.asyncDispose]();
+  });
+
+  const request = (text: string, more: Partial<JobRequest<{ text: string }>> = {}) => ({
+    data: { text },
+    key: randomUUID(),
+    rank: 0,
+    owner: 'me',
+    subject: { text },
+    secret: undefined,
+    ...more,
+  });
+
+  /** All that is done with jobs in the life of some. */
+  async function useJobs(jobs: Jobs): Promise<void> {
+    const groupId = randomUUID();
+    const run = {
+      id: groupId,
+      origin: 'https://o.example',
+      classId: 'C1',
+      testId: '1',
+      total: 3,
+      idempotencyKey: 'key',
+      digest: 'd',
+    };
+    const enqueue = (texts: string[], more: object = {}, group?: string) =>
+      jobs.transaction((tx) =>
+        jobs.enqueue(
+          definition,
+          texts.map((text) => request(text, more)),
+          { tx, tenant: 'tenant', lane: texts[0] ?? '', groupId: group },
+        ),
+      );
+    const ended = (ids: string[]) =>
+      until(
+        async () =>
+          (await Promise.all(ids.map((id) => jobs.find(id)))).every((job) => job !== undefined && hasEnded(job.state)),
+        60_000,
+      );
+    await findKnownRun(database.queries, run);
+    await jobs.transaction((tx) => addRun(tx, run));
+    const ids = await enqueue(['works', 'fails', 'heals', 'refused'], {}, groupId);
+    await ended(ids);
+    await findRun(database.queries, groupId);
+    await findItems(database.queries, groupId, { limit: 10, offset: 0, state: undefined });
+    await findItems(database.queries, groupId, { limit: 10, offset: 0, state: 'failed' });
+    await jobs.retry(ids[1] ?? '');
+    await ended(ids);
+    await jobs.retryGroup(groupId, () => undefined);
+    await ended(ids);
+    // One that has a successor, one that waits behind it, one that is cancelled by its group.
+    const key = randomUUID();
+    const held = await enqueue(['held'], { key });
+    await until(async () => (await jobs.find(held[0] ?? ''))?.state === 'active');
+    const behind = await enqueue(['works'], { key });
+    await jobs.cancel(held[0] ?? '');
+    await ended([...held, ...behind]);
+    const grouped = await enqueue(['held', 'held', 'held', 'held'], {}, randomUUID());
+    // One that the queue has lost.
+    const lost = await enqueue(['works']);
+    const { taskId } = (await jobs.find(lost[0] ?? '')) ?? {};
+    await client.query(`UPDATE platen.tasks SET created_at = now() - interval '1 hour' WHERE id = $1`, [taskId]);
+    await client.query(`UPDATE platen_queue.job SET state = 'completed' WHERE name = 'test.work' AND id = $1`, [
+      taskId,
+    ]);
+    await until(async () => {
+      const { rows } = await client.query(`SELECT state FROM platen_queue.job WHERE name = 'test.work' AND id = $1`, [
+        taskId,
+      ]);
+      return rows[0]?.state === 'created';
+    });
+    const { groupId: group = '' } = (await jobs.find(grouped[0] ?? '')) ?? {};
+    await jobs.cancelGroup(group);
+    await ended([...grouped, ...lost]);
+    const following = createFollowing(jobs);
+    using _ = await following.follow(ids[0] ?? '');
+    await jobs.measure();
+  }
+
+  async function list(jobs: Jobs, query: object): Promise<void> {
+    const [endpoint] = deadLetterEndpoints(jobs) as [Endpoint];
+    const res = { set: () => res, json: () => res };
+    await endpoint.handle({ query: { limit: 100, ...query }, res } as never);
+  }
+
+  /** Run again, and undone; but for what is added, which is there already. */
+  async function explain({ text, values }: Statement): Promise<Plan> {
+    const options = /^\s*INSERT/.test(text) ? 'FORMAT JSON' : 'ANALYZE, BUFFERS, FORMAT JSON';
+    await client.query('BEGIN');
+    try {
+      const { rows } = await client.query(`EXPLAIN (${options}) ${text}`, values);
+      return rows[0]['QUERY PLAN'][0].Plan;
+    } finally {
+      await client.query('ROLLBACK');
+    }
+  }
+
+  test('none reads a large table from end to end', async () => {
+    const recorded = recordStatements();
+    await using jobs = startJobs(2);
+    await useJobs(jobs);
+    for (const state of ['queued', 'completed', 'failed', 'cancelled']) await list(jobs, { state });
+    await list(jobs, { state: 'failed', code: 'rare_code', cursor: '50000' });
+    const tickets = createTickets(database);
+    const { ticket } = await tickets.issue('me', randomUUID());
+    await tickets.redeem(ticket, randomUUID());
+    await createRateLimiter({ database, name: 'event streams', limit: 10, windowSeconds: 60 }).take('me');
+    const revisions = new Revisions(database);
+    await revisions.recordRemoval('reports/C1/', []);
+    await revisions.isRemoved('reports/C1/Test_1/overall.pdf', 1n);
+    const seen = () => [...recorded.all.values()].map(({ text }) => plain(text));
+    const written = writtenStatements();
+    expect(written.length).toBeGreaterThan(25);
+    // What is looked for now and then has been by then.
+    const missing = () => written.filter((beginning) => !seen().some((text) => text.includes(beginning)));
+    await until(() => missing().length === 0, 30_000).catch(() => undefined);
+    recorded.stop();
+    expect(missing()).toEqual([]);
+    await client.query('ANALYZE');
+    const faults: string[] = [];
+    for (const statement of [...recorded.all.values()].filter(isPlanned)) {
+      const plan = await explain(statement);
+      const scans = nodesOf(plan).filter(
+        (node) => node['Node Type'] === 'Seq Scan' && largeTables.includes(node['Relation Name'] ?? ''),
+      );
+      const blocks = (plan['Shared Hit Blocks'] ?? 0) + (plan['Shared Read Blocks'] ?? 0);
+      if (scans.length > 0) faults.push(`reads ${scans[0]?.['Relation Name']} whole: ${plain(statement.text)}`);
+      else if (blocks > mostBlocks) faults.push(`reads ${blocks} blocks: ${plain(statement.text)}`);
+    }
+    expect(faults).toEqual([]);
+  }, 180_000);
+});
