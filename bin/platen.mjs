@@ -19,7 +19,10 @@ if (node === undefined) {
 }
 
 const [command, ...rest] = process.argv.slice(2);
-const program = command === 'try' ? [join(root, 'scripts', 'try.ts'), ...rest] : [join(root, 'src', 'main.ts')];
+const program =
+  command === 'try'
+    ? [join(root, 'scripts', 'try.ts'), ...rest]
+    : [join(root, 'src', 'main.ts'), ...process.argv.slice(2)];
 const args = ['--disable-warning=ExperimentalWarning', ...program];
 const child = spawn(node, args, { stdio: 'inherit' });
 for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP']) process.on(signal, () => child.kill(signal));

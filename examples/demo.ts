@@ -6,10 +6,12 @@ import { join, relative } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { parseArgs } from 'node:util';
-import { findExecutable, NoBrowserError } from '../src/browser/executable.ts';
+import { findExecutable } from '../src/browser/executable.ts';
 import { loadConfig } from '../src/config.ts';
 import { startService } from '../src/service.ts';
+import { StartError } from '../src/start-error.ts';
 import { readClass } from './demo-class.ts';
+import { waitUntilReady } from './demo-ready.ts';
 import { startSchool } from './school/school.ts';
 
 const { values: options } = parseArgs({ options: { keep: { type: 'boolean', default: false } } });
@@ -32,6 +34,13 @@ const say = (text = '') => process.stdout.write(`${text}\n`);
 const seconds = (since: number) => `${((performance.now() - since) / 1000).toFixed(1)} s`;
 
 const asService = { 'content-type': 'application/json', 'x-service-auth': `Bearer ${secrets.service}` };
+
+/** Platen has answered, but not with what was asked for. */
+class Refused extends Error {}
+
+async function refusedBy(response: Response): Promise<Refused> {
+  return new Refused(`${new URL(response.url).pathname} answered ${response.status}: ${await response.text()}`);
+}
 
 /** A class run as its events tell it. */
 interface Run {
@@ -57,7 +66,7 @@ async function runClass(url: string, body: object): Promise<void> {
   const startedAt = performance.now();
   const request = { method: 'POST', headers: asService, body: JSON.stringify(body) };
   const accepted = await fetch(`${url}/internal/class-runs`, request);
-  if (accepted.status !== 202) throw new Error(`${accepted.status} ${await accepted.text()}`);
+  if (accepted.status !== 202) throw await refusedBy(accepted);
   const { id, total } = (await accepted.json()) as { id: string; total: number };
   say(`  accepted after ${Math.round(performance.now() - startedAt)} ms: ${total} reports, class run ${id}`);
   const events = await fetch(`${url}/internal/class-runs/${id}/events`, { headers: asService });
@@ -72,7 +81,7 @@ async function runClass(url: string, body: object): Promise<void> {
   }
   if (process.stdout.isTTY) say();
   if (run?.state !== 'completed')
-    throw new Error(`the class run ended as ${run?.state}: ${JSON.stringify(run?.counts)}`);
+    throw new Refused(`The class run ended as ${run?.state}: ${JSON.stringify(run?.counts)}`);
   say(`  all stored after ${seconds(startedAt)}`);
 }
 
@@ -89,7 +98,7 @@ async function* linesOf(response: Response): AsyncGenerator<string> {
 async function download(request: Request, name: string): Promise<void> {
   const startedAt = performance.now();
   const response = await fetch(request);
-  if (!response.ok || response.body === null) throw new Error(`${response.status} ${await response.text()}`);
+  if (!response.ok || response.body === null) throw await refusedBy(response);
   const file = join(folder, name);
   await pipeline(Readable.fromWeb(response.body as Parameters<typeof Readable.fromWeb>[0]), createWriteStream(file));
   const { size } = await stat(file);
@@ -128,16 +137,18 @@ async function runDemo(): Promise<void> {
   const { config, secrets: checked } = loadConfig(settings, process.getuid?.() === 0);
   // Says at once, and in one sentence, what to do on a machine without a browser.
   await findExecutable(config.rendering.browserPath);
-  await rm(folder, { recursive: true, force: true });
-  await mkdir(folder);
   await using school = await startSchool({
     port: schoolPort,
     userTokenSecret: secrets.user,
     reportTokenSecret: secrets.report,
   });
+  // Not before the school has its port: another demo may be running.
+  await rm(folder, { recursive: true, force: true });
+  await mkdir(folder);
   await using service = await startService(config, checked);
   const { url } = service;
   say(`Example school at ${school.origin}, Platen at ${url}`);
+  await waitUntilReady(url, say);
 
   const studentIds = await readClass(school, classId);
   say(`\n1. The backend asks for all reports of ${classId}: ${studentIds.length} students, the teacher, the class`);
@@ -166,7 +177,7 @@ async function runDemo(): Promise<void> {
 /** What the person at the keyboard can mend, in one sentence; anything else is a fault of the demo. */
 function explain(error: NodeJS.ErrnoException & { port?: number }): string | undefined {
   if (error.code === 'EADDRINUSE') return `Port ${error.port} is in use: stop what listens there and try again.`;
-  return error instanceof NoBrowserError ? error.message : undefined;
+  return error instanceof StartError || error instanceof Refused ? error.message : undefined;
 }
 
 try {

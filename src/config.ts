@@ -9,6 +9,7 @@ import {
   type Tenant,
 } from './config-checks.ts';
 import { languageOf, type PageValues, processTimeZone, readOriginSettings } from './page-settings.ts';
+import { StartError } from './start-error.ts';
 import type { Variable } from './variable-kinds.ts';
 import { type Values, variables } from './variables.ts';
 
@@ -24,7 +25,8 @@ export interface TokenRules {
 const exampleSchool = 'http://localhost:3000';
 
 /** Settings that are wrong, all of them at once; never with their values. */
-export class ConfigError extends Error {
+export class ConfigError extends StartError {
+  override readonly exitCode = 78;
   readonly problems: Problem[];
 
   constructor(problems: Problem[]) {

@@ -3,6 +3,7 @@
 import { randomBytes } from 'node:crypto';
 import { existsSync, linkSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { StartError } from './start-error.ts';
 
 const keyBytes = 32;
 
@@ -43,11 +44,11 @@ function makeKey(path: string): void {
   }
 }
 
-/** The key of a data folder, made when it has none. @throws when the file holds something else. */
+/** The key of a data folder, made when it has none. @throws {StartError} when the file holds something else. */
 export function openEncryptionKey(dataDir: string): Buffer {
   const path = join(dataDir, 'encryption.key');
   if (!existsSync(path)) makeKey(path);
   const key = readEncryptionKey(path);
-  if (key === undefined) throw new Error(`${path} does not hold a key: 32 bytes as base64`);
+  if (key === undefined) throw new StartError(`DATA_DIR: ${path} does not hold a key: 32 bytes as base64.`);
   return key;
 }

@@ -23,6 +23,12 @@ export const catalogue = {
   unauthorized: { status: 401, title: 'Unauthorized', detail: 'A valid bearer token is needed.' },
   forbidden: { status: 403, title: 'Forbidden', detail: 'This token does not open this report.' },
   not_found: { status: 404, title: 'Not found', detail: 'There is nothing here.' },
+  report_not_found: {
+    status: 404,
+    title: 'Report not found',
+    detail:
+      'The page says that there is nothing to show: no such student, test or class, or no figures. See diagnosis.pageCode.',
+  },
   method_not_allowed: {
     status: 405,
     title: 'Method not allowed',
@@ -165,7 +171,8 @@ export const catalogue = {
   page_not_ready: {
     status: 504,
     title: 'Page not ready',
-    detail: 'The page loaded but never said that it was ready; see diagnosis for what it waits for.',
+    detail:
+      'The page loaded but never said that it is ready: window.__PDF_READY__ = true, or data-pdf-ready on the root element. What it waits for is in diagnosis.pending.',
   },
   render_timeout: { status: 504, title: 'Render timeout', detail: 'The page took longer than PDF_TIMEOUT allows.' },
 } as const satisfies Record<string, CatalogueEntry>;

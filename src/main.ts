@@ -1,12 +1,13 @@
 // The process: reads the settings, starts the service, waits for a signal, stops it.
 
 import { once } from 'node:events';
-import { ConfigError, loadProcessConfig } from './config.ts';
+import { readCommandLine } from './command-line.ts';
+import { loadProcessConfig } from './config.ts';
 import { createLog } from './log.ts';
 import { startService } from './service.ts';
+import { StartError } from './start-error.ts';
 
 const log = createLog('main');
-const badConfigExitCode = 78;
 
 async function run(): Promise<void> {
   const { config, secrets } = loadProcessConfig();
@@ -20,12 +21,15 @@ async function run(): Promise<void> {
 }
 
 try {
-  await run();
-  log.info('Stopped');
+  const said = readCommandLine(process.argv.slice(2));
+  if (said === undefined) {
+    await run();
+    log.info('Stopped');
+  } else process.stdout.write(said);
 } catch (error) {
-  if (error instanceof ConfigError) {
+  if (error instanceof StartError) {
     process.stderr.write(`${error.message}\n`);
-    process.exitCode = badConfigExitCode;
+    process.exitCode = error.exitCode;
   } else {
     log.error('Platen could not go on', { error });
     process.exitCode = 1;

@@ -1,6 +1,6 @@
 // The composition root: builds every module in order, and takes them down in the opposite one.
 
-import { mkdirSync, readFileSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import { createClassRuns } from './class-runs/class-runs.ts';
 import { classRunEndpoints } from './class-runs/routes.ts';
 import type { Config, Secrets } from './config.ts';
@@ -12,7 +12,7 @@ import { openEncryptionKey } from './encryption-key.ts';
 import { createApp } from './http/app.ts';
 import { documentationPages } from './http/documentation.ts';
 import { createOpenApiDocument } from './http/openapi.ts';
-import { type HttpLimits, startHttpServer } from './http/server.ts';
+import { type HttpLimits, openHttpServer } from './http/server.ts';
 import { serviceEndpoints } from './http/service-endpoints.ts';
 import { createIdentity } from './identity/identity.ts';
 import { createFollowing } from './jobs/following.ts';
@@ -28,6 +28,7 @@ import { startRendering } from './rendering/rendering.ts';
 import { isRecordOf } from './reports/report.ts';
 import { createReports } from './reports/reports.ts';
 import { invalidationEndpoint, reportEndpoints } from './reports/routes.ts';
+import { version } from './version.ts';
 
 const log = createLog('service');
 
@@ -38,9 +39,6 @@ export interface Service extends AsyncDisposable {
   /** Address under which it listens. */
   url: string;
 }
-
-const packageFile = new URL('../package.json', import.meta.url);
-const { version } = JSON.parse(readFileSync(packageFile, 'utf8')) as { version: string };
 
 async function openStore({ documents, dataDir }: Config, secrets: Secrets) {
   if (documents.s3 === undefined) return openFolderStore(dataDir);
@@ -85,33 +83,37 @@ function openJobs(
   });
 }
 
-/** Starts everything; returns when it listens. Dispose it to finish the running work and stop. */
-export async function startService(config: Config, secrets: Secrets, limits?: Limits): Promise<Service> {
-  configureLog({ level: config.logLevel, secrets: secretValues(secrets) });
-  await using parts = new AsyncDisposableStack();
+interface Start {
+  config: Config;
+  secrets: Secrets;
+  limits: Limits | undefined;
+}
+
+/** What the features stand on; all that has to be closed again goes to `parts`. */
+async function openFoundations(parts: AsyncDisposableStack, { config, secrets, limits }: Start) {
   const metrics = createMetrics();
   const origins = config.tenants.map(({ origin }) => origin);
   parts.use(openFolder(config, secrets));
   const database = parts.use(openDatabase({ url: secrets.databaseUrl, dataDir: config.dataDir }));
-  const documents = parts.use(
-    createDocuments({
-      store: await openStore(config, secrets),
-      metrics,
-      limits,
-      belongs: isRecordOf,
-      ...config.documents,
-    }),
-  );
+  const store = await openStore(config, secrets);
+  const documents = parts.use(createDocuments({ store, metrics, limits, belongs: isRecordOf, ...config.documents }));
   const rendering = parts.use(await startRendering({ config: config.rendering, origins, metrics }));
   const identity = createTokens(config, secrets);
   const jobs = parts.use(openJobs(config, secrets, { database, metrics }));
-  const reports = createReports({ rendering, documents, identity, database, jobs, metrics, config });
+  const progress = createJobProgress(parts.use(createProgressTracker()));
+  return { config, origins, metrics, database, documents, rendering, identity, jobs, progress };
+}
+
+type Foundations = Awaited<ReturnType<typeof openFoundations>>;
+
+/** Every feature, and the endpoints that this role of process offers. */
+function createFeatures(foundations: Foundations) {
+  const { config, metrics, database, documents, rendering, jobs, progress } = foundations;
   const { concurrency } = config.rendering;
+  const reports = createReports(foundations);
   const classRuns = createClassRuns({ database, jobs, documents, reports, concurrency });
   const tickets = createTickets(database);
-  const progress = createJobProgress(parts.use(createProgressTracker()));
   const following = createFollowing(jobs);
-  jobs.start();
   const features = [
     ...reportEndpoints({ reports, concurrency }),
     ...classRunEndpoints(classRuns),
@@ -129,6 +131,19 @@ export async function startService(config: Config, secrets: Secrets, limits?: Li
       measure: () => jobs.measure(),
     }),
   ];
+  return { reports, tickets, endpoints };
+}
+
+/** Starts everything; returns when it listens. Dispose it to finish the running work and stop. */
+export async function startService(config: Config, secrets: Secrets, limits?: Limits): Promise<Service> {
+  configureLog({ level: config.logLevel, secrets: secretValues(secrets) });
+  await using parts = new AsyncDisposableStack();
+  // First of all: where the port is taken nothing else is touched.
+  const server = parts.use(await openHttpServer({ ...config.http, limits }));
+  const foundations = await openFoundations(parts, { config, secrets, limits });
+  const { identity, metrics, jobs, origins } = foundations;
+  const { reports, tickets, endpoints } = createFeatures(foundations);
+  jobs.start();
   const app = createApp({
     identity,
     redeemTicket: tickets.redeem,
@@ -140,9 +155,9 @@ export async function startService(config: Config, secrets: Secrets, limits?: Li
   const settle = async () => {
     await Promise.all([reports.settle(), jobs.settle()]);
   };
-  const { url } = parts.use(await startHttpServer(app, { ...config.http, limits, settle }));
+  parts.use(server.serve(app, settle));
   if (config.isRunAsRoot) log.warn('Running as root: the browser has NO SANDBOX. Do this in development only.');
-  log.info('Platen listens', { url, version, environment: config.environment });
+  log.info('Platen listens', { url: server.url, version, environment: config.environment });
   const running = parts.move();
-  return { url, [Symbol.asyncDispose]: () => running.disposeAsync() };
+  return { url: server.url, [Symbol.asyncDispose]: () => running.disposeAsync() };
 }

@@ -6,12 +6,13 @@ import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { createApp } from '../src/http/app.ts';
 import type { EventFeed, EventSink } from '../src/http/contract.ts';
 import { defineEndpoint } from '../src/http/contract.ts';
-import { type HttpServer, startHttpServer } from '../src/http/server.ts';
+import { type HttpServer, openHttpServer } from '../src/http/server.ts';
 import type { Identity } from '../src/identity/identity.ts';
 import { createMetrics } from '../src/metrics.ts';
 import { until } from './support/until.ts';
 
 let server: HttpServer;
+let serving: AsyncDisposable;
 let sinks: EventSink[] = [];
 let ended = 0;
 let feed: EventFeed;
@@ -46,16 +47,17 @@ beforeEach(async () => {
     redeemTicket: () => redeemed.promise,
     metrics: createMetrics(),
     endpoints,
-    pages: [],
+    pages: (_req, _res, next) => next(),
     config: { trustProxy: [], rateLimitPer15Min: 10, allowedOrigins: [] },
   });
   const limits = { heartbeatMs: 50 };
-  server = await startHttpServer(app, { host: '127.0.0.1', port: 0, limits, settle: async () => undefined });
+  server = await openHttpServer({ host: '127.0.0.1', port: 0, limits });
+  serving = server.serve(app, async () => undefined);
 });
 afterEach(async () => {
   for (const socket of sockets) socket.destroy();
   sockets = [];
-  await server[Symbol.asyncDispose]();
+  await serving[Symbol.asyncDispose]();
 });
 
 const get = (headers: Record<string, string> = {}) => fetch(`${server.url}/events`, { headers });
@@ -164,7 +166,7 @@ test('a server that stops ends them at once, also those that nobody reads', asyn
   const closed = once(silent, 'close');
   silent.on('error', () => undefined);
   const began = performance.now();
-  await server[Symbol.asyncDispose]();
+  await serving[Symbol.asyncDispose]();
   expect(performance.now() - began).toBeLessThan(2000);
   expect(ended).toBe(3);
   for (let chunk = await reader?.read(); chunk?.done === false; ) chunk = await reader?.read();

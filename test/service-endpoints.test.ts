@@ -104,6 +104,15 @@ test('/docs works without any other server', async () => {
   }
 });
 
+test('/ leads to the documentation, for reading only', async () => {
+  const answer = await fetch(service.url, { redirect: 'manual' });
+  expect([answer.status, answer.headers.get('location')]).toEqual([302, '/docs']);
+  expect((await fetch(service.url)).url).toMatch(/\/docs\/?$/);
+  const posted = await fetch(service.url, { method: 'POST' });
+  expect([posted.status, posted.headers.get('allow')]).toEqual([405, 'GET, HEAD']);
+  expect((await fetch(`${service.url}/nowhere`, { method: 'POST' })).status).toBe(404);
+});
+
 test('every answer carries the headers of a careful server', async () => {
   for (const path of ['/health', '/nowhere', '/generate-pdf', '/docs']) {
     const { headers } = await service.get(path);

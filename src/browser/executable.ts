@@ -8,6 +8,7 @@ import { pipeline } from 'node:stream/promises';
 import { fileURLToPath } from 'node:url';
 import { createBrotliDecompress } from 'node:zlib';
 import { extract } from 'tar-fs';
+import { StartError } from '../start-error.ts';
 
 export interface Executable {
   path: string;
@@ -18,7 +19,7 @@ export interface Executable {
 }
 
 /** There is no usable browser; the message says what to do. */
-export class NoBrowserError extends Error {}
+export class NoBrowserError extends StartError {}
 
 const systemPaths = ['/usr/bin/chromium-headless-shell', '/usr/bin/chrome-headless-shell'];
 

@@ -22,8 +22,8 @@ interface Dependencies {
   redeemTicket: RedeemTicket;
   metrics: Metrics;
   endpoints: readonly Endpoint[];
-  /** Further handlers with paths of their own, such as the documentation's. */
-  pages: readonly { path: string; handler: RequestHandler }[];
+  /** Of further paths of its own: the documentation. */
+  pages: RequestHandler;
   config: { trustProxy: string[]; rateLimitPer15Min: number; allowedOrigins: string[] };
 }
 
@@ -61,12 +61,6 @@ function measureRequests(metrics: Metrics): RequestHandler {
 const limitUri: RequestHandler = (req, _res, next) => {
   if (req.originalUrl.length > longestUri) throw fail('uri_too_long');
   next();
-};
-
-const allowReading: RequestHandler = (req, res, next) => {
-  if (['GET', 'HEAD'].includes(req.method)) return next();
-  res.set('Allow', 'GET, HEAD');
-  throw fail('method_not_allowed');
 };
 
 function runEndpoint(endpoint: Endpoint): RequestHandler {
@@ -123,7 +117,7 @@ export function createApp({ identity, redeemTicket, metrics, endpoints, pages, c
   app.use(cors({ origin: config.allowedOrigins, exposedHeaders, maxAge: 600 }));
   const limit = config.rateLimitPer15Min;
   mountEndpoints(app, endpoints, createAuthentication({ identity, redeemTicket, limit }));
-  for (const { path, handler } of pages) app.use(path, allowReading, handler);
+  app.use(pages);
   app.use(() => {
     throw fail('not_found');
   });

@@ -1,9 +1,10 @@
-// /openapi.json and /docs: the documentation that a browser shows, without any other server.
+// /openapi.json and /docs, to which / leads: the documentation that a browser shows, without any other server.
 
 import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import express, { type RequestHandler, Router } from 'express';
 import helmet from 'helmet';
+import { fail } from '../errors.ts';
 
 const page = `<!doctype html>
 <html lang="en">
@@ -37,18 +38,23 @@ const contentSecurity = helmet.contentSecurityPolicy({
   },
 });
 
+const allowReading: RequestHandler = (req, res, next) => {
+  if (['GET', 'HEAD'].includes(req.method)) return next();
+  res.set('Allow', 'GET, HEAD');
+  throw fail('method_not_allowed');
+};
+
 /** The pages of the documentation, for `document` as OpenAPI. */
-export function documentationPages(document: object): { path: string; handler: RequestHandler }[] {
+export function documentationPages(document: object): RequestHandler {
   const assets = dirname(fileURLToPath(import.meta.resolve('swagger-ui-dist/package.json')));
   const docs = Router();
   docs.use(contentSecurity);
   docs.get('/', (_req, res) => void res.type('html').send(page));
   docs.get('/start.js', (_req, res) => void res.type('text/javascript').send(startScript));
   docs.use(express.static(assets, { index: false, redirect: false }));
-  const json = Router();
-  json.get('/', (_req, res) => void res.json(document));
-  return [
-    { path: '/openapi.json', handler: json },
-    { path: '/docs', handler: docs },
-  ];
+  const pages = Router();
+  pages.all('/', allowReading, (_req, res) => res.redirect('/docs'));
+  pages.all('/openapi.json', allowReading, (_req, res) => void res.json(document));
+  pages.use('/docs', allowReading, docs);
+  return pages;
 }

@@ -10,7 +10,14 @@ const mostErrors = 20;
 /** A list or an object with more is not looked into; the longest that an endpoint takes is half of it. */
 const mostItems = 20_000;
 
-function toFieldErrors(error: z.ZodError): { unknown: FieldError[]; invalid: FieldError[] } {
+/** Whether the schema wanted something where nothing was given. */
+function isMissing(issue: z.core.$ZodIssue, value: unknown): boolean {
+  if (issue.code === 'custom') return false;
+  const found = issue.path.reduce<unknown>((part, key) => (part as Record<PropertyKey, unknown> | null)?.[key], value);
+  return found === undefined;
+}
+
+function toFieldErrors(error: z.ZodError, value: unknown): { unknown: FieldError[]; invalid: FieldError[] } {
   const unknown: FieldError[] = [];
   const invalid: FieldError[] = [];
   for (const issue of error.issues) {
@@ -18,7 +25,11 @@ function toFieldErrors(error: z.ZodError): { unknown: FieldError[]; invalid: Fie
     if (issue.code === 'unrecognized_keys') {
       for (const key of issue.keys)
         unknown.push({ field: [...path, key].join('.').slice(0, 100), message: 'is not known here' });
-    } else invalid.push({ field: path.join('.').slice(0, 100), message: issue.message });
+    } else
+      invalid.push({
+        field: path.join('.').slice(0, 100),
+        message: isMissing(issue, value) ? 'is missing' : issue.message,
+      });
   }
   return { unknown, invalid };
 }
@@ -26,7 +37,7 @@ function toFieldErrors(error: z.ZodError): { unknown: FieldError[]; invalid: Fie
 function check<T>(schema: z.ZodType<T>, value: unknown): T {
   const result = schema.safeParse(value);
   if (result.success) return result.data;
-  const { unknown, invalid } = toFieldErrors(result.error);
+  const { unknown, invalid } = toFieldErrors(result.error, value);
   if (unknown.length > 0) throw fail('unknown_field', { errors: unknown.slice(0, mostErrors) });
   const told = invalid.slice(0, mostErrors);
   const detail = told.map(({ field, message }) => `${field}: ${message}`).join('; ');

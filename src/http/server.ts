@@ -7,11 +7,18 @@ import type { AddressInfo, Socket } from 'node:net';
 import { abortable } from '../abortable.ts';
 import { catalogue, type ErrorCode } from '../errors.ts';
 import { createLog } from '../log.ts';
+import { StartError } from '../start-error.ts';
 
 const log = createLog('http');
 
+/** A port that is taken: who connects waits until it is served. */
 export interface HttpServer extends AsyncDisposable {
   url: string;
+  /**
+   * Answers with the application from now on. Dispose it to finish what is under way and stop.
+   * @param settle resolves when no work is under way behind the requests.
+   */
+  serve(app: RequestListener, settle: () => Promise<void>): AsyncDisposable;
 }
 
 /** How long a client may keep a connection busy. */
@@ -157,17 +164,29 @@ interface ServerOptions {
   host: string;
   port: number;
   limits?: Partial<HttpLimits> | undefined;
-  /** Resolves when no work is under way behind the requests. */
-  settle: () => Promise<void>;
 }
 
-/** Listens; dispose it to finish what is under way and stop. */
-export async function startHttpServer(
-  app: RequestListener,
-  { host, port, settle, limits }: ServerOptions,
-): Promise<HttpServer> {
-  const { headersMs, requestMs, stalledAnswerMs, heartbeatMs } = { ...usualLimits, ...limits };
+/** @throws {StartError} when that is not to be had. */
+async function listen(server: Server, { host, port }: ServerOptions): Promise<string> {
+  server.listen(port, host);
+  await once(server, 'listening').catch((cause) => {
+    throw new StartError(explainRefusal(cause, { host, port }), { cause });
+  });
+  const { address, family, port: actualPort } = server.address() as AddressInfo;
+  return `http://${family === 'IPv6' ? `[${address}]` : address}:${actualPort}`;
+}
+
+function explainRefusal({ code, message }: NodeJS.ErrnoException, { host, port }: ServerOptions): string {
+  if (code === 'EADDRINUSE') return `PORT: ${port} is taken by another process. Stop that one, or choose another port.`;
+  if (code === 'EACCES') return `PORT: ${port} is not for this user. Choose one above 1023.`;
+  return `HOST: ${host} can not be listened on: ${message}.`;
+}
+
+/** Takes the port, before anything else is begun. @throws {StartError} */
+export async function openHttpServer(options: ServerOptions): Promise<HttpServer> {
+  const { headersMs, requestMs, stalledAnswerMs, heartbeatMs } = { ...usualLimits, ...options.limits };
   const stopping = new AbortController();
+  const served = Promise.withResolvers<RequestListener>();
   const answers = new WeakMap<Socket, ServerResponse>();
   const server = createServer(
     {
@@ -181,22 +200,27 @@ export async function startHttpServer(
       answers.set(req.socket, res);
       streamTerms.set(res, { stopping: stopping.signal, heartbeatMs });
       endStalled(res, stalledAnswerMs);
-      app(req, res);
+      void served.promise.then((app) => app(req, res));
     },
   );
   const unused = trackUnused(server);
   const open = trackAnswers(server);
   server.on('clientError', (error, socket) => refuseBroken(error, socket as Socket, answers.get(socket as Socket)));
-  server.listen(port, host);
-  await once(server, 'listening');
-  const { address, family, port: actualPort } = server.address() as AddressInfo;
-  const url = `http://${family === 'IPv6' ? `[${address}]` : address}:${actualPort}`;
   return {
-    url,
-    [Symbol.asyncDispose]() {
-      const drained = drain(server, { unused, open, settle });
-      stopping.abort();
-      return drained;
+    url: await listen(server, options),
+    serve(app, settle) {
+      served.resolve(app);
+      return {
+        [Symbol.asyncDispose]() {
+          const drained = drain(server, { unused, open, settle });
+          stopping.abort();
+          return drained;
+        },
+      };
+    },
+    async [Symbol.asyncDispose]() {
+      server.close();
+      server.closeAllConnections();
     },
   };
 }

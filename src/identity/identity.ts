@@ -54,6 +54,12 @@ const isOneKey = ({ userTokens, reportTokens }: Options) =>
   (userTokens.secret !== undefined && userTokens.secret === reportTokens.secret) ||
   (userTokens.jwksUrl !== undefined && userTokens.jwksUrl === reportTokens.jwksUrl);
 
+function explainRefusal(authorization: string | undefined, token: string | undefined): string {
+  if (authorization === undefined) return 'X-Service-Auth is missing';
+  if (token === undefined) return 'X-Service-Auth is not of the form: Bearer <token>';
+  return 'X-Service-Auth has another token than PDF_SERVICE_INTERNAL_TOKEN';
+}
+
 const digest = (text: string) => createHash('sha256').update(text).digest();
 
 export function createIdentity(options: Options): Identity {
@@ -66,9 +72,12 @@ export function createIdentity(options: Options): Identity {
 
   return {
     isService(authorization) {
-      const given = digest(readBearer(authorization) ?? '');
+      const token = readBearer(authorization);
+      const given = digest(token ?? '');
       // Each one is compared, and in constant time, so that time tells nothing.
-      return serviceDigests.map((expected) => timingSafeEqual(given, expected)).includes(true);
+      const isOurs = serviceDigests.map((expected) => timingSafeEqual(given, expected)).includes(true);
+      if (!isOurs) log.info('Service token refused', { reason: explainRefusal(authorization, token) });
+      return isOurs;
     },
 
     async authenticate(authorization) {

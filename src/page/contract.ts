@@ -29,6 +29,8 @@ export interface PageSettings {
 
 /** What a failed page was doing; quoted in the problem that the caller gets. */
 export interface Findings {
+  /** The code that the page gave its own failure (`__PDF_ERROR__`). */
+  pageCode?: string;
   pending: string[];
   consoleErrors: string[];
   failedRequests: { path: string; status?: number; error?: string }[];

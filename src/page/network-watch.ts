@@ -3,6 +3,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Protocol } from 'puppeteer-core';
 import type { Findings } from './contract.ts';
+import { explainNetworkError } from './network-errors.ts';
 import { type Call, Refusals } from './refusals.ts';
 
 export interface NetworkWatchOptions {
@@ -51,6 +52,8 @@ export class NetworkWatch {
   readonly #fetched = new Set<string>();
   /** Frames below the top one that are still loading, with where they were last known to go. */
   readonly #loadingFrames = new Set<string>();
+  /** Where the document of the top frame was last asked for, redirected or not. */
+  #topUrl = '';
   #onAssetEnd: (() => void) | undefined;
 
   constructor(options: NetworkWatchOptions) {
@@ -111,6 +114,7 @@ export class NetworkWatch {
     const bearsToken = token !== undefined && Object.values(headers).some((value) => value.includes(token));
     const call = { method, address: addressOf(url), path: this.#pathOf(url), bearsToken };
     this.#requests.set(requestId, { url, type, frameId, call });
+    if (this.isTopDocument(requestId)) this.#topUrl = url;
     if (this.#mayReach(url)) this.#refusals.onSent(call);
   }
 
@@ -160,11 +164,16 @@ export class NetworkWatch {
     this.onFinished(requestId);
     if (request === undefined) return false;
     const { url, call } = request;
-    this.#keepFailed({ path: call.path, error: this.#options.clean(errorText) });
+    this.#keepFailed({ path: call.path, error: this.explain(errorText, url) });
     if (canceled === true || blockedReason !== undefined) return true;
     this.#noteHealth(url, type, false);
     if (this.#isAsset(request)) this.#noteMissing(url);
     return true;
+  }
+
+  /** An error of the browser's about a request of `url`, of the page itself without one, in words. */
+  explain(errorText: string, url = this.#topUrl): string {
+    return this.#options.clean(explainNetworkError(errorText, url, this.#mayReach(url)));
   }
 
   onFrameLoading(frameId: string, isLoading: boolean): void {

@@ -18,11 +18,17 @@ const pendingTimeoutMs = 300;
 
 type Settings = Pick<SessionScript, 'origin' | 'token' | 'storageKey' | 'cookieName'>;
 
+/** What a page says of its failure; each may be empty. */
+export interface SaidFailure {
+  code: string;
+  message: string;
+}
+
 interface SessionOptions {
   frameId: string;
   settings: Settings;
   /** Told what the page says of its own failure. */
-  onFailed(said: string): void;
+  onFailed(said: SaidFailure): void;
   /** Told when the page says that it is ready, takes that back, or begins anew. */
   onChange(): void;
 }
@@ -194,7 +200,7 @@ export class PageSession {
     const message = parseMessage(payload);
     // Frames can call the binding too, but only the top frame's script knows the word.
     if (message?.nonce !== this.#nonce) return;
-    if (message.kind === 'error') this.#options.onFailed([message.code, message.message].filter(Boolean).join(': '));
+    if (message.kind === 'error') this.#options.onFailed({ code: message.code ?? '', message: message.message ?? '' });
     // One that is ready from the start says so before it is handed over.
     else this.#begin(message.document, message.isReady === true);
   }

@@ -5,7 +5,7 @@ import type { CDPSession } from 'puppeteer-core';
 import { fail, type ServiceError } from '../errors.ts';
 import { listWarnings } from '../warnings.ts';
 import type { Findings, PageSettings, PageSnapshot } from './contract.ts';
-import { PageSession } from './page-session.ts';
+import { PageSession, type SaidFailure } from './page-session.ts';
 import { PageWatch, type WatchOptions } from './page-watch.ts';
 import type { Look } from './snapshot-script.ts';
 import { setTokenCookie } from './token-cookie.ts';
@@ -41,6 +41,8 @@ export class Page {
   #session: PageSession | undefined;
   #stopCookie: () => void = () => undefined;
   #hasCookie = true;
+  /** The code that the page gave its own failure. */
+  #pageCode: string | undefined;
 
   private constructor(cdp: CDPSession, frameId: string, options: PageOptions) {
     this.#cdp = cdp;
@@ -57,9 +59,11 @@ export class Page {
   /** @throws page_failed when the address can't be loaded. */
   async load(): Promise<void> {
     const { errorText } = await this.#cdp.send('Page.navigate', { url: this.#options.url.href });
-    if (errorText !== undefined)
-      throw fail('page_failed', { detail: `The report page could not be loaded: ${errorText}`, mayHeal: true });
-    const { document } = this.#watch;
+    const { document, network } = this.#watch;
+    if (errorText !== undefined) {
+      const detail = `The report page could not be loaded: ${network.explain(errorText)}.`;
+      throw fail('page_failed', { detail, mayHeal: true });
+    }
     await document.until(() => document.isParsed || this.#live.isReady);
   }
 
@@ -137,7 +141,9 @@ export class Page {
 
   async findings(): Promise<Findings> {
     const names = (await this.#session?.askPending()) ?? [];
-    return { pending: names.map((name) => this.#watch.clean(name)), ...this.#watch.findings() };
+    const pending = names.map((name) => this.#watch.clean(name));
+    const code = this.#pageCode === undefined ? {} : { pageCode: this.#pageCode };
+    return { ...code, pending, ...this.#watch.findings() };
   }
 
   /** Hears nothing more of the tab. */
@@ -164,10 +170,7 @@ export class Page {
       settings: { origin: url.origin, token, storageKey, cookieName },
       onChange: () => this.#watch.document.notify(),
       // Where the platform refuses the token, the page's own complaint is a consequence.
-      onFailed: (said) =>
-        onFatal(
-          this.rejection ?? fail('page_failed', { detail: `The page said that it failed: ${this.#watch.clean(said)}` }),
-        ),
+      onFailed: (said) => onFatal(this.rejection ?? this.#failureOf(said)),
     });
     const { network } = this.#watch;
     const cookie = {
@@ -183,6 +186,16 @@ export class Page {
     this.#session = session;
     this.#hasCookie = set?.isSet !== false;
     this.#stopCookie = set?.stop ?? this.#stopCookie;
+  }
+
+  /** What the page says of itself, as an error; one that has nothing to show is no fault of anybody's. */
+  #failureOf({ code, message }: SaidFailure): ServiceError {
+    if (code !== '') this.#pageCode = this.#watch.clean(code);
+    const said = this.#watch.clean([code, message].filter(Boolean).join(': '));
+    const isAboutNothing = /(not_found|no_data)$/i.test(code);
+    return fail(isAboutNothing ? 'report_not_found' : 'page_failed', {
+      detail: `The page said that it failed: ${said}`,
+    });
   }
 
   async #isReadyNow(): Promise<boolean> {

@@ -28,8 +28,12 @@ const consequencesOfRejection: readonly ErrorCode[] = [
   'page_not_ready',
   'page_redirected',
   'render_timeout',
+  'report_not_found',
   'wrong_subject',
 ];
+
+/** What a page may say of itself. */
+const saidByPage: readonly ErrorCode[] = ['page_failed', 'report_not_found'];
 
 /** The error to report, with a diagnosis where it is the page's failure. */
 export async function explainFailure(failed: FailedRender): Promise<unknown> {
@@ -45,7 +49,7 @@ export async function explainFailure(failed: FailedRender): Promise<unknown> {
   const diagnosis = await diagnose(failed);
   if (tab !== undefined) await saveDiagnostics(tab.cdp, failed.diagnosticsDir, failed.token);
   // What the page says of itself stays, unless something was broken that it needs.
-  const mayHeal = details.mayHeal ?? (code === 'page_failed' && page?.hasBrokenRequest === true);
+  const mayHeal = details.mayHeal ?? (saidByPage.includes(code) && page?.hasBrokenRequest === true);
   return fail(code, { ...details, mayHeal, diagnosis }, { cause: reason.cause });
 }
 

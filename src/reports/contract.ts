@@ -13,10 +13,15 @@ export const id = z
   .string({ error: idRule })
   .refine(isId, { error: idRule })
   .meta({ pattern: `^${idPattern}$`, maxLength: 100 });
-export const testId = z
+const testText = z
   .string({ error: testRule })
   .refine((text) => parseTest(text) !== undefined, { error: testRule })
   .meta({ pattern: `^(?:Test [1-9][0-9]*|${idPattern})$`, maxLength: 100, examples: ['Test_1', '5', 'overall'] });
+/** In a body; backends that number their tests send numbers. */
+export const testId = z
+  .union([testText, z.int().min(0)], { error: testRule })
+  .transform(String)
+  .meta({ examples: ['Test_1', 5, 'overall'] });
 export const studentId = id
   .refine((text) => text !== 'overall', { error: 'overall is reserved for the report of the class' })
   .meta({ not: { const: 'overall' }, examples: ['STU001'] });
@@ -71,11 +76,13 @@ export function reportOf(
   return { type: 'overall', ...common };
 }
 
+/** As it was sent. */
+const echoedTest = z.union([z.string(), z.int()]);
 const generatedAnswer = z.looseObject({
   success: z.literal(true),
   message: z.literal('PDF generation completed'),
   reportType: z.string(),
-  testId: z.string(),
+  testId: echoedTest,
   classId: z.string(),
   s3Key: z.string(),
   pages: z.int(),
@@ -88,7 +95,7 @@ const acceptedAnswer = z.looseObject({
   success: z.literal(true),
   message: z.literal('PDF generation accepted'),
   reportType: z.string(),
-  testId: z.string(),
+  testId: echoedTest,
   classId: z.string(),
   s3Key: z.string(),
   jobId: z.string(),
@@ -102,7 +109,7 @@ export const prefer = z.string().meta({
 });
 
 const commonQuery = {
-  testId,
+  testId: testText,
   classId: id.optional(),
   dataVersion: dataVersion.optional(),
   disposition: disposition.optional(),

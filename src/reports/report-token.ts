@@ -5,33 +5,35 @@ import { parseTest, type Report } from './report.ts';
 
 const names = (value: unknown) => (value === undefined || value === null || value === '' ? undefined : String(value));
 
-function fitsStudent(claims: Claims, report: Report): boolean {
-  const named = names(claims.student_id) ?? (claims.user_type === 'student' ? names(claims.user_id) : undefined);
-  const isStudents = claims.user_type === 'student' || named !== undefined;
-  if (!isStudents) return true;
-  return report.type === 'student' && (named === undefined || named === report.studentId);
+const isGiven = (value: unknown) => names(value) !== undefined;
+
+/** The claim by which a student's token is for somebody else, or for no report of this kind. */
+function otherStudent(claims: Claims, report: Report): string | undefined {
+  const isStudents = claims.user_type === 'student';
+  const claim = isGiven(claims.student_id) ? 'student_id' : 'user_id';
+  const named = claim === 'student_id' || isStudents ? names(claims[claim]) : undefined;
+  if (named === undefined && !isStudents) return undefined;
+  if (report.type !== 'student') return isStudents ? 'user_type' : claim;
+  return named === undefined || named === report.studentId ? undefined : claim;
 }
 
-function fitsTeacher(claims: Claims, report: Report): boolean {
-  if (report.type !== 'teacher') return true;
-  const own = [claims.teacher_id, claims.educator_id].map(names).filter((id) => id !== undefined);
+/** The claim by which a token is another teacher's. */
+function otherTeacher(claims: Claims, report: Report): string | undefined {
+  if (report.type !== 'teacher') return undefined;
+  const own = ['teacher_id', 'educator_id'].filter((claim) => isGiven(claims[claim]));
   const isTeachers = claims.user_type === 'teacher' || claims.role === 'educator';
   // The tokens that Platen mints for a whole class bear its own name.
-  const inPlace = isTeachers && claims.user_id !== 'platen' ? names(claims.user_id) : undefined;
-  const named = own.length === 0 && inPlace !== undefined ? [inPlace] : own;
-  return named.every((id) => id === report.teacherId);
+  const inPlace = isTeachers && claims.user_id !== 'platen' && isGiven(claims.user_id) ? ['user_id'] : [];
+  return (own.length === 0 ? inPlace : own).find((claim) => names(claims[claim]) !== report.teacherId);
 }
 
-/** Whether everything that the token names is what is asked for. What it does not name fits. */
-export function tokenFits(claims: Claims, report: Report): boolean {
-  const classes = [claims.class_id]
-    .flat()
-    .map(names)
-    .filter((id) => id !== undefined);
-  const fitsClass = classes.length === 0 || classes.some((id) => id === report.classId);
+/** The claim by which the token is for something else than what is asked for; undefined where all that it names fits. What it does not name fits. */
+export function mismatchOf(claims: Claims, report: Report): string | undefined {
+  const classes = [claims.class_id].flat().filter(isGiven).map(names);
+  if (classes.length > 0 && !classes.includes(report.classId)) return 'class_id';
   const test = names(claims.test_id);
-  const fitsTest = test === undefined || parseTest(test)?.segment === report.test.segment;
-  return fitsClass && fitsTest && fitsStudent(claims, report) && fitsTeacher(claims, report);
+  if (test !== undefined && parseTest(test)?.segment !== report.test.segment) return 'test_id';
+  return otherStudent(claims, report) ?? otherTeacher(claims, report);
 }
 
 /** Claims of the token that Platen mints for a report. */

@@ -4,7 +4,7 @@ import { fail } from '../errors.ts';
 import { toleranceSeconds } from '../identity/contract.ts';
 import type { Identity } from '../identity/identity.ts';
 import type { Report } from './report.ts';
-import { claimsFor, claimsForClass, tokenFits } from './report-token.ts';
+import { claimsFor, claimsForClass, mismatchOf } from './report-token.ts';
 
 export interface PageToken {
   /** Undefined: the page is opened without. */
@@ -18,6 +18,11 @@ const classTokenUseMs = 300_000;
 /** A page that is begun with a token asks with it for so long, as a rule; the platform tolerates no difference of clocks. */
 const renderSeconds = 30;
 
+const mismatch = (claim: string) =>
+  fail('report_token_mismatch', {
+    detail: `The claim ${claim} of the report token is for another report than the one asked for.`,
+  });
+
 export class ReportTokens {
   readonly #identity: Identity;
   readonly #ofClasses = new Map<string, { token: string | undefined; madeAt: number }>();
@@ -29,7 +34,8 @@ export class ReportTokens {
   /** A token that the caller has given. @throws report_token_expired, report_token_invalid, report_token_mismatch. */
   async check(token: string, report: Report): Promise<PageToken> {
     const claims = await this.#identity.verifyReportToken(token);
-    if (claims !== undefined && !tokenFits(claims, report)) throw fail('report_token_mismatch');
+    const claim = claims === undefined ? undefined : mismatchOf(claims, report);
+    if (claim !== undefined) throw mismatch(claim);
     return { token, isShared: true };
   }
 
@@ -40,10 +46,11 @@ export class ReportTokens {
    */
   async opens(token: string, report: Report): Promise<boolean> {
     const claims = await this.#identity.verifyReportToken(token);
-    if (claims === undefined || tokenFits(claims, report)) return true;
+    const claim = claims === undefined ? undefined : mismatchOf(claims, report);
+    if (claims === undefined || claim === undefined) return true;
     const { type, classId, test } = report;
-    const isOfClass = type === 'teacher' && tokenFits(claims, { type: 'overall', classId, test });
-    if (!isOfClass || this.mint(report).token === undefined) throw fail('report_token_mismatch');
+    const isOfClass = type === 'teacher' && mismatchOf(claims, { type: 'overall', classId, test }) === undefined;
+    if (!isOfClass || this.mint(report).token === undefined) throw mismatch(claim);
     return false;
   }
 

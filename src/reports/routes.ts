@@ -34,6 +34,7 @@ interface Dependencies {
 
 const renderErrors: ErrorCode[] = [
   'document_too_large',
+  'report_not_found',
   'page_failed',
   'page_redirected',
   'token_rejected',
@@ -120,9 +121,11 @@ function ownReport(type: 'student' | 'teacher', query: PublicQuery, caller: Call
 }
 
 async function answerTrigger(reports: Reports, { body, req, res }: Exchange<unknown, TriggerBody>): Promise<void> {
-  const { testId, classId, reportType, origin, reportToken, dataVersion, teacherId } = body;
+  const { classId, reportType, origin, reportToken, dataVersion, teacherId } = body;
   const educatorId = reportType === 'student' ? teacherId : undefined;
   const request = { report: reportOf(body), origin, reportToken, educatorId, dataVersion };
+  // As it was sent, number or text.
+  const { testId } = req.body as { testId: unknown };
   const echo = { reportType, testId, classId };
   if (prefersAsync(req)) {
     const { jobId, key } = await reports.generateLater(request);

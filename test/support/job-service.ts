@@ -7,7 +7,7 @@ import { z } from 'zod';
 import { type Database, openDatabase } from '../../src/database/database.ts';
 import { fail } from '../../src/errors.ts';
 import { createApp } from '../../src/http/app.ts';
-import { startHttpServer } from '../../src/http/server.ts';
+import { openHttpServer } from '../../src/http/server.ts';
 import { callerKey, serviceOwner } from '../../src/identity/contract.ts';
 import { createIdentity } from '../../src/identity/identity.ts';
 import type { ChangeListener } from '../../src/jobs/changes.ts';
@@ -95,14 +95,13 @@ export async function startJobService({ url }: { url?: string } = {}): Promise<J
     redeemTicket: tickets.redeem,
     metrics: createMetrics(),
     endpoints: jobEndpoints({ database, jobs, following, progress, tickets }),
-    pages: [],
+    pages: (_req, _res, next) => next(),
     config: { trustProxy: [], rateLimitPer15Min: 1000, allowedOrigins: [] },
   });
   jobs.start();
   const limits = { heartbeatMs: 200 };
-  const server = parts.use(
-    await startHttpServer(app, { host: '127.0.0.1', port: 0, limits, settle: () => jobs.settle() }),
-  );
+  const server = parts.use(await openHttpServer({ host: '127.0.0.1', port: 0, limits }));
+  parts.use(server.serve(app, () => jobs.settle()));
   let count = 0;
   const ownerOf = (id: string) =>
     callerKey({ tenant: { origin: tenant }, type: 'student', id, classes: [], token: '' });

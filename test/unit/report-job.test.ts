@@ -33,6 +33,7 @@ const final: ErrorCode[] = [
   'unauthorized',
   'forbidden',
   'not_found',
+  'report_not_found',
   'method_not_allowed',
   'request_timeout',
   'body_too_large',
