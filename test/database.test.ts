@@ -36,7 +36,7 @@ const belows = async (database: Database) =>
   (await database.queries.selectFrom('removals').select('below').orderBy('below').execute()).map(({ below }) => below);
 
 describeDatabases('the database', (server) => {
-  const create = async (options?: { isEmpty: boolean }) => parts.use(await createTestDatabase(server, options));
+  const create = async () => parts.use(await createTestDatabase(server));
   const open = ({ url, dataDir }: TestDatabase) => parts.use(openDatabase({ url, dataDir }));
   /** The tables as an earlier version has left them. */
   const bringTo = async (at: TestDatabase, last: string) => {
@@ -61,7 +61,7 @@ describeDatabases('the database', (server) => {
 
   test('opens in the background: until then it is starting, and whoever needs it waits', async () => {
     // An empty one takes the embedded database long.
-    const database = open(await create({ isEmpty: server !== undefined }));
+    const database = open(await create());
     expect(await database.status()).toEqual({ state: 'starting' });
     const waited = database.nextRevision();
     expect(await belows(database)).toEqual([]);
@@ -360,7 +360,7 @@ describePostgres('several processes on one PostgreSQL', () => {
     console.log('revisions ' + JSON.stringify(revisions));`;
 
   test('open an empty one at once: it is brought to its version once, and no revision is given twice', async () => {
-    const at = parts.use(await createTestDatabase(DATABASE_URL, { isEmpty: true }));
+    const at = parts.use(await createTestDatabase(DATABASE_URL));
     const runs = Array.from({ length: 4 }, async () => {
       const child = spawn(
         process.execPath,
@@ -398,6 +398,7 @@ describe('the embedded database', () => {
 
   test('that lacks files names them, and is opened when they are back', async () => {
     const { dataDir } = await create();
+    await openEmbedded(dataDir).end();
     const control = await readFile(controlFile(dataDir));
     await rm(controlFile(dataDir));
     const database = parts.use(openDatabase({ url: undefined, dataDir }));
@@ -427,11 +428,11 @@ describe('the embedded database', () => {
 
 describe('the service', () => {
   test('listens while its database is still being made, and says so; one that was begun and never finished is made anew', async () => {
-    const { dataDir } = parts.use(await createTestDatabase(undefined, { isEmpty: true }));
+    const { dataDir } = parts.use(await createTestDatabase(undefined));
     const unfinished = join(dataDir, 'database.unfinished');
     await mkdir(unfinished);
     await writeFile(join(unfinished, 'PG_VERSION'), 'half');
-    const service = parts.use(await startServiceProcess({ DATA_DIR: dataDir }, undefined, { isEmpty: true }));
+    const service = parts.use(await startServiceProcess({ DATA_DIR: dataDir }));
     const ask = async () => (await (await fetch(`${service.url}/readyz`)).json()) as { database: { state: string } };
     const states = new Set<string>();
     await until(async () => {
