@@ -125,7 +125,7 @@ export async function startService(config: Config, secrets: Secrets, limits?: Li
       metrics,
       browserStatus: () => rendering.status().browser,
       storageStatus: () => documents.status(),
-      databaseStatus: () => database.status(),
+      databaseStatus: () => jobs.status(),
       measure: () => jobs.measure(),
     }),
   ];
