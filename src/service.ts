@@ -127,7 +127,7 @@ function createFeatures(foundations: Foundations) {
       metrics,
       browserStatus: () => rendering.status().browser,
       storageStatus: () => documents.status(),
-      databaseStatus: () => database.status(),
+      databaseStatus: () => jobs.status(),
       measure: () => jobs.measure(),
     }),
   ];

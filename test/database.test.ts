@@ -18,7 +18,7 @@ import { migrate } from '../src/database/migrations.ts';
 import { openPostgres } from '../src/database/postgres.ts';
 import { configureLog } from '../src/log.ts';
 import { Revisions } from '../src/reports/revisions.ts';
-import { createTestDatabase, describeDatabases, type TestDatabase } from './support/postgres.ts';
+import { createTestDatabase, describeDatabases, describeServer, type TestDatabase } from './support/postgres.ts';
 import { connectTo } from './support/postgres-database.ts';
 import { startServiceProcess } from './support/process.ts';
 import { until } from './support/until.ts';
@@ -36,7 +36,7 @@ const belows = async (database: Database) =>
   (await database.queries.selectFrom('removals').select('below').orderBy('below').execute()).map(({ below }) => below);
 
 describeDatabases('the database', (server) => {
-  const create = async (options?: { isEmpty: boolean }) => parts.use(await createTestDatabase(server, options));
+  const create = async () => parts.use(await createTestDatabase(server));
   const open = ({ url, dataDir }: TestDatabase) => parts.use(openDatabase({ url, dataDir }));
   /** The tables as an earlier version has left them. */
   const bringTo = async (at: TestDatabase, last: string) => {
@@ -61,7 +61,7 @@ describeDatabases('the database', (server) => {
 
   test('opens in the background: until then it is starting, and whoever needs it waits', async () => {
     // An empty one takes the embedded database long.
-    const database = open(await create({ isEmpty: server !== undefined }));
+    const database = open(await create());
     expect(await database.status()).toEqual({ state: 'starting' });
     const waited = database.nextRevision();
     expect(await belows(database)).toEqual([]);
@@ -360,7 +360,7 @@ describePostgres('several processes on one PostgreSQL', () => {
     console.log('revisions ' + JSON.stringify(revisions));`;
 
   test('open an empty one at once: it is brought to its version once, and no revision is given twice', async () => {
-    const at = parts.use(await createTestDatabase(DATABASE_URL, { isEmpty: true }));
+    const at = parts.use(await createTestDatabase(DATABASE_URL));
     const runs = Array.from({ length: 4 }, async () => {
       const child = spawn(
         process.execPath,
@@ -398,6 +398,7 @@ describe('the embedded database', () => {
 
   test('that lacks files names them, and is opened when they are back', async () => {
     const { dataDir } = await create();
+    await openEmbedded(dataDir).end();
     const control = await readFile(controlFile(dataDir));
     await rm(controlFile(dataDir));
     const database = parts.use(openDatabase({ url: undefined, dataDir }));
@@ -425,21 +426,42 @@ describe('the embedded database', () => {
   }, 300_000);
 });
 
+const readinessOf = async ({ url }: { url: string }) => {
+  const response = await fetch(`${url}/readyz`);
+  return `${response.status} ${((await response.json()) as { database: { state: string } }).database.state}`;
+};
+
+describeServer('the service', (server) => {
+  test('is ready when its queue takes jobs, not as soon as it has its tables', async () => {
+    const { url, dataDir } = parts.use(await createTestDatabase(server));
+    const settings = { DATABASE_URL: url, DATA_DIR: dataDir };
+    {
+      await using before = await startServiceProcess(settings);
+      await until(async () => (await readinessOf(before)) === '200 up', 60_000);
+    }
+    const other = parts.use(await connectTo(url ?? ''));
+    await other.query('BEGIN; LOCK TABLE platen_queue.queue');
+    const service = parts.use(await startServiceProcess(settings));
+    const database = parts.use(openDatabase({ url, dataDir }));
+    const isAtTheQueue = async () => (await database.execute(`SELECT FROM pg_locks WHERE NOT granted`)).rows.length > 0;
+    await until(isAtTheQueue, 60_000);
+    expect(await readinessOf(service)).toBe('503 starting');
+    await other.query('COMMIT');
+    await until(async () => (await readinessOf(service)) !== '503 starting', 60_000);
+    expect(await readinessOf(service)).toBe('200 up');
+  }, 300_000);
+});
+
 describe('the service', () => {
   test('listens while its database is still being made, and says so; one that was begun and never finished is made anew', async () => {
-    const { dataDir } = parts.use(await createTestDatabase(undefined, { isEmpty: true }));
+    const { dataDir } = parts.use(await createTestDatabase(undefined));
     const unfinished = join(dataDir, 'database.unfinished');
     await mkdir(unfinished);
     await writeFile(join(unfinished, 'PG_VERSION'), 'half');
-    const service = parts.use(await startServiceProcess({ DATA_DIR: dataDir }, undefined, { isEmpty: true }));
-    const ask = async () => (await (await fetch(`${service.url}/readyz`)).json()) as { database: { state: string } };
+    const service = parts.use(await startServiceProcess({ DATA_DIR: dataDir }));
     const states = new Set<string>();
-    await until(async () => {
-      const { database } = await ask();
-      states.add(database.state);
-      return database.state === 'up';
-    }, 300_000);
-    expect([...states]).toEqual(['starting', 'up']);
+    await until(async () => states.add(await readinessOf(service)).has('200 up'), 300_000);
+    expect([...states]).toEqual(['503 starting', '200 up']);
     expect(existsSync(unfinished)).toBe(false);
     expect(() => openDataFolder(dataDir)).toThrow(`in use by process ${service.child.pid}`);
     expect(await service.stop('SIGTERM')).toEqual({ code: 0, signal: null });

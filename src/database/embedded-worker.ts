@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { parentPort, workerData } from 'node:worker_threads';
 import { PGlite, types } from '@electric-sql/pglite';
 import type { EmbeddedAnswer, EmbeddedRequest } from './embedded.ts';
+import { unpackPrepared } from './prepared.ts';
 
 const { folder } = workerData as { folder: string };
 const port = parentPort;
@@ -31,7 +32,7 @@ async function make(): Promise<void> {
   const unfinished = `${folder}.unfinished`;
   await rm(unfinished, { recursive: true, force: true });
   await mkdir(unfinished, { recursive: true });
-  await (await open(unfinished)).close();
+  if (!unpackPrepared(unfinished)) await (await open(unfinished)).close();
   await rename(unfinished, folder);
 }
 

@@ -30,20 +30,21 @@ const healthAnswer = z.object({
 
 const partStatus = z.object({ state: z.string(), reason: z.string().optional() });
 const readinessAnswer = z.object({
-  status: z.enum(['ready', 'degraded', 'unavailable']),
+  status: z.enum(['ready', 'degraded', 'starting', 'unavailable']),
   browser: partStatus,
   storage: partStatus,
   database: partStatus,
 });
 
-/** Ready while it can give either stored or fresh PDFs. */
+/** Ready while it can give either stored or fresh PDFs, once it has started: who is sent here then is not sent away. */
 function summarise(
   browser: PartStatus,
   storage: PartStatus,
   database: PartStatus,
-): 'ready' | 'degraded' | 'unavailable' {
+): z.infer<typeof readinessAnswer>['status'] {
   if ([browser, storage, database].every(({ state }) => state === 'up')) return 'ready';
-  return browser.state === 'up' || ['up', 'read-only'].includes(storage.state) ? 'degraded' : 'unavailable';
+  if (browser.state !== 'up' && !['up', 'read-only'].includes(storage.state)) return 'unavailable';
+  return database.state === 'starting' ? 'starting' : 'degraded';
 }
 
 export function serviceEndpoints({
@@ -76,14 +77,19 @@ export function serviceEndpoints({
       access: 'anyone',
       answers: {
         200: { description: 'Ready, or degraded: stored or fresh PDFs can be given.', schema: readinessAnswer },
-        503: { description: 'Neither stored nor fresh PDFs can be given.', schema: readinessAnswer },
+        503: {
+          description: 'Neither stored nor fresh PDFs can be given, or it has not started yet.',
+          schema: readinessAnswer,
+        },
       },
       errors: [],
       handle: async ({ res }) => {
         const browser = browserStatus();
         const [storage, database] = await Promise.all([storageStatus(), databaseStatus()]);
         const status = summarise(browser, storage, database);
-        res.status(status === 'unavailable' ? 503 : 200).json({ status, browser, storage, database });
+        res
+          .status(['starting', 'unavailable'].includes(status) ? 503 : 200)
+          .json({ status, browser, storage, database });
       },
     }),
     defineEndpoint({

@@ -1,24 +1,21 @@
 // Durable work: jobs that are committed with what they belong to, done once by whichever process has time, and followed by who asked.
 
-import { setTimeout as wait } from 'node:timers/promises';
 import { abortable } from '../abortable.ts';
-import type { Database, Queries } from '../database/database.ts';
+import type { Database, DatabaseStatus, Queries } from '../database/database.ts';
 import { fail, invalidField } from '../errors.ts';
-import { createLog } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
 import { addJobs, addTasks } from './adding.ts';
 import { type ChangeListener, Changes } from './changes.ts';
 import { keepClean } from './cleaning.ts';
 import type { EnqueueOptions, JobDefinition, JobRecord, JobRequest } from './contract.ts';
 import { detachJobs } from './detaching.ts';
+import { insist } from './insisting.ts';
 import { lineUp, lineUpNext } from './lining-up.ts';
 import { createQueue, type Queue } from './queue.ts';
 import { countTasks, selectJobs, toRecord } from './records.ts';
 import { retryJobs } from './retrying.ts';
 import { Runner } from './runner.ts';
 import type { Sealing } from './sealing.ts';
-
-const log = createLog('jobs');
 
 const startTimeoutMs = 15_000;
 
@@ -56,6 +53,8 @@ export interface Jobs extends AsyncDisposable {
   subscribe(listener: ChangeListener): () => void;
   /** Jobs with what is known of their tasks, for queries of their owners. */
   select(queries?: Queries): ReturnType<typeof selectJobs>;
+  /** That of the database; `starting` also until jobs are accepted, and done where this process is to do them. */
+  status(): Promise<DatabaseStatus>;
   /** Brings the figures of what is in the database up to date, where it answers. */
   measure(): Promise<void>;
   /** Begins to do tasks, as soon as the database is ready. */
@@ -92,6 +91,7 @@ class DurableJobs implements Jobs {
   #opened: Promise<Queue> | undefined;
   /** Resolves when they are worked on. */
   #started: Promise<void> | undefined;
+  #hasStarted = false;
   #cleaning: Promise<void> | undefined;
   #isSettling = false;
 
@@ -164,12 +164,16 @@ class DurableJobs implements Jobs {
     return selectJobs(queries);
   }
 
+  async status(): Promise<DatabaseStatus> {
+    const status = await this.#options.database.status();
+    return this.#hasStarted || !isUp(status) ? status : { state: 'starting' };
+  }
+
   async measure(): Promise<void> {
     const { database, metrics } = this.#options;
-    const { state } = await database.status();
-    const isUp = state === 'up' || state === 'degraded';
-    metrics.databaseUp.set(Number(isUp));
-    if (!isUp) return;
+    const status = await database.status();
+    metrics.databaseUp.set(Number(isUp(status)));
+    if (!isUp(status)) return;
     const counts = await countTasks(database.queries).catch(() => undefined);
     if (counts === undefined) return;
     for (const name of ['waiting', 'active'] as const) metrics.tasks.set({ state: name }, counts[name]);
@@ -177,7 +181,11 @@ class DurableJobs implements Jobs {
 
   start(): void {
     this.#opened = this.#open();
-    this.#started = this.#opened.then((queue) => this.#begin(queue));
+    this.#started = this.#opened
+      .then((queue) => this.#begin(queue))
+      .then(() => {
+        this.#hasStarted = true;
+      });
     for (const step of [this.#opened, this.#started]) step.catch(() => undefined);
   }
 
@@ -201,7 +209,7 @@ class DurableJobs implements Jobs {
     const { signal } = this.#stopping;
     await abortable(database.ready, signal);
     const names = [...this.#definitions.keys()];
-    this.#queue = await this.#insist('The queue could not be started yet', async () => {
+    const attempt = async () => {
       const queue = createQueue({ database, isEmbedded, names, isSupervisor: concurrency > 0, pollSeconds, signal });
       try {
         await queue.start();
@@ -210,36 +218,22 @@ class DurableJobs implements Jobs {
         await queue.stop().catch(() => undefined);
         throw error;
       }
-    });
+    };
+    this.#queue = await insist(attempt, { complaint: 'The queue could not be started yet', signal });
     return this.#queue;
   }
 
   async #begin(queue: Queue): Promise<void> {
     const { database, concurrency, historyDays, cleaningMs } = this.#options;
     const { signal } = this.#stopping;
-    await this.#insist('Changes of jobs can not be followed yet', () =>
-      abortable(this.#changes.start(database), signal),
-    );
+    const follow = () => abortable(this.#changes.start(database), signal);
+    await insist(follow, { complaint: 'Changes of jobs can not be followed yet', signal });
     if (concurrency === 0) return;
     const runner = new Runner({ ...this.#options, queue, changes: this.#changes, definitions: this.#definitions });
     this.#runner = runner;
     for (const name of this.#definitions.keys())
       if (!this.#isSettling) await queue.work(name, concurrency, (claim) => runner.run(claim));
     this.#cleaning = keepClean({ database, queue, historyDays, intervalMs: cleaningMs, signal });
-  }
-
-  /** Tries until it works, or the process stops: the database may go away at any time. */
-  async #insist<T>(complaint: string, attempt: () => Promise<T>): Promise<T> {
-    const { signal } = this.#stopping;
-    for (let pauseMs = 200; ; pauseMs = Math.min(pauseMs * 2, 5000)) {
-      try {
-        return await attempt();
-      } catch (error) {
-        signal.throwIfAborted();
-        log.error(complaint, { error });
-        await wait(pauseMs, undefined, { signal });
-      }
-    }
   }
 
   get #openQueue(): Queue {
@@ -289,6 +283,8 @@ class DurableJobs implements Jobs {
     return detached;
   }
 }
+
+const isUp = ({ state }: DatabaseStatus) => state === 'up' || state === 'degraded';
 
 export function createJobs(options: Options): Jobs {
   return new DurableJobs(options);

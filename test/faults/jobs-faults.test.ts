@@ -8,7 +8,6 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import { openDatabase } from '../../src/database/database.ts';
 import { configureLog } from '../../src/log.ts';
 import { AcceptedJobs, readFromS3 } from '../support/accepted-jobs.ts';
-import { copyDatabaseTemplate } from '../support/database-template.ts';
 import type { Pages } from '../support/pages.ts';
 import { createTestDatabase } from '../support/postgres.ts';
 import { connectTo } from '../support/postgres-database.ts';
@@ -234,7 +233,6 @@ describeDisk('a full disk under the embedded database', () => {
   test('that breaks the database itself never looks like success: it is opened again, with all that was committed', async () => {
     const dataDir = join(place, 'apart');
     await rm(join(place, 'database'), { recursive: true });
-    await copyDatabaseTemplate(dataDir);
     await using database = openDatabase({ url: undefined, dataDir });
     const insert = (below: string) =>
       database.queries.insertInto('removals').values({ below, ending: '', revision: '1' }).execute();

@@ -21,7 +21,6 @@ import { createTickets } from '../../src/jobs/tickets.ts';
 import { configureLog } from '../../src/log.ts';
 import { createMetrics } from '../../src/metrics.ts';
 import { createProgressTracker } from '../../src/progress/progress.ts';
-import { copyDatabaseTemplate } from './database-template.ts';
 import { serviceToken, userTokenSecret } from './tokens.ts';
 
 const tenant = 'https://school.example';
@@ -59,7 +58,6 @@ export async function startJobService({ url }: { url?: string } = {}): Promise<J
   await using parts = new AsyncDisposableStack();
   const dataDir = await mkdtemp(join(tmpdir(), 'platen-jobs-'));
   parts.defer(() => rm(dataDir, { recursive: true, force: true }));
-  if (url === undefined) await copyDatabaseTemplate(dataDir);
   const database = parts.use(openDatabase({ url, dataDir }));
   const sealing = createSealing(Buffer.alloc(32));
   const timing = { metrics: createMetrics(), concurrency: 4, timeoutMs: 60_000, historyDays: 1 };

@@ -5,7 +5,6 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe } from '@jest/globals';
-import { copyDatabaseTemplate } from './database-template.ts';
 import { createPostgresDatabase } from './postgres-database.ts';
 
 export interface TestDatabase extends AsyncDisposable {
@@ -14,13 +13,12 @@ export interface TestDatabase extends AsyncDisposable {
   dataDir: string;
 }
 
-/** A database of one kind, with a folder of its own: copied from the template, unless it is to be empty. */
-export async function createTestDatabase(server: string | undefined, { isEmpty = false } = {}): Promise<TestDatabase> {
+/** A database of one kind, with a folder of its own. */
+export async function createTestDatabase(server: string | undefined): Promise<TestDatabase> {
   await using parts = new AsyncDisposableStack();
   const dataDir = await mkdtemp(join(tmpdir(), 'platen-test-'));
   parts.defer(() => rm(dataDir, { recursive: true, force: true, maxRetries: 5 }));
   const made = server === undefined ? undefined : parts.use(await createPostgresDatabase(server));
-  if (server === undefined && !isEmpty) await copyDatabaseTemplate(dataDir);
   const all = parts.move();
   return { url: made?.url, dataDir, [Symbol.asyncDispose]: () => all.disposeAsync() };
 }

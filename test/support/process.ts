@@ -7,7 +7,6 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { copyDatabaseTemplate } from './database-template.ts';
 import { reportTokenSecret, serviceToken, userTokenSecret } from './tokens.ts';
 import { until } from './until.ts';
 
@@ -45,11 +44,10 @@ export function spawnMain(env: Record<string, string | undefined>, command: [str
 
 const nodeMain: [string, ...string[]] = [process.execPath, '--disable-warning=ExperimentalWarning', 'src/main.ts'];
 
-/** Starts the service as a process, on free ports and a data folder of its own, whose database is copied from the template unless it is to be empty. */
+/** Starts the service as a process, on free ports and a data folder of its own. */
 export async function startServiceProcess(
   env: Record<string, string | undefined> = {},
   command?: [string, ...string[]],
-  { isEmpty = false } = {},
 ): Promise<ServiceProcess> {
   const dataDir = env.DATA_DIR ?? (await mkdtemp(join(tmpdir(), 'platen-process-')));
   const settings = {
@@ -60,7 +58,6 @@ export async function startServiceProcess(
     REPORT_TOKEN_SECRET: reportTokenSecret,
     ...env,
   };
-  if (env.DATABASE_URL === undefined && !isEmpty) await copyDatabaseTemplate(dataDir);
   const { child, output } = spawnMain(settings, command);
   const findUrl = () => /"message":"Platen listens".*?"url":"([^"]+)"/.exec(output())?.[1];
   const url = await until(findUrl, startTimeoutMs).catch((error) => {

@@ -6,7 +6,6 @@ import { join } from 'node:path';
 import { type School, startSchool } from '../../examples/school/school.ts';
 import { loadConfig } from '../../src/config.ts';
 import { type Limits, startService } from '../../src/service.ts';
-import { copyDatabaseTemplate } from './database-template.ts';
 import { readMetric } from './requests.ts';
 import { reportTokenSecret, serviceToken, userTokenSecret } from './tokens.ts';
 
@@ -63,7 +62,6 @@ export async function startTestService({ env = {}, origin, limits }: TestService
     ...env,
   };
   const { config, secrets } = loadConfig(settings, isRoot);
-  if (secrets.databaseUrl === undefined) await copyDatabaseTemplate(config.dataDir);
   const service = parts.use(await startService(config, secrets, limits));
   const call = (path: string, init: RequestInit) => fetch(service.url + path, init);
   const internal: TestService['internal'] = (path, body, headers = {}) =>
