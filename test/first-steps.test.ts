@@ -11,7 +11,6 @@ import { describe, expect, test } from '@jest/globals';
 import { waitUntilReady } from '../examples/demo-ready.ts';
 import { loadConfig } from '../src/config.ts';
 import { startService } from '../src/service.ts';
-import { copyDatabaseTemplate } from './support/database-template.ts';
 import { spawnMain, startServiceProcess } from './support/process.ts';
 import { until } from './support/until.ts';
 
@@ -97,7 +96,6 @@ const strongSecrets = {
 test('the demo waits for a database that is not there yet, and says so', async () => {
   await using folder = await makeFolder();
   const { config, secrets } = loadConfig({ PORT: '0', LOG_LEVEL: 'silent', DATA_DIR: folder.path }, true);
-  await copyDatabaseTemplate(folder.path);
   const [file, away] = [join(folder.path, 'database', 'PG_VERSION'), join(folder.path, 'away')];
   await rename(file, away);
   await using service = await startService(config, secrets);
