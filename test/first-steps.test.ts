@@ -96,6 +96,7 @@ const strongSecrets = {
 test('the demo waits for a database that is not there yet, and says so', async () => {
   await using folder = await makeFolder();
   const { config, secrets } = loadConfig({ PORT: '0', LOG_LEVEL: 'silent', DATA_DIR: folder.path }, true);
+  await (await startService(config, secrets))[Symbol.asyncDispose]();
   const [file, away] = [join(folder.path, 'database', 'PG_VERSION'), join(folder.path, 'away')];
   await rename(file, away);
   await using service = await startService(config, secrets);
