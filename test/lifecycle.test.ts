@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import { readyPage, startPages } from './support/pages.ts';
 import { browserFolders, listProcesses, spawnMain, startServiceProcess } from './support/process.ts';
+import { readinessOf } from './support/readiness.ts';
 import { serviceToken, studentToken } from './support/tokens.ts';
 import { until } from './support/until.ts';
 
@@ -68,8 +69,8 @@ describe('starting', () => {
     const fresh = await trigger(service.url);
     expect([fresh.status, (await fresh.json()) as object]).toMatchObject([503, { code: 'browser_unavailable' }]);
     expect(Number(fresh.headers.get('retry-after'))).toBeGreaterThan(0);
-    const ready = await fetch(`${service.url}/readyz`);
-    expect([ready.status, await ready.json()]).toMatchObject([200, { status: 'degraded', browser: { state: 'down' } }]);
+    const ready = { code: 200, body: { status: 'degraded', browser: { state: 'down' } } };
+    expect(await readinessOf(service.url)).toMatchObject(ready);
   });
 
   const systemNode = ['/usr/bin/node', '/usr/local/bin/node'].find((path) => {

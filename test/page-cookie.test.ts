@@ -7,6 +7,7 @@ import { startBrowserProcess } from '../src/browser/process.ts';
 import { html, openPageStage, type PageStage, ready, script, student } from './support/page-stage.ts';
 import { type Pages, startPages } from './support/pages.ts';
 import { readPdf } from './support/pdf.ts';
+import { readinessOf } from './support/readiness.ts';
 import { signReportToken, signUserToken } from './support/tokens.ts';
 
 const reportToken = signReportToken({ role: 'educator', class_id: 'CLASS_1', test_id: 'Test_1' });
@@ -225,7 +226,7 @@ describe('a browser that does not bind cookies', () => {
   test('is said in /readyz', async () => {
     const page = html(`<p>Figures</p>${script(ready)}`);
     expect(await unbound.print(page, {}, body)).toMatchObject({ status: 202 });
-    const readiness = await (await unbound.service.get('/readyz')).json();
+    const { body: readiness } = await readinessOf(unbound.service.url);
     expect(readiness).toMatchObject({
       status: 'ready',
       browser: { state: 'up', reason: expect.stringContaining('does not bind cookies') },

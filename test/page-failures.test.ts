@@ -6,6 +6,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { type Pages, readyPage, startPages } from './support/pages.ts';
+import { readinessOf } from './support/readiness.ts';
 import { startTestService, type TestService } from './support/service.ts';
 import { signReportToken } from './support/tokens.ts';
 
@@ -699,7 +700,6 @@ describe('a browser that fails', () => {
     expect(answer).toMatchObject({ status: 202, warnings: [] });
     expect(harmed).toBeDefined();
     expect(await comesTrue(async () => (await browserProcesses()).browser?.pid !== harmed, 2000)).toBe(true);
-    const readiness = await stage.service.get('/readyz');
-    expect({ status: readiness.status, body: await readiness.json() }).toMatchObject({ status: 200 });
+    expect(await readinessOf(stage.service.url)).toMatchObject({ code: 200 });
   });
 });

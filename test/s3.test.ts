@@ -4,6 +4,7 @@ import { CreateBucketCommand, HeadObjectCommand, PutObjectCommand, S3Client } fr
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { type Pages, readyPage, startPages } from './support/pages.ts';
 import { pdfOf } from './support/pdf.ts';
+import { readinessOf } from './support/readiness.ts';
 import { s3FromEnvironment } from './support/s3.ts';
 import { startTestService, type TestService } from './support/service.ts';
 import { studentToken, teacherToken } from './support/tokens.ts';
@@ -125,7 +126,7 @@ describe('an S3 server that is away', () => {
     expect(Number(trigger.headers.get('retry-after'))).toBeGreaterThan(0);
     const response = await service.get('/generate-student-pdf?testId=1', studentToken('S1', 'C1'));
     expect([response.status, response.headers.get('cache-status')]).toEqual([200, 'platen; fwd=miss']);
-    const ready = await service.get('/readyz');
-    expect([ready.status, await ready.json()]).toMatchObject([200, { status: 'degraded', storage: { state: 'down' } }]);
+    const ready = { code: 200, body: { status: 'degraded', storage: { state: 'down' } } };
+    expect(await readinessOf(service.url)).toMatchObject(ready);
   });
 });

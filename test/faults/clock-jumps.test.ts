@@ -8,6 +8,7 @@ import { type FalseClock, hasFalseClock, makeFalseClock } from '../support/false
 import type { Pages } from '../support/pages.ts';
 import { readPdf } from '../support/pdf.ts';
 import { type ServiceProcess, startServiceProcess } from '../support/process.ts';
+import { readinessOf } from '../support/readiness.ts';
 import { ask, askWith, triggerAt } from '../support/requests.ts';
 import { type Figures, steerPages } from '../support/steered-pages.ts';
 import { serviceToken, signUserToken } from '../support/tokens.ts';
@@ -102,8 +103,7 @@ withClock('when the clock jumps', () => {
     gate.resolve({ text: 'Figures' });
     expect((await Promise.all(answers)).map(({ status }) => status)).toEqual([202, 202, 202, 202]);
     expect(await newStudent().get()).toMatchObject({ cache: 'platen; fwd=miss; stored' });
-    const ready = await ask(`${service.url}/readyz`);
-    expect(JSON.parse(ready.body.toString())).toMatchObject({ status: 'ready' });
+    expect((await readinessOf(service.url)).body).toMatchObject({ status: 'ready' });
   });
 
   test('a day back, jobs that wait are done all the same', async () => {

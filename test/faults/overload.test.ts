@@ -6,6 +6,7 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import type { Pages } from '../support/pages.ts';
 import { readPdf } from '../support/pdf.ts';
 import { type ServiceProcess, startServiceProcess } from '../support/process.ts';
+import { readinessOf } from '../support/readiness.ts';
 import { type Answer, ask, askWith } from '../support/requests.ts';
 import { type Figures, steerPages } from '../support/steered-pages.ts';
 import { pathOf } from '../support/stored-reports.ts';
@@ -26,6 +27,7 @@ beforeAll(async () => {
   pages = await frontend.start();
   const limits = { RENDER_CONCURRENCY: String(concurrency), RENDER_QUEUE_LIMIT: String(queueLimit) };
   service = await startServiceProcess({ FRONTEND_ORIGINS: pages.origin, ...limits });
+  expect((await readinessOf(service.url)).code).toBe(200);
 });
 afterAll(async () => {
   await service[Symbol.asyncDispose]();

@@ -6,6 +6,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/gl
 import { fromBufferPromise } from 'yauzl';
 import type { Pages } from '../support/pages.ts';
 import { pdfOf } from '../support/pdf.ts';
+import { readinessOf } from '../support/readiness.ts';
 import { type Fault, type ScriptedS3, startScriptedS3 } from '../support/scripted-s3.ts';
 import { startTestService, type TestService } from '../support/service.ts';
 import { steerPages } from '../support/steered-pages.ts';
@@ -143,11 +144,8 @@ describe.each(outages)('a storage whose every answer is: %s', (fault, reason) =>
     expect(performance.now() - startedAt).toBeLessThan(limits.keepMs + renderMs);
     expect(await head(storedStudent())).toBe(404);
     expect(await bulk([storedStudent(), newStudent(), newStudent()])).toEqual(['rendered', 'rendered', 'rendered']);
-    const ready = await service.get('/readyz');
-    expect([ready.status, await ready.json()]).toMatchObject([
-      200,
-      { status: 'degraded', storage: { state: 'down', reason } },
-    ]);
+    const ready = { code: 200, body: { status: 'degraded', storage: { state: 'down', reason } } };
+    expect(await readinessOf(service.url)).toMatchObject(ready);
   });
 
   test('is forgotten when it works again', expectRecovery);
