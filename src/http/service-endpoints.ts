@@ -16,6 +16,8 @@ interface Dependencies {
   browserStatus(): PartStatus;
   storageStatus(): Promise<PartStatus>;
   databaseStatus(): Promise<PartStatus>;
+  /** Whether somebody does the jobs that this process only accepts; undefined where it does them itself. */
+  workersStatus?: (() => Promise<PartStatus>) | undefined;
   /** Brings figures up to date that are looked up. */
   measure(): Promise<void>;
 }
@@ -34,15 +36,13 @@ const readinessAnswer = z.object({
   browser: partStatus,
   storage: partStatus,
   database: partStatus,
+  workers: partStatus.optional(),
 });
 
 /** Ready while it can give either stored or fresh PDFs. */
-function summarise(
-  browser: PartStatus,
-  storage: PartStatus,
-  database: PartStatus,
-): 'ready' | 'degraded' | 'unavailable' {
-  if ([browser, storage, database].every(({ state }) => state === 'up')) return 'ready';
+function summarise(parts: Record<'browser' | 'storage', PartStatus>): 'ready' | 'degraded' | 'unavailable' {
+  if (Object.values(parts).every(({ state }) => state === 'up')) return 'ready';
+  const { browser, storage } = parts;
   return browser.state === 'up' || ['up', 'read-only'].includes(storage.state) ? 'degraded' : 'unavailable';
 }
 
@@ -53,6 +53,7 @@ export function serviceEndpoints({
   browserStatus,
   storageStatus,
   databaseStatus,
+  workersStatus,
   measure,
 }: Dependencies): Endpoint[] {
   return [
@@ -80,10 +81,11 @@ export function serviceEndpoints({
       },
       errors: [],
       handle: async ({ res }) => {
-        const browser = browserStatus();
-        const [storage, database] = await Promise.all([storageStatus(), databaseStatus()]);
-        const status = summarise(browser, storage, database);
-        res.status(status === 'unavailable' ? 503 : 200).json({ status, browser, storage, database });
+        const asked = [storageStatus(), databaseStatus(), workersStatus?.()] as const;
+        const [storage, database, workers] = await Promise.all(asked);
+        const parts = { browser: browserStatus(), storage, database, ...(workers === undefined ? {} : { workers }) };
+        const status = summarise(parts);
+        res.status(status === 'unavailable' ? 503 : 200).json({ status, ...parts });
       },
     }),
     defineEndpoint({
