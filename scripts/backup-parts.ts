@@ -8,6 +8,18 @@ export const backupParts = ['database', 'documents', 'encryption.key'] as const;
 
 const { DATA_DIR = variables.DATA_DIR.fallback } = process.env;
 
+const isSet = (name: string) => [name, `${name}_FILE`].some((each) => (process.env[each] ?? '').trim() !== '');
+
+/** What the settings keep elsewhere, as a sentence; empty where DATA_DIR has all. */
+export function saidOfElsewhere(): string {
+  const parts = [
+    isSet('DATABASE_URL') ? 'the database of DATABASE_URL (use pg_dump)' : undefined,
+    isSet('AWS_STORAGE_BUCKET_NAME') ? 'the documents in the bucket AWS_STORAGE_BUCKET_NAME' : undefined,
+    isSet('ENCRYPTION_KEY') ? 'the key in ENCRYPTION_KEY' : undefined,
+  ].filter((part) => part !== undefined);
+  return parts.length === 0 ? '' : `Not in it: ${parts.join(', ')}.`;
+}
+
 /** Runs a command on the locked DATA_DIR with the file that was named; says in one line how it ended. */
 export async function runOnDataFolder(
   usage: string,

@@ -6,11 +6,11 @@ import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { createGzip } from 'node:zlib';
 import tar from 'tar-fs';
-import { backupParts, runOnDataFolder } from './backup-parts.ts';
+import { backupParts, runOnDataFolder, saidOfElsewhere } from './backup-parts.ts';
 
 await runOnDataFolder('npm run backup -- FILE', async ({ path }, file) => {
   const entries = backupParts.filter((part) => existsSync(join(path, part)));
-  if (entries.length === 0) throw new Error(`${path} has nothing to back up`);
+  if (entries.length === 0) throw new Error(`${path} has nothing to back up. ${saidOfElsewhere()}`.trim());
   const unfinished = `${file}.unfinished`;
   try {
     // It holds the key: for nobody else's eyes.
@@ -23,5 +23,5 @@ await runOnDataFolder('npm run backup -- FILE', async ({ path }, file) => {
     await rm(unfinished, { force: true });
     throw error;
   }
-  return `${file} holds ${entries.join(', ')} of ${path}`;
+  return [`${file} holds ${entries.join(', ')} of ${path}`, saidOfElsewhere()].filter(Boolean).join('\n');
 });

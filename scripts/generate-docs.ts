@@ -24,11 +24,17 @@ function settingsPage(): string {
     const development = name in developmentSecrets && name !== 'REPORT_TOKEN_SECRET' ? 'a development value' : '–';
     return `| \`${name}\` | ${isShown ? `\`${String(fallback)}\`` : development} | ${meaning} | ${rule} | \`${example}\` |`;
   });
+  const secretFiles = Object.entries<Variable<unknown>>(variables)
+    .filter(([, { isSecret }]) => isSecret)
+    .map(([name]) => `\`${name}_FILE\``)
+    .join(', ');
   return [
     '# Settings',
     generatedNote,
     '',
     'Environment variables, read once at the start. A start with bad settings lists every problem and exits with 78.',
+    '',
+    `Each secret may lie in a file instead, which the same name with \`_FILE\` behind it names (\`/run/secrets/…\` of a container platform): ${secretFiles}.`,
     '',
     '| name | default | meaning | rule | example |',
     '| --- | --- | --- | --- | --- |',

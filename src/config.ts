@@ -1,5 +1,6 @@
 // The only reader of the environment: checks every variable, then all together, and gives a frozen Config with the secrets apart.
 
+import { readFileSync } from 'node:fs';
 import {
   developmentSecrets,
   type Facts,
@@ -41,10 +42,28 @@ export class ConfigError extends StartError {
   }
 }
 
+const textOf = (env: NodeJS.ProcessEnv, name: string) => env[name]?.trim() || undefined;
+
+/** What a secret holds: the text of its variable, or of the file that `…_FILE` names, as container platforms hand secrets over. */
+function readSecretText(env: NodeJS.ProcessEnv, name: string, problems: Problem[]): string | undefined {
+  const [text, file] = [textOf(env, name), textOf(env, `${name}_FILE`)];
+  if (file === undefined) return text;
+  const refuse = (rule: string) => {
+    problems.push({ variable: `${name}_FILE`, rule, example: `/run/secrets/${name.toLowerCase()}` });
+    return undefined;
+  };
+  if (text !== undefined) return refuse(`must not be set together with ${name}`);
+  try {
+    return readFileSync(file, 'utf8').trim() || refuse('must be the path of a file that is not empty');
+  } catch {
+    return refuse('must be the path of a file that can be read');
+  }
+}
+
 function readValues(env: NodeJS.ProcessEnv, problems: Problem[]): Values {
   const entries = Object.entries<Variable<unknown>>(variables).map(([name, variable]) => {
-    const text = env[name]?.trim();
-    if (text === undefined || text === '') return [name, variable.fallback];
+    const text = variable.isSecret === true ? readSecretText(env, name, problems) : textOf(env, name);
+    if (text === undefined) return [name, variable.fallback];
     const value = variable.parse(text);
     if (value === undefined)
       problems.push({ variable: name, rule: `must be ${variable.rule}`, example: variable.example });

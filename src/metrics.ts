@@ -1,6 +1,7 @@
 // Every metric that Platen exports, in one list: their names are public and stay.
 
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import { version } from './version.ts';
 
 const seconds = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120];
 
@@ -62,6 +63,16 @@ function jobMetrics(registers: Registry[]) {
   };
 }
 
+function tellBuild(registers: Registry[]): void {
+  const build = new Gauge({
+    name: 'platen_build_info',
+    help: 'Always 1: which version of Platen and of Node runs.',
+    labelNames: ['version', 'node'],
+    registers,
+  });
+  build.set({ version, node: process.versions.node }, 1);
+}
+
 function outcomeMetrics(registers: Registry[]) {
   return {
     renders: new Counter({
@@ -84,6 +95,7 @@ export function createMetrics() {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
   const registers = [registry];
+  tellBuild(registers);
   return {
     registry,
     ...outcomeMetrics(registers),

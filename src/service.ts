@@ -6,7 +6,7 @@ import { classRunEndpoints } from './class-runs/routes.ts';
 import type { Config, Secrets } from './config.ts';
 import { type DataFolder, openDataFolder } from './data-folder.ts';
 import { type Database, openDatabase } from './database/database.ts';
-import { createDocuments, type StorageLimits } from './documents/documents.ts';
+import { createDocuments, type Documents, type StorageLimits } from './documents/documents.ts';
 import { openFolderStore } from './documents/folder-store.ts';
 import { openEncryptionKey } from './encryption-key.ts';
 import { createApp } from './http/app.ts';
@@ -21,6 +21,7 @@ import { createJobs, type Jobs } from './jobs/jobs.ts';
 import { jobEndpoints } from './jobs/routes.ts';
 import { createSealing } from './jobs/sealing.ts';
 import { createTickets } from './jobs/tickets.ts';
+import { announceWorker, watchWorkers } from './jobs/workers.ts';
 import { configureLog, createLog } from './log.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
 import { createProgressTracker } from './progress/progress.ts';
@@ -28,12 +29,13 @@ import { startRendering } from './rendering/rendering.ts';
 import { isRecordOf } from './reports/report.ts';
 import { createReports } from './reports/reports.ts';
 import { invalidationEndpoint, reportEndpoints } from './reports/routes.ts';
+import { describeStorage, summariseSettings } from './settings-summary.ts';
 import { version } from './version.ts';
 
 const log = createLog('service');
 
 /** Of time; tests give shorter ones than those that are usual. */
-export type Limits = Partial<HttpLimits & StorageLimits>;
+export type Limits = Partial<HttpLimits & StorageLimits & { workersAbsentMs: number }>;
 
 export interface Service extends AsyncDisposable {
   /** Address under which it listens. */
@@ -100,15 +102,19 @@ async function openFoundations(parts: AsyncDisposableStack, { config, secrets, l
   const rendering = parts.use(await startRendering({ config: config.rendering, origins, metrics }));
   const identity = createTokens(config, secrets);
   const jobs = parts.use(openJobs(config, secrets, { database, metrics }));
+  // A database of one process needs nobody to be told who works.
+  const absentMs = limits?.workersAbsentMs;
+  if (secrets.databaseUrl !== undefined && config.role !== 'api') parts.use(announceWorker({ database, absentMs }));
+  const workersStatus = config.role === 'api' ? watchWorkers({ database, absentMs }) : undefined;
   const progress = createJobProgress(parts.use(createProgressTracker()));
-  return { config, origins, metrics, database, documents, rendering, identity, jobs, progress };
+  return { config, origins, metrics, database, documents, rendering, identity, jobs, progress, workersStatus };
 }
 
 type Foundations = Awaited<ReturnType<typeof openFoundations>>;
 
 /** Every feature, and the endpoints that this role of process offers. */
 function createFeatures(foundations: Foundations) {
-  const { config, metrics, database, documents, rendering, jobs, progress } = foundations;
+  const { config, metrics, database, documents, rendering, jobs, progress, workersStatus } = foundations;
   const { concurrency } = config.rendering;
   const reports = createReports(foundations);
   const classRuns = createClassRuns({ database, jobs, documents, reports, concurrency });
@@ -128,10 +134,18 @@ function createFeatures(foundations: Foundations) {
       browserStatus: () => rendering.status().browser,
       storageStatus: () => documents.status(),
       databaseStatus: () => jobs.status(),
+      workersStatus,
       measure: () => jobs.measure(),
     }),
   ];
   return { reports, tickets, endpoints };
+}
+
+/** A storage that refuses us is told at once, not when the first report is asked for. */
+async function tellOfStorage(config: Config, documents: Documents): Promise<void> {
+  const { state, reason } = await documents.status();
+  if (state === 'up') return;
+  log.error('The storage can not be used', { reason, ...describeStorage(config) });
 }
 
 /** Starts everything; returns when it listens. Dispose it to finish the running work and stop. */
@@ -157,7 +171,8 @@ export async function startService(config: Config, secrets: Secrets, limits?: Li
   };
   parts.use(server.serve(app, settle));
   if (config.isRunAsRoot) log.warn('Running as root: the browser has NO SANDBOX. Do this in development only.');
-  log.info('Platen listens', { url: server.url, version, environment: config.environment });
+  log.info('Platen listens', { url: server.url, version, ...summariseSettings(config, secrets) });
+  void tellOfStorage(config, foundations.documents);
   const running = parts.move();
   return { url: server.url, [Symbol.asyncDispose]: () => running.disposeAsync() };
 }

@@ -40,12 +40,15 @@ function parseProxy(item: string): string | undefined {
   return family !== 0 && Number(bits) <= (family === 4 ? 32 : 128) ? item : undefined;
 }
 
-function pagePattern(fallback: string, meaning: string): Variable<string> {
+/** Without what it needs, the pages of all would be one. */
+function pagePattern(fallback: string, needed: readonly string[], meaning: string): Variable<string> {
   const parse = (value: string) =>
-    /^\/(?!\/)[^\s\\#]*(#!?\/[^\s\\#]*)?$/.test(value) && /^[^{}]*(\{(studentId|testId)\}[^{}]*)*$/.test(value)
+    /^\/(?!\/)[^\s\\#]*(#!?\/[^\s\\#]*)?$/.test(value) &&
+    /^[^{}]*(\{(studentId|testId)\}[^{}]*)*$/.test(value) &&
+    needed.every((name) => value.includes(name))
       ? value
       : undefined;
-  return { parse, fallback, rule: 'a path with {studentId} and {testId} where needed', example: fallback, meaning };
+  return { parse, fallback, rule: `a path with ${needed.join(' and ')}`, example: fallback, meaning };
 }
 
 export const variables = {
@@ -161,10 +164,14 @@ export const variables = {
   RATE_LIMIT_PER_15_MIN: integer(1000, [1, 10_000_000], 'Public requests per caller in 15 minutes.'),
   BROWSER_SANDBOX: flag(true, 'Whether the browser runs in its sandbox.'),
   ALLOW_ROOT: flag(false, 'Whether production may run as root.'),
-  PAGE_STUDENT: pagePattern('/report?studentId={studentId}&testId={testId}', "The educator's page of one student."),
-  PAGE_STUDENT_SELF: pagePattern('/student-report?testId={testId}', "The student's own page."),
-  PAGE_TEACHER: pagePattern('/teacher-report?testId={testId}', "The teacher's own page."),
-  PAGE_CLASS: pagePattern('/report?studentId=overall&testId={testId}', 'The page of a class.'),
+  PAGE_STUDENT: pagePattern(
+    '/report?studentId={studentId}&testId={testId}',
+    ['{studentId}', '{testId}'],
+    "The educator's page of one student.",
+  ),
+  PAGE_STUDENT_SELF: pagePattern('/student-report?testId={testId}', ['{testId}'], "The student's own page."),
+  PAGE_TEACHER: pagePattern('/teacher-report?testId={testId}', ['{testId}'], "The teacher's own page."),
+  PAGE_CLASS: pagePattern('/report?studentId=overall&testId={testId}', ['{testId}'], 'The page of a class.'),
   MAX_PAGES: integer(500, [1, 10_000], 'Most pages of one document.'),
   MAX_PDF_BYTES: integer(52_428_800, [1024, 268_435_456], 'Most bytes of one document.'),
   RENDER_MEMORY_LIMIT_MB: integer(1536, [64, 1_048_576], 'Resident memory in MB at which a page is ended.'),

@@ -31,6 +31,7 @@ const floors: Record<string, number> = {
   'command-line.ts': 3,
   'config-checks.ts': 4,
   'config.ts': 5,
+  'settings-summary.ts': 6,
   pdf: 5,
   identity: 6,
   browser: 6,
@@ -63,7 +64,7 @@ const doors: [RegExp, RegExp][] = [
   [/^(pg|@electric-sql\/pglite)$/, /^database\//],
   [
     /^kysely/,
-    /^(database\/|rate-limiter\.ts$|jobs\/(adding|attempts|cleaning|detaching|forgotten|lining-up|queue|records|retrying|telling|tickets)\.ts$|reports\/revisions\.ts$|class-runs\/store\.ts$)/,
+    /^(database\/|rate-limiter\.ts$|jobs\/(adding|attempts|cleaning|detaching|forgotten|lining-up|queue|records|retrying|telling|tickets|workers)\.ts$|reports\/revisions\.ts$|class-runs\/store\.ts$)/,
   ],
   [/^pg-boss$/, /^jobs\/queue\.ts$/],
   [/^(jsonwebtoken|jose)$/, /^identity\//],

@@ -34,9 +34,9 @@ afterAll(async () => {
   await rm(folder, { recursive: true, force: true, maxRetries: 5 });
 });
 
-async function run(command: 'backup' | 'restore', file: string, dataDir: string) {
+async function run(command: 'backup' | 'restore', file: string, dataDir: string, env: Record<string, string> = {}) {
   const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', `scripts/${command}.ts`, file], {
-    env: { PATH: process.env.PATH, DATA_DIR: dataDir },
+    env: { PATH: process.env.PATH, DATA_DIR: dataDir, ...env },
   });
   let output = '';
   for (const stream of [child.stdout, child.stderr])
@@ -139,3 +139,20 @@ test('what is no backup, is cut off, or is not there restores nothing', async ()
   expect((await run('restore', packed, target)).output).toBe(`${packed} is no backup of Platen`);
   expect(readdirSync(target).filter((each) => !each.startsWith('lock.'))).toEqual([]);
 }, 300_000);
+
+test('a backup says what the settings keep elsewhere, and so is not in it', async () => {
+  const source = at('shared');
+  await mkdir(join(source, 'documents'), { recursive: true });
+  const file = at('shared.backup');
+  const elsewhere = { DATABASE_URL: 'postgresql://db.example/platen', ENCRYPTION_KEY_FILE: '/run/secrets/key' };
+  const database = 'the database of DATABASE_URL (use pg_dump)';
+  expect(await run('backup', file, source, elsewhere)).toEqual({
+    code: 0,
+    output: `${file} holds documents of ${source}\nNot in it: ${database}, the key in ENCRYPTION_KEY.`,
+  });
+  const all = { ...elsewhere, AWS_STORAGE_BUCKET_NAME: 'school-reports' };
+  expect(await run('backup', at('empty.backup'), at('empty-source'), all)).toEqual({
+    code: 1,
+    output: `${at('empty-source')} has nothing to back up. Not in it: ${database}, the documents in the bucket AWS_STORAGE_BUCKET_NAME, the key in ENCRYPTION_KEY.`,
+  });
+});

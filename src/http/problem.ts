@@ -26,11 +26,19 @@ function toServiceError(error: unknown): ServiceError {
   return fail(isClients ? 'malformed_request' : 'internal_error', {}, { cause: error });
 }
 
+/** What the answer says, and what it does not. */
+function reasonOf({ details, entry, cause }: ServiceError): string {
+  const hidden = cause instanceof Error ? cause.message : cause;
+  return [details.detail ?? entry.detail, hidden].filter((part) => typeof part === 'string').join(' · ');
+}
+
 function writeLog(error: ServiceError, res: Response): void {
   const { status } = error.entry;
-  const level = status >= 500 ? 'error' : 'info';
   const { diagnosis } = error.details;
-  log.log(level, 'Request refused or failed', { code: error.code, status, route: res.locals.route, diagnosis, error });
+  const common = { code: error.code, status, route: res.locals.route, diagnosis };
+  if (status >= 500) log.error('Request refused or failed', { ...common, error });
+  // The request is at fault: where in our code that was noticed tells nobody anything.
+  else log.info('Request refused or failed', { ...common, reason: reasonOf(error) });
 }
 
 /** Sends the problem for `error`; when the answer has begun already, breaks it off. */

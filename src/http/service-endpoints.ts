@@ -16,6 +16,8 @@ interface Dependencies {
   browserStatus(): PartStatus;
   storageStatus(): Promise<PartStatus>;
   databaseStatus(): Promise<PartStatus>;
+  /** Whether somebody does the jobs that this process only accepts; undefined where it does them itself. */
+  workersStatus?: (() => Promise<PartStatus>) | undefined;
   /** Brings figures up to date that are looked up. */
   measure(): Promise<void>;
 }
@@ -34,15 +36,15 @@ const readinessAnswer = z.object({
   browser: partStatus,
   storage: partStatus,
   database: partStatus,
+  workers: partStatus.optional(),
 });
 
 /** Ready while it can give either stored or fresh PDFs, once it has started: who is sent here then is not sent away. */
 function summarise(
-  browser: PartStatus,
-  storage: PartStatus,
-  database: PartStatus,
+  parts: Record<'browser' | 'storage' | 'database', PartStatus>,
 ): z.infer<typeof readinessAnswer>['status'] {
-  if ([browser, storage, database].every(({ state }) => state === 'up')) return 'ready';
+  if (Object.values(parts).every(({ state }) => state === 'up')) return 'ready';
+  const { browser, storage, database } = parts;
   if (browser.state !== 'up' && !['up', 'read-only'].includes(storage.state)) return 'unavailable';
   return database.state === 'starting' ? 'starting' : 'degraded';
 }
@@ -54,6 +56,7 @@ export function serviceEndpoints({
   browserStatus,
   storageStatus,
   databaseStatus,
+  workersStatus,
   measure,
 }: Dependencies): Endpoint[] {
   return [
@@ -84,12 +87,11 @@ export function serviceEndpoints({
       },
       errors: [],
       handle: async ({ res }) => {
-        const browser = browserStatus();
-        const [storage, database] = await Promise.all([storageStatus(), databaseStatus()]);
-        const status = summarise(browser, storage, database);
-        res
-          .status(['starting', 'unavailable'].includes(status) ? 503 : 200)
-          .json({ status, browser, storage, database });
+        const asked = [storageStatus(), databaseStatus(), workersStatus?.()] as const;
+        const [storage, database, workers] = await Promise.all(asked);
+        const parts = { browser: browserStatus(), storage, database, ...(workers === undefined ? {} : { workers }) };
+        const status = summarise(parts);
+        res.status(['starting', 'unavailable'].includes(status) ? 503 : 200).json({ status, ...parts });
       },
     }),
     defineEndpoint({

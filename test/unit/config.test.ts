@@ -1,7 +1,9 @@
 // The settings: defaults, rules of each variable, rules of all together; every problem at once and never a value.
 
-import { cpus } from 'node:os';
-import { describe, expect, test } from '@jest/globals';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { cpus, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, test } from '@jest/globals';
 import { type Config, ConfigError, loadConfig } from '../../src/config.ts';
 
 type Env = Record<string, string | undefined>;
@@ -101,6 +103,61 @@ describe('without any setting', () => {
   test('the development secrets serve', () => {
     expect(secrets.serviceTokens).toEqual(['your-token-here']);
     expect(secrets.userTokenSecret).toBe('platen-development-user-token-secret');
+  });
+});
+
+describe('secrets from files', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'platen-secrets-'));
+  afterAll(() => rmSync(folder, { recursive: true }));
+  const file = (name: string, text: string) => {
+    const path = join(folder, name);
+    writeFileSync(path, text);
+    return path;
+  };
+  const key = Buffer.alloc(32, 7);
+
+  test('each secret may lie in one', () => {
+    const { secrets } = load({
+      PDF_SERVICE_INTERNAL_TOKEN_FILE: file('service', 'one-token,another-token\n'),
+      USER_TOKEN_SECRET_FILE: file('user', 'a-user-secret\n'),
+      REPORT_TOKEN_SECRET_FILE: file('report', 'a-report-secret'),
+      ENCRYPTION_KEY_FILE: file('key', `${key.toString('base64')}\n`),
+      DATABASE_URL_FILE: file('database', 'postgresql://u:p@db.example/platen\n'),
+      AWS_STORAGE_BUCKET_NAME: 'bucket',
+      AWS_ACCESS_KEY_ID_FILE: file('id', 'AKIA'),
+      AWS_SECRET_ACCESS_KEY_FILE: file('secret', 'SECRET'),
+    });
+    expect(secrets).toEqual({
+      serviceTokens: ['one-token', 'another-token'],
+      userTokenSecret: 'a-user-secret',
+      reportTokenSecret: 'a-report-secret',
+      encryptionKeys: [key],
+      databaseUrl: 'postgresql://u:p@db.example/platen',
+      s3AccessKey: 'AKIA',
+      s3SecretKey: 'SECRET',
+    });
+  });
+
+  test.each([
+    ['with the secret itself', { USER_TOKEN_SECRET: 'x', USER_TOKEN_SECRET_FILE: file('both', 'y') }],
+    ['that is not there', { USER_TOKEN_SECRET_FILE: join(folder, 'nowhere') }],
+    ['that is empty', { USER_TOKEN_SECRET_FILE: file('empty', ' \n') }],
+  ])('a file %s is refused', (_what, env) => {
+    expect(variablesRefused(env)).toEqual(['USER_TOKEN_SECRET_FILE']);
+  });
+});
+
+describe('paths of pages', () => {
+  test.each([
+    ['PAGE_STUDENT', '/report?testId={testId}'],
+    ['PAGE_STUDENT', '/report/{studentId}'],
+    ['PAGE_STUDENT_SELF', '/student-report'],
+    ['PAGE_TEACHER', '/teacher-report'],
+    ['PAGE_CLASS', '/report?studentId=overall'],
+  ])('%s=%s, without its placeholder, is refused', (name, value) => {
+    const [problem, ...others] = refusal({ [name]: value }).problems;
+    expect([problem?.variable, others]).toEqual([name, []]);
+    expect(problem?.rule).toContain('{testId}');
   });
 });
 

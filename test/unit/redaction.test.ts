@@ -14,6 +14,7 @@ describe('is taken out', () => {
     ['in an address', `GET /a/${token}/b`, 'GET /a/[redacted]/b'],
     ['without its signature', token.split('.').slice(0, 2).join('.'), '[redacted]'],
     ['of the five parts of an encrypted one, all', `${token}.${token}`, '[redacted]'],
+    ['behind a beginning of another', `eyJ${token}`, 'eyJ[redacted]'],
     ['behind one that is none', `eyJx.eyJabc ${token}`, 'eyJx.eyJabc [redacted]'],
     ['given as bearer', 'Authorization: Bearer 9f8e7d6c5b4a', 'Authorization: Bearer [redacted]'],
     ['given as bearer in an address', 'auth=Bearer%209f8e7d6c5b4a', 'auth=Bearer%20[redacted]'],
@@ -22,6 +23,9 @@ describe('is taken out', () => {
       'at https://school.example/callback?code=4f9a&state=1',
       'at https://school.example/callback?[redacted]',
     ],
+    ['an opaque one beside harmless ones', '/report?testId=Test_1&code=4f9a', '/report?[redacted]'],
+    ['an opaque one in a query alone', '?session=4f9a', '?[redacted]'],
+    ['an opaque one without a path', 'www.school.example?access_token=4f9a', 'www.school.example?[redacted]'],
     ['an opaque one in a fragment', '"/cb#access_token=4f9a"', '"/cb#[redacted]"'],
   ])('a secret %s', (_, text, clean) => expect(redactText(text)).toBe(clean));
 
@@ -43,6 +47,13 @@ test.each([
   'see https://docs.example/keys#rotation',
   'version 1.2.3, file a-b_c.d.ts',
   'eyJ.',
+  'MonkeyJungle.example and surveyJanuary2026.final.pdf, HockeyJerseysOfTheSeason.jpg',
+  'the bearer misunderstanding, and Bearer authentication.',
+  `sha256 ${'9f86d081884c7d65'.repeat(4)} of 2026-11-29T08:37:03.123Z`,
+  'job 0b6f2c1e-8f0e-4d57-9d0f-5f8f3d1f2a77, Donaudampfschifffahrtselektrizitaetenhauptbetriebswerk',
+  'GET /report?studentId=STU001&testId=Test%201 and /generate-pdf?classId=CLASS_1',
+  'TypeError at n?e=t:r, is it 1?x=2',
+  'reports/CLASS_1/Test_1/students/STU001.pdf',
 ])('%s stays', (text) => expect(redactText(text)).toBe(text));
 
 /** Milliseconds of the fastest of three. */
@@ -65,6 +76,10 @@ test.each([
   ['queries without a value', '?aaaa'],
   ['fragments', '#'],
   ['values in addresses', '?a='],
+  ['one long word', 'a'],
+  ['beginnings of tokens before one dot', 'eyJhbGci'],
+  ['harmless values', '&testId=1'],
+  ['names of secrets', '?a=1&a_'],
 ])('text takes time by its length: %s', (_, part) => {
   const length = 400_000;
   const harmless = 'The page says: nothing is wrong here, 1.5 s. '.repeat(length / 45);
