@@ -1,6 +1,7 @@
 // What a backup of DATA_DIR holds, and how the two commands begin and end.
 
 import { type DataFolder, openDataFolder } from '../src/data-folder.ts';
+import { makeEverythingPrivate } from '../src/private-folder.ts';
 import { variables } from '../src/variables.ts';
 
 /** All else in DATA_DIR is made anew. */
@@ -28,6 +29,7 @@ export async function runOnDataFolder(
   const [file, ...others] = process.argv.slice(2);
   try {
     if (file === undefined || others.length > 0) throw new Error(`Usage: ${usage}`);
+    makeEverythingPrivate();
     using folder = openDataFolder(DATA_DIR);
     process.stdout.write(`${await work(folder, file)}\n`);
   } catch (error) {

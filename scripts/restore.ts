@@ -3,6 +3,7 @@
 import { createReadStream, existsSync } from 'node:fs';
 import { readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createGunzip } from 'node:zlib';
 import tar from 'tar-fs';
@@ -12,6 +13,12 @@ const isPart = (name: string) => backupParts.some((part) => part === name);
 
 /** @throws when it is not a whole backup. */
 async function unpack(file: string, into: string): Promise<void> {
+  const complain = (cause: Error) => {
+    throw new Error(`${file} is no whole backup: ${cause.message}`, { cause });
+  };
+  // Read once before anything is unpacked: an entry that breaks off in the middle would end the process.
+  const nowhere = new Writable({ write: (_bytes, _encoding, done) => done() });
+  await pipeline(createReadStream(file), createGunzip(), nowhere).catch(complain);
   let isForeign = false;
   const extract = tar.extract(into, {
     ignore: (_name, header) => {
@@ -20,9 +27,7 @@ async function unpack(file: string, into: string): Promise<void> {
       return !isOurs;
     },
   });
-  await pipeline(createReadStream(file), createGunzip(), extract).catch((cause) => {
-    throw new Error(`${file} is no whole backup: ${cause.message}`, { cause });
-  });
+  await pipeline(createReadStream(file), createGunzip(), extract).catch(complain);
   if (isForeign || (await readdir(into).catch(() => [])).length === 0)
     throw new Error(`${file} is no backup of Platen`);
 }

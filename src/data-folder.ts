@@ -1,8 +1,9 @@
 // DATA_DIR belongs to one process at a time: whatever is embedded in it (documents, database, keys) relies on that.
 
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
+import { openPrivateFolder } from './private-folder.ts';
 import { StartError } from './start-error.ts';
 
 export interface DataFolder extends Disposable {
@@ -14,7 +15,6 @@ const heldLocks = new Set<DatabaseSync>();
 const busy = 5;
 
 function lockFolder(path: string): DatabaseSync {
-  mkdirSync(path, { recursive: true });
   const lock = new DatabaseSync(join(path, 'lock.sqlite'));
   try {
     lock.exec('PRAGMA busy_timeout=0; BEGIN EXCLUSIVE');
@@ -37,6 +37,7 @@ function explain(error: unknown, path: string, pidFile: string): string {
  */
 export function openDataFolder(path: string): DataFolder {
   const pidFile = join(path, 'lock.pid');
+  openPrivateFolder(path, 'DATA_DIR');
   try {
     const lock = lockFolder(path);
     heldLocks.add(lock);

@@ -4,12 +4,14 @@ import { once } from 'node:events';
 import { readCommandLine } from './command-line.ts';
 import { loadProcessConfig } from './config.ts';
 import { createLog } from './log.ts';
+import { makeEverythingPrivate } from './private-folder.ts';
 import { startService } from './service.ts';
 import { StartError } from './start-error.ts';
 
 const log = createLog('main');
 
 async function run(): Promise<void> {
+  makeEverythingPrivate();
   const { config, secrets } = loadProcessConfig();
   // One that comes again is the same wish: a terminal sends it to all, and each of them passes it on.
   for (const signal of ['SIGTERM', 'SIGINT']) process.on(signal, () => undefined);

@@ -1,6 +1,5 @@
 // The composition root: builds every module in order, and takes them down in the opposite one.
 
-import { mkdirSync } from 'node:fs';
 import { createClassRuns } from './class-runs/class-runs.ts';
 import { classRunEndpoints } from './class-runs/routes.ts';
 import type { Config, Secrets } from './config.ts';
@@ -24,6 +23,7 @@ import { createTickets } from './jobs/tickets.ts';
 import { announceWorker, watchWorkers } from './jobs/workers.ts';
 import { configureLog, createLog } from './log.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
+import { openPrivateFolder } from './private-folder.ts';
 import { createProgressTracker } from './progress/progress.ts';
 import { startRendering } from './rendering/rendering.ts';
 import { isRecordOf } from './reports/report.ts';
@@ -64,8 +64,9 @@ function secretValues({ encryptionKeys, databaseUrl, ...secrets }: Secrets): str
   return [...Object.values(secrets).flat(), password, ...keys].filter((value) => value !== undefined);
 }
 
-/** Locked where something lies in it that is not shared. */
-function openFolder({ documents, dataDir }: Config, { databaseUrl }: Secrets): DataFolder | undefined {
+/** DATA_DIR is locked where something lies in it that is not shared. */
+function openFolders({ documents, dataDir, rendering }: Config, { databaseUrl }: Secrets): DataFolder | undefined {
+  if (rendering.diagnosticsDir !== undefined) openPrivateFolder(rendering.diagnosticsDir, 'DIAGNOSTICS_DIR');
   return documents.s3 === undefined || databaseUrl === undefined ? openDataFolder(dataDir) : undefined;
 }
 
@@ -74,7 +75,7 @@ function openJobs(
   secrets: Secrets,
   { database, metrics }: { database: Database; metrics: Metrics },
 ): Jobs {
-  if (secrets.encryptionKeys === undefined) mkdirSync(config.dataDir, { recursive: true });
+  if (secrets.encryptionKeys === undefined) openPrivateFolder(config.dataDir, 'DATA_DIR');
   return createJobs({
     database,
     metrics,
@@ -95,7 +96,7 @@ interface Start {
 async function openFoundations(parts: AsyncDisposableStack, { config, secrets, limits }: Start) {
   const metrics = createMetrics();
   const origins = config.tenants.map(({ origin }) => origin);
-  parts.use(openFolder(config, secrets));
+  parts.use(openFolders(config, secrets));
   const database = parts.use(openDatabase({ url: secrets.databaseUrl, dataDir: config.dataDir }));
   const store = await openStore(config, secrets);
   const documents = parts.use(createDocuments({ store, metrics, limits, belongs: isRecordOf, ...config.documents }));

@@ -184,7 +184,8 @@ export const variables = {
   CALLER_RENDER_LIMIT: integer(4, [1, 1000], 'Renders of one public caller at once.'),
   DIAGNOSTICS_DIR: text(undefined, {
     example: '/tmp/platen',
-    meaning: 'Where screenshots and pages of failed renders go.',
+    meaning:
+      'Where screenshots and pages of the newest 100 failed renders go; the pages without tokens, the screenshots as they were shown. Its owner alone may read it.',
   }),
   TRUST_PROXY: list(parseProxy, {
     rule: 'IP addresses, subnets, or loopback, linklocal, uniquelocal',
