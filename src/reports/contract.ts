@@ -13,7 +13,7 @@ export const id = z
   .string({ error: idRule })
   .refine(isId, { error: idRule })
   .meta({ pattern: `^${idPattern}$`, maxLength: 100 });
-const testText = z
+export const testText = z
   .string({ error: testRule })
   .refine((text) => parseTest(text) !== undefined, { error: testRule })
   .meta({ pattern: `^(?:Test [1-9][0-9]*|${idPattern})$`, maxLength: 100, examples: ['Test_1', '5', 'overall'] });
