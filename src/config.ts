@@ -188,6 +188,7 @@ function buildConfig(facts: Facts) {
       class: values.PAGE_CLASS,
     },
     callerRenderLimit: values.CALLER_RENDER_LIMIT,
+    asyncReportsPerMin: values.ASYNC_REPORTS_PER_MIN,
     rendering: buildRendering(facts),
     role: values.PLATEN_ROLE,
     dataDir: values.DATA_DIR,

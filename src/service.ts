@@ -17,7 +17,7 @@ import { createIdentity } from './identity/identity.ts';
 import { createFollowing } from './jobs/following.ts';
 import { createJobProgress } from './jobs/job-progress.ts';
 import { createJobs, type Jobs } from './jobs/jobs.ts';
-import { jobEndpoints } from './jobs/routes.ts';
+import { jobEndpoints, streamLimit } from './jobs/routes.ts';
 import { createSealing } from './jobs/sealing.ts';
 import { createTickets } from './jobs/tickets.ts';
 import { announceWorker, watchWorkers } from './jobs/workers.ts';
@@ -25,6 +25,7 @@ import { configureLog, createLog } from './log.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
 import { openPrivateFolder } from './private-folder.ts';
 import { createProgressTracker } from './progress/progress.ts';
+import { createRateLimiter } from './rate-limiter.ts';
 import { startRendering } from './rendering/rendering.ts';
 import { isRecordOf } from './reports/report.ts';
 import { createReports } from './reports/reports.ts';
@@ -120,11 +121,12 @@ function createFeatures(foundations: Foundations) {
   const reports = createReports(foundations);
   const classRuns = createClassRuns({ database, jobs, documents, reports, concurrency });
   const tickets = createTickets(database);
+  const streams = createRateLimiter({ database, ...streamLimit });
   const following = createFollowing(jobs);
   const features = [
     ...reportEndpoints({ reports, concurrency }),
-    ...classRunEndpoints(classRuns),
-    ...jobEndpoints({ database, jobs, following, progress, tickets }),
+    ...classRunEndpoints({ classRuns, tickets, streams }),
+    ...jobEndpoints({ jobs, following, progress, tickets, streams }),
   ];
   const endpoints = [
     ...(config.role === 'worker' ? [invalidationEndpoint(reports)] : features),

@@ -181,6 +181,11 @@ export const variables = {
     'Resident memory in MB of all its processes at which a browser is replaced.',
   ),
   BROWSER_RECYCLE_AFTER: integer(500, [1, 1_000_000], 'Renders before a browser is replaced.'),
+  ASYNC_REPORTS_PER_MIN: integer(
+    5,
+    [1, 100_000],
+    'Reports that one person may ask for without waiting (`Prefer: respond-async`) in a minute.',
+  ),
   CALLER_RENDER_LIMIT: integer(4, [1, 1000], 'Renders of one public caller at once.'),
   DIAGNOSTICS_DIR: text(undefined, {
     example: '/tmp/platen',

@@ -26,6 +26,7 @@ interface Run {
     jobId: string;
     s3Key: string;
     code?: string;
+    detail?: string;
   }[];
   nextOffset: number | null;
 }
@@ -250,18 +251,26 @@ test('what has failed is begun again, and only that', async () => {
   expect(await (await call('POST', `${run.id}/retry`)).json()).toEqual({ retried: 0 });
 });
 
-test('what was cancelled stays so when what has failed is begun again', async () => {
+test('what was cancelled is begun again too, beside what has failed, which says why it did', async () => {
   const asked = newClass(3);
   const gate = frontend.createGate();
   frontend.figuresFor = ({ page }) => (page.includes('STU1') ? { status: 403 } : gate.promise);
   const run = await accept(asked);
   await until(async () => (await look(run.id)).counts.failed === 1);
   expect(await (await call('DELETE', run.id)).json()).toEqual({ cancelled: 2 });
+  const { items } = await look(run.id);
+  const detail = expect.stringContaining('401 or 403');
+  expect(items.map(({ state, code, detail: said }) => [state, code, said])).toEqual([
+    ['failed', 'token_rejected', detail],
+    ['cancelled', undefined, undefined],
+    ['cancelled', undefined, undefined],
+  ]);
   frontend.figuresFor = () => ({ text: 'Figures' });
-  expect(await (await call('POST', `${run.id}/retry`)).json()).toEqual({ retried: 1 });
+  expect(await (await call('POST', `${run.id}/retry`)).json()).toEqual({ retried: 3 });
   const done = await untilOver(run.id);
-  expect(done.items.map(({ state }) => state)).toEqual(['completed', 'cancelled', 'cancelled']);
-  expect(done).toMatchObject({ state: 'cancelled', counts: { completed: 1, failed: 0, cancelled: 2 } });
+  expect(done.items.map(({ state }) => state)).toEqual(['completed', 'completed', 'completed']);
+  expect(done.items.map(({ jobId }) => jobId)).toEqual(items.map(({ jobId }) => jobId));
+  expect(done).toMatchObject({ state: 'completed', counts: { completed: 3, failed: 0, cancelled: 0 } });
 });
 
 test('a fresh token comes with the retry: the old one is erased', async () => {
@@ -454,5 +463,92 @@ describe('following a run', () => {
 
   test('of nobody is not there', async () => {
     expect(await follow('00000000-0000-4000-8000-000000000000')).toMatchObject({ status: 404 });
+  });
+});
+
+describe('a list of runs', () => {
+  const list = async (query: string) => {
+    const response = await fetch(`${service.url}/internal/class-runs?${query}`, { headers: asService });
+    return { status: response.status, ...((await response.json()) as { classRuns: Run[]; nextCursor: string | null }) };
+  };
+  const idsOf = ({ classRuns }: { classRuns: Run[] }) => classRuns.map(({ id }) => id);
+
+  test('has the newest first, by class, test and state, page by page', async () => {
+    const asked = newClass(1);
+    frontend.figuresFor = ({ page }) => (page.includes('Test%206') ? { status: 403 } : { text: 'Figures' });
+    const good = await accept(asked);
+    await untilOver(good.id);
+    const bad = await accept({ ...asked, testId: 'Test 6' });
+    await untilOver(bad.id);
+    const ofClass = `classId=${asked.classId}`;
+    const { counts: _, ...head } = await look(good.id);
+    expect(await list(ofClass)).toMatchObject({
+      status: 200,
+      classRuns: [
+        { id: bad.id, state: 'failed', testId: 'Test 6', total: 1, counts: { failed: 1, completed: 0 } },
+        { id: good.id, state: 'completed', testId: '5', createdAt: (head as { createdAt?: string }).createdAt },
+      ],
+      nextCursor: null,
+    });
+    expect(idsOf(await list(`${ofClass}&state=failed`))).toEqual([bad.id]);
+    expect(idsOf(await list(`${ofClass}&testId=Test_5`))).toEqual([good.id]);
+    expect(idsOf(await list(`${ofClass}&testId=6&state=completed`))).toEqual([]);
+    const first = await list(`${ofClass}&limit=1`);
+    expect([idsOf(first), first.nextCursor]).toEqual([[bad.id], bad.id]);
+    const second = await list(`${ofClass}&limit=1&cursor=${first.nextCursor}`);
+    expect([idsOf(second), second.nextCursor]).toEqual([[good.id], null]);
+    expect(idsOf(await list('limit=2'))).toEqual([bad.id, good.id]);
+  });
+
+  test.each(['state=done', 'limit=0', 'cursor=x', 'testId=..', 'classId=a/b'])('by %s is refused', async (query) => {
+    expect(await list(query)).toMatchObject({ status: 422 });
+  });
+
+  test('is for the service only', async () => {
+    const response = await service.get('/internal/class-runs', teacherToken('TCH1', 'CLASS_1'));
+    expect(response.status).toBe(401);
+  });
+});
+
+describe('people', () => {
+  const askTicket = (id: string, token: string) =>
+    fetch(`${service.url}/internal/class-runs/${id}/ticket`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${token}` },
+    });
+  const eventsBy = (id: string, ticket: string) =>
+    fetch(`${service.url}/internal/class-runs/${id}/events?ticket=${ticket}`);
+
+  test('who teach the class follow its run by a ticket, once, and only that run', async () => {
+    const asked = newClass(1);
+    const [run, other] = [await accept(asked), await accept({ ...asked, testId: '6' })];
+    await Promise.all([untilOver(run.id), untilOver(other.id)]);
+    const answer = await askTicket(run.id, teacherToken('TCH1', ['CLASS_X', asked.classId]));
+    const { ticket, expiresInSeconds } = (await answer.json()) as { ticket: string; expiresInSeconds: number };
+    expect([answer.status, expiresInSeconds]).toEqual([200, 30]);
+    expect((await eventsBy(other.id, ticket)).status).toBe(401);
+    const events = await eventsBy(run.id.toUpperCase(), ticket);
+    expect([events.status, await events.text()]).toEqual([200, expect.stringContaining('"state":"completed"')]);
+    expect((await eventsBy(run.id, ticket)).status).toBe(401);
+    const byService = await call('POST', `${run.id}/ticket`);
+    const given = (await byService.json()) as { ticket: string };
+    expect((await eventsBy(run.id, given.ticket)).status).toBe(200);
+  });
+
+  test('who teach another class, no class, or nobody get none, and no events: the same 404 as of no run', async () => {
+    const asked = newClass(1);
+    const run = await accept(asked);
+    const strangers = [teacherToken('TCH1', 'ANOTHER'), teacherToken('TCH1'), studentToken('STU1', asked.classId)];
+    for (const token of strangers) {
+      expect((await askTicket(run.id, token)).status).toBe(404);
+      expect((await service.get(`/internal/class-runs/${run.id}/events`, token)).status).toBe(404);
+    }
+    const nobodys = '00000000-0000-4000-8000-000000000000';
+    expect((await askTicket(nobodys, teacherToken('TCH1', asked.classId))).status).toBe(404);
+    expect((await call('POST', `${nobodys}/ticket`)).status).toBe(404);
+    await untilOver(run.id);
+    expect(
+      (await service.get(`/internal/class-runs/${run.id}/events`, teacherToken('TCH1', asked.classId))).status,
+    ).toBe(200);
   });
 });

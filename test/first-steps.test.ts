@@ -2,7 +2,7 @@
 
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -110,4 +110,62 @@ test('the demo waits for a database that is not there yet, and says so', async (
   await rename(away, file);
   await waiting;
   expect(await (await fetch(`${service.url}/readyz`)).json()).toMatchObject({ status: 'ready' });
+});
+
+describe('the first install', () => {
+  const setup = async (path: string, { node = process.versions.node, npm = '' }) => {
+    await mkdir(join(path, 'bin'), { recursive: true });
+    await copyFile('bin/setup.mjs', join(path, 'bin/setup.mjs'));
+    await writeFile(join(path, 'package-lock.json'), '{"packages":{"":{},"node_modules/a":{},"node_modules/@b/c":{}}}');
+    await writeFile(
+      join(path, 'node.cjs'),
+      `Object.defineProperty(process, 'versions', { value: { node: '${node}' } });`,
+    );
+    await writeFile(join(path, 'npm'), `#!/bin/sh\nmkdir -p node_modules/a node_modules/@b/c\n${npm}\n`, {
+      mode: 0o755,
+    });
+    const command: [string, ...string[]] = [
+      process.execPath,
+      '--require',
+      join(path, 'node.cjs'),
+      join(path, 'bin/setup.mjs'),
+    ];
+    const { child, output } = spawnMain({ PATH: `${path}:${process.env.PATH}` }, command);
+    const [code] = await once(child, 'close');
+    return { code: code as number, output: output() };
+  };
+
+  test('says what it does, and every few seconds how far it is', async () => {
+    await using folder = await makeFolder();
+    const { code, output } = await setup(folder.path, { npm: 'sleep 6' });
+    expect([code, output.split('\n')]).toEqual([
+      0,
+      [
+        expect.stringMatching(/^Installing dependencies.*2 packages/),
+        expect.stringMatching(/^ {2}\d+ s: 2 packages/),
+        '',
+      ],
+    ]);
+  });
+
+  test('says in one line that Node 24 is missing, where npm did not bring it', async () => {
+    await using folder = await makeFolder();
+    const { code, output } = await setup(folder.path, { node: '20.11.0' });
+    expect([code, output.split('\n')]).toEqual([
+      1,
+      [
+        expect.any(String),
+        expect.stringMatching(/^Platen needs Node 24 or newer, and this is 20\.11\.0: install it/),
+        '',
+      ],
+    ]);
+    expect(
+      await setup(folder.path, { node: '20.11.0', npm: 'mkdir -p node_modules/.bin; touch node_modules/.bin/node' }),
+    ).toMatchObject({ code: 0 });
+  });
+
+  test('that fails ends with the status of npm', async () => {
+    await using folder = await makeFolder();
+    expect(await setup(folder.path, { npm: 'exit 3' })).toMatchObject({ code: 3 });
+  });
 });

@@ -2,6 +2,7 @@
 
 import { describe, expect, test } from '@jest/globals';
 import jwt from 'jsonwebtoken';
+import { startTestService } from './support/service.ts';
 import { steerService } from './support/steered-service.ts';
 import { serviceToken, signReportToken, studentToken, teacherToken } from './support/tokens.ts';
 import { until } from './support/until.ts';
@@ -331,6 +332,14 @@ describe('those who operate Platen', () => {
     expect(await service.metric('platen_tasks{state="waiting"}')).toBe(0);
     expect(await service.metric('platen_database_up')).toBe(1);
   });
+});
+
+test('a person may ask for as many reports a minute without waiting as the settings say', async () => {
+  await using own = await startTestService({ origin: 'http://127.0.0.1:1', env: { ASYNC_REPORTS_PER_MIN: '2' } });
+  const token = studentToken('STU1', 'C1');
+  const ask = () => own.get('/generate-student-pdf?testId=5&classId=C1', token, later);
+  const answers = await Promise.all([ask(), ask(), ask()]);
+  expect(answers.map(({ status }) => status).sort()).toEqual([202, 202, 429]);
 });
 
 test('a person may ask for five reports a minute without waiting', async () => {

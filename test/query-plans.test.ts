@@ -5,7 +5,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import pg from 'pg';
 import { z } from 'zod';
-import { addRun, findItems, findKnownRun, findRun } from '../src/class-runs/store.ts';
+import { addRun, findItems, findKnownRun, findOwner, findRun, findRuns } from '../src/class-runs/store.ts';
 import { type Database, openDatabase } from '../src/database/database.ts';
 import { fail } from '../src/errors.ts';
 import type { Endpoint } from '../src/http/contract.ts';
@@ -15,6 +15,7 @@ import { createFollowing } from '../src/jobs/following.ts';
 import { createJobs, type Jobs } from '../src/jobs/jobs.ts';
 import { createSealing } from '../src/jobs/sealing.ts';
 import { createTickets } from '../src/jobs/tickets.ts';
+import { announceWorker, watchWorkers } from '../src/jobs/workers.ts';
 import { configureLog } from '../src/log.ts';
 import { createMetrics } from '../src/metrics.ts';
 import { createRateLimiter } from '../src/rate-limiter.ts';
@@ -177,6 +178,12 @@ describeServer('statements on filled tables', (server) => {
     const ids = await enqueue(['works', 'fails', 'heals', 'refused'], {}, groupId);
     await ended(ids);
     await findRun(database.queries, groupId);
+    await findOwner(database.queries, groupId);
+    const newest = await findRuns(database.queries, { classId: undefined, cursor: undefined, most: 201 });
+    const cursor = newest.at(-1)?.id;
+    await findRuns(database.queries, { classId: run.classId, cursor: undefined, most: 201 });
+    await findRuns(database.queries, { classId: undefined, cursor, most: 201 });
+    await findRuns(database.queries, { classId: run.classId, cursor, most: 201 });
     await findItems(database.queries, groupId, { limit: 10, offset: 0, state: undefined });
     await findItems(database.queries, groupId, { limit: 10, offset: 0, state: 'failed' });
     await jobs.retry(ids[1] ?? '');
@@ -210,6 +217,8 @@ describeServer('statements on filled tables', (server) => {
     const following = createFollowing(jobs);
     using _ = await following.follow(ids[0] ?? '');
     await jobs.measure();
+    await using _worker = announceWorker({ database });
+    await watchWorkers({ database })();
   }
 
   async function list(jobs: Jobs, query: object): Promise<void> {

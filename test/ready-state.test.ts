@@ -113,8 +113,8 @@ test('an error that a page computes ends the render', async () => {
     "let said; Object.defineProperty(window, '__PDF_ERROR__', { get: () => said }); setTimeout(() => { said = { code: 'no_data', message: 'no figures' } }, 200)";
   const answer = await stage.print(html(`<p>Report</p>${script(code)}`));
   expect(answer).toMatchObject({
-    status: 502,
-    code: 'page_failed',
+    status: 404,
+    code: 'report_not_found',
     detail: expect.stringContaining('no_data: no figures'),
   });
 });

@@ -26,9 +26,7 @@ TRIGGER_PATH = "/internal/trigger-generate-pdf"
 RUNS_PATH = "/internal/class-runs"
 
 # The page itself is at fault: the same request fails again until somebody mends the page, the ids or the token.
-FINAL_CODES = frozenset(
-    {"page_failed", "page_redirected", "report_not_found", "token_rejected", "wrong_subject", "resource_limit"}
-)
+FINAL_CODES = frozenset({"page_failed", "page_redirected", "token_rejected", "wrong_subject", "resource_limit"})
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,9 @@ import type { Database } from '../database/database.ts';
 import type { Documents } from '../documents/documents.ts';
 import { fail } from '../errors.ts';
 import type { EventFeed } from '../http/contract.ts';
+import type { Caller } from '../identity/contract.ts';
 import type { Jobs, SecretFor } from '../jobs/jobs.ts';
-import { type KeyedReport, reportOf } from '../reports/contract.ts';
+import { type KeyedReport, reportOf, testOf } from '../reports/contract.ts';
 import type { Reports } from '../reports/reports.ts';
 import { readUuid } from '../uuid.ts';
 import { archiveRun, itemsAtOnce } from './archive.ts';
@@ -18,13 +19,25 @@ import {
   type FollowedRun,
   type ItemsQuery,
   isOver,
+  type ListedRun,
   mostRunReports,
   type RetryBody,
   type RunItem,
   type RunState,
+  type RunsQuery,
 } from './contract.ts';
 import { RunFollowing } from './following.ts';
-import { addRun, findItems, findKnownRun, findRun, type KnownRun, type StoredRun } from './store.ts';
+import {
+  addRun,
+  type CountedRun,
+  findItems,
+  findKnownRun,
+  findOwner,
+  findRun,
+  findRuns,
+  type KnownRun,
+  type StoredRun,
+} from './store.ts';
 
 interface Dependencies {
   database: Database;
@@ -51,6 +64,10 @@ export interface ClassRuns {
   accept(request: ClassRunRequest): Promise<{ id: string; total: number }>;
   /** @throws not_found. */
   find(id: string): Promise<FollowedRun>;
+  /** A page of runs, the newest first, and where the next one begins. */
+  list(query: RunsQuery): Promise<{ runs: ListedRun[]; nextCursor: string | null }>;
+  /** The id of a run that this person may follow: who may read the report of its class. @throws not_found, for all others too. */
+  findFor(id: string, caller: Caller): Promise<string>;
   /** The states of a run, one after the other, until it is over. @throws not_found. */
   follow(id: string): Promise<EventFeed>;
   items(id: string, page: ItemsQuery): Promise<RunItem[]>;
@@ -58,10 +75,12 @@ export interface ClassRuns {
   archive(id: string): Promise<{ run: FollowedRun; content: Readable }>;
   /** Cancels what has not ended. @returns the number of reports. @throws not_found, already_ended. */
   cancel(id: string): Promise<number>;
-  /** Begins what has failed again. @returns the number of reports. @throws not_found, those of report tokens. */
+  /** Begins what has failed or was cancelled again. @returns the number of reports. @throws not_found, those of report tokens. */
   retry(id: string, tokens: RetryBody): Promise<number>;
 }
 
+/** Runs that are looked through for a page of those that fit. */
+const lookedAtOnce = 200;
 /** Tokens that are checked before others have their turn. */
 const checkedAtOnce = 100;
 
@@ -114,6 +133,38 @@ class DurableClassRuns implements ClassRuns {
     return { ...rest, state: stateOf(run), etaSeconds: etaOf(run, concurrency) };
   }
 
+  async list({
+    classId,
+    testId,
+    state,
+    limit,
+    cursor,
+  }: RunsQuery): Promise<{ runs: ListedRun[]; nextCursor: string | null }> {
+    const { queries } = this.#dependencies.database;
+    const isFiltered = testId !== undefined || state !== undefined;
+    const most = isFiltered ? Math.max(limit, lookedAtOnce) : limit;
+    const found = await findRuns(queries, { classId, cursor, most: most + 1 });
+    const all = found.slice(0, most).map((run) => ({ ...run, state: stateOf(run) }));
+    const segment = testId === undefined ? undefined : testOf(testId).segment;
+    const fits = (run: ListedRun) =>
+      (state === undefined || run.state === state) && (segment === undefined || testOf(run.testId).segment === segment);
+    const fitting = all.filter(fits);
+    const runs = fitting.slice(0, limit);
+    const isWhole = fitting.length <= limit;
+    const last = isWhole ? all.at(-1) : runs.at(-1);
+    return { runs, nextCursor: isWhole && found.length <= most ? null : (last?.id ?? null) };
+  }
+
+  async findFor(given: string, caller: Caller): Promise<string> {
+    const id = readUuid(given);
+    const owner = id === undefined ? undefined : await findOwner(this.#dependencies.database.queries, id);
+    const { tenant } = caller;
+    const isOfTenant = typeof tenant === 'object' && tenant.origin === owner?.origin;
+    const isOfClass = caller.type === 'teacher' && owner !== undefined && caller.classes.includes(owner.classId);
+    if (id === undefined || !isOfTenant || !isOfClass) throw fail('not_found');
+    return id;
+  }
+
   async follow(id: string): Promise<EventFeed> {
     return this.#following.feedOf(await this.find(id));
   }
@@ -137,9 +188,10 @@ class DurableClassRuns implements ClassRuns {
 
   async retry(given: string, body: RetryBody): Promise<number> {
     const { id, classId, testId } = await this.find(given);
-    const failed = await this.items(id, { limit: mostRunReports, offset: 0, state: 'failed' });
-    const idsOf = (type: 'studentId' | 'teacherId') => failed.flatMap((item) => item[type] ?? []);
-    const overall = failed.some(({ reportType }) => reportType === 'overall');
+    const all = await this.items(id, { limit: mostRunReports, offset: 0, state: undefined });
+    const ended = all.filter((item) => item.state === 'failed' || item.state === 'cancelled');
+    const idsOf = (type: 'studentId' | 'teacherId') => ended.flatMap((item) => item[type] ?? []);
+    const overall = ended.some(({ reportType }) => reportType === 'overall');
     const reports = reportsOf({
       classId,
       testId,
@@ -201,7 +253,7 @@ function digestOf(
   return createHash('sha256').update(JSON.stringify(content)).digest('hex');
 }
 
-function stateOf({ counts, total }: StoredRun): RunState {
+function stateOf({ counts, total }: CountedRun): RunState {
   if (counts.queued === total) return 'queued';
   if (counts.queued + counts.active > 0) return 'active';
   if (counts.failed > 0) return 'failed';

@@ -2,7 +2,7 @@
 
 import { z } from 'zod';
 import { givenReportToken } from '../identity/contract.ts';
-import { dataVersion, id, optional, origin, studentId, testId } from '../reports/contract.ts';
+import { dataVersion, id, optional, origin, studentId, testId, testText } from '../reports/contract.ts';
 
 const mostRunStudents = 10_000;
 const mostRunTeachers = 1000;
@@ -65,6 +65,18 @@ export const itemsQuery = z.object({
 });
 export type ItemsQuery = z.output<typeof itemsQuery>;
 
+export const runsQuery = z.object({
+  classId: id.optional().meta({ description: 'Only runs of this class.' }),
+  testId: testText.optional().meta({ description: 'Only runs for this test, in whichever spelling.' }),
+  state: runState.optional().meta({ description: 'Only runs in this state.' }),
+  limit: z.coerce.number().int().min(1).max(1000).default(100).meta({ description: 'Runs of one page.' }),
+  cursor: z
+    .uuid({ error: 'must be the nextCursor of a page' })
+    .optional()
+    .meta({ description: '`nextCursor` of the page before.' }),
+});
+export type RunsQuery = z.output<typeof runsQuery>;
+
 export const acceptedRunAnswer = z.object({ id: z.string(), total: z.int() });
 
 const counts = z.object({
@@ -105,6 +117,7 @@ export const runItem = z.object({
   jobId: z.string(),
   s3Key: z.string(),
   code: z.string().optional(),
+  detail: z.string().optional().meta({ description: 'Of one that has failed: what went wrong, for people.' }),
   warnings: z
     .array(z.string())
     .optional()
@@ -117,5 +130,16 @@ export const runAnswer = runSummary.extend({
   items: z.array(runItem),
   nextOffset: z.int().nullable().meta({ description: 'Offset of the next page of items, null on the last.' }),
 });
+export const runsAnswer = z.object({
+  classRuns: z.array(runSummary.omit({ warnings: true, etaSeconds: true }).extend({ createdAt: z.iso.datetime() })),
+  nextCursor: z.string().nullable().meta({
+    description:
+      'Where the next page begins, null on the last. A page of filtered runs may be short, or empty, before it.',
+  }),
+});
+export interface ListedRun extends Omit<RunSummary, 'warnings' | 'etaSeconds'> {
+  createdAt: Date;
+}
+export const ticketAnswer = z.object({ ticket: z.string(), expiresInSeconds: z.int() });
 export const retriedAnswer = z.object({ retried: z.int() });
 export const cancelledRunAnswer = z.object({ cancelled: z.int() });

@@ -1,9 +1,11 @@
-// The endpoints of class runs, for the backend.
+// The endpoints of class runs, for the backend; people may follow those of their classes.
 
 import type { ErrorCode } from '../errors.ts';
 import { invalidField } from '../errors.ts';
 import { bodyErrors, defineEndpoint, type Endpoint, type Exchange } from '../http/contract.ts';
-import { reportTokenErrors } from '../identity/contract.ts';
+import { reportTokenErrors, serviceOwner } from '../identity/contract.ts';
+import type { Tickets } from '../jobs/contract.ts';
+import type { RateLimiter } from '../rate-limiter.ts';
 import { testOf } from '../reports/contract.ts';
 import { zipHeaders } from '../zip.ts';
 import type { ClassRuns } from './class-runs.ts';
@@ -17,9 +19,13 @@ import {
   itemsQuery,
   mostRunBytes,
   type RetryBody,
+  type RunsQuery,
   retriedAnswer,
   retryBody,
   runAnswer,
+  runsAnswer,
+  runsQuery,
+  ticketAnswer,
 } from './contract.ts';
 
 function readIdempotencyKey(req: Exchange['req']): string | undefined {
@@ -44,6 +50,32 @@ async function look(classRuns: ClassRuns, { query, params, res }: Exchange<Items
   res.set('Cache-Control', 'no-store').json({ ...run, createdAt: run.createdAt.toISOString(), items, nextOffset });
 }
 
+async function list(classRuns: ClassRuns, { query, res }: Exchange<RunsQuery, unknown>): Promise<void> {
+  const { runs, nextCursor } = await classRuns.list(query);
+  const told = runs.map((run) => ({ ...run, createdAt: run.createdAt.toISOString() }));
+  res.set('Cache-Control', 'no-store').json({ classRuns: told, nextCursor });
+}
+
+/** Whoever has a ticket for this very run needs to show nothing else. */
+const isByTicket = ({ req }: Exchange) => req.get('Authorization') === undefined;
+
+async function follow({ classRuns, streams }: Dependencies, exchange: Exchange): Promise<void> {
+  const { owner, params } = exchange;
+  const { id = '' } = params;
+  if (owner !== serviceOwner) {
+    if (!isByTicket(exchange)) await classRuns.findFor(id, exchange.caller);
+    await streams.take(owner);
+  }
+  await exchange.streamEvents(await classRuns.follow(id));
+}
+
+async function issueTicket({ classRuns, tickets }: Dependencies, exchange: Exchange): Promise<void> {
+  const { owner, params, res } = exchange;
+  const { id = '' } = params;
+  const known = owner === serviceOwner ? (await classRuns.find(id)).id : await classRuns.findFor(id, exchange.caller);
+  res.set('Cache-Control', 'no-store').json(await tickets.issue(owner, known));
+}
+
 async function sendArchive(classRuns: ClassRuns, { params, res, streamBody }: Exchange): Promise<void> {
   const { run, content } = await classRuns.archive(params.id ?? '');
   res.set(zipHeaders(`inzighted_reports_${testOf(run.testId).segment}`));
@@ -52,8 +84,19 @@ async function sendArchive(classRuns: ClassRuns, { params, res, streamBody }: Ex
 
 const lookErrors: ErrorCode[] = ['unauthorized', 'not_found', 'database_unavailable'];
 
-export function classRunEndpoints(classRuns: ClassRuns): Endpoint[] {
-  return [...readingEndpoints(classRuns), ...changingEndpoints(classRuns)];
+/** For what people may ask too. */
+const peopleErrors: ErrorCode[] = [...lookErrors, 'rate_limited', 'identity_unavailable'];
+
+interface Dependencies {
+  classRuns: ClassRuns;
+  tickets: Tickets;
+  /** Of streams that people open. */
+  streams: RateLimiter;
+}
+
+export function classRunEndpoints(dependencies: Dependencies): Endpoint[] {
+  const { classRuns } = dependencies;
+  return [...readingEndpoints(classRuns), ...followingEndpoints(dependencies), ...changingEndpoints(classRuns)];
 }
 
 function changingEndpoints(classRuns: ClassRuns): Endpoint[] {
@@ -88,7 +131,7 @@ function changingEndpoints(classRuns: ClassRuns): Endpoint[] {
       method: 'post',
       path: '/internal/class-runs/:id/retry',
       tag: 'Class runs',
-      summary: 'Begin the reports that have failed again, with fresh tokens where they are given',
+      summary: 'Begin the reports again that have failed or were cancelled, with fresh tokens where they are given',
       access: 'service',
       body: retryBody,
       isBodyOptional: true,
@@ -106,6 +149,17 @@ function readingEndpoints(classRuns: ClassRuns): Endpoint[] {
   return [
     defineEndpoint({
       method: 'get',
+      path: '/internal/class-runs',
+      tag: 'Class runs',
+      summary: 'Class runs, the newest first, of one class, for one test, or in one state where that is asked for',
+      access: 'service',
+      query: runsQuery,
+      answers: { 200: { description: 'The newest first, without their items.', schema: runsAnswer } },
+      errors: ['unauthorized', 'malformed_request', 'invalid_request', 'database_unavailable'],
+      handle: (exchange) => list(classRuns, exchange),
+    }),
+    defineEndpoint({
+      method: 'get',
       path: '/internal/class-runs/:id',
       tag: 'Class runs',
       summary: 'How far a run is, with its items page by page',
@@ -117,20 +171,6 @@ function readingEndpoints(classRuns: ClassRuns): Endpoint[] {
     }),
     defineEndpoint({
       method: 'get',
-      path: '/internal/class-runs/:id/events',
-      tag: 'Class runs',
-      summary:
-        'The run as server-sent events: its state, counts and remaining time whenever they change, until it is over',
-      access: 'service',
-      answers: {
-        200: { description: 'JSON in data lines: the run without its items.', mediaType: 'text/event-stream' },
-        204: { description: 'The run is over, and Last-Event-ID is that of its last state.' },
-      },
-      errors: lookErrors,
-      handle: async (exchange) => exchange.streamEvents(await classRuns.follow(exchange.params.id ?? '')),
-    }),
-    defineEndpoint({
-      method: 'get',
       path: '/internal/class-runs/:id/archive',
       tag: 'Class runs',
       summary: 'What the run has stored, as a ZIP with manifest.json and manifest.csv',
@@ -138,6 +178,37 @@ function readingEndpoints(classRuns: ClassRuns): Endpoint[] {
       answers: { 200: { description: 'The ZIP, streamed while it is made.', mediaType: 'application/zip' } },
       errors: lookErrors,
       handle: (exchange) => sendArchive(classRuns, exchange),
+    }),
+  ];
+}
+
+function followingEndpoints(dependencies: Dependencies): Endpoint[] {
+  return [
+    defineEndpoint({
+      method: 'get',
+      path: '/internal/class-runs/:id/events',
+      tag: 'Class runs',
+      summary:
+        'The run as server-sent events: its state, counts and remaining time whenever they change, until it is over',
+      description: 'For the service, teachers of the class, and whoever has a ticket.',
+      access: 'ticket',
+      answers: {
+        200: { description: 'JSON in data lines: the run without its items.', mediaType: 'text/event-stream' },
+        204: { description: 'The run is over, and Last-Event-ID is that of its last state.' },
+      },
+      errors: peopleErrors,
+      handle: (exchange) => follow(dependencies, exchange),
+    }),
+    defineEndpoint({
+      method: 'post',
+      path: '/internal/class-runs/:id/ticket',
+      tag: 'Class runs',
+      summary: 'A ticket with which the events can be opened once, as `?ticket=`, by who can send no header',
+      description: 'For the service and teachers of the class.',
+      access: 'either',
+      answers: { 200: { description: 'The ticket.', schema: ticketAnswer } },
+      errors: peopleErrors,
+      handle: (exchange) => issueTicket(dependencies, exchange),
     }),
   ];
 }

@@ -68,6 +68,42 @@ export async function addRun(tx: Queries, run: NewRun): Promise<boolean> {
   return added !== undefined;
 }
 
+/** Whose a run is. */
+export async function findOwner(
+  queries: Queries,
+  id: string,
+): Promise<{ origin: string; classId: string } | undefined> {
+  return queries
+    .selectFrom('class_runs')
+    .select(['origin', 'class_id as classId'])
+    .where('id', '=', id)
+    .executeTakeFirst();
+}
+
+export type CountedRun = Pick<StoredRun, 'id' | 'classId' | 'testId' | 'total' | 'createdAt' | 'counts'>;
+
+const noCounts: Counts = { queued: 0, active: 0, completed: 0, failed: 0, cancelled: 0 };
+
+/** Runs with their counts, the newest first, from behind the one of the cursor on. */
+export async function findRuns(
+  queries: Queries,
+  { classId, cursor, most }: { classId: string | undefined; cursor: string | undefined; most: number },
+): Promise<CountedRun[]> {
+  const ofClass = classId === undefined ? sql`` : sql`AND class_id = ${classId}`;
+  const behind =
+    cursor === undefined
+      ? sql``
+      : sql`AND (created_at, id) < (SELECT created_at, id FROM platen.class_runs WHERE id = ${cursor})`;
+  const { rows } = await sql<CountedRun & { counts: Partial<Counts> | null }>`
+    SELECT id, class_id AS "classId", test_id AS "testId", total, created_at AS "createdAt", (
+      SELECT json_object_agg(state, count) FROM (
+        SELECT state, count(*)::integer AS count FROM platen.jobs WHERE group_id = runs.id GROUP BY state) AS states) AS counts
+    FROM (
+      SELECT * FROM platen.class_runs WHERE true ${ofClass} ${behind} ORDER BY created_at DESC, id DESC LIMIT ${most}
+    ) AS runs ORDER BY created_at DESC, id DESC`.execute(queries);
+  return rows.map((row) => ({ ...row, counts: { ...noCounts, ...row.counts } }));
+}
+
 /** How many of the last ends the pace is taken from. */
 const paceSample = 50;
 /** Times that a report usually takes, after which the next end belongs to another stretch of work. */
@@ -114,7 +150,7 @@ export async function findRun(queries: Queries, id: string): Promise<StoredRun |
     testId: run.test_id,
     total: run.total,
     createdAt: run.created_at,
-    counts: { queued: 0, active: 0, completed: 0, failed: 0, cancelled: 0, ...row?.counts },
+    counts: { ...noCounts, ...row?.counts },
     warnings: row?.warnings ?? {},
     pace: { ended: row?.ended ?? 0, seconds: row?.seconds ?? 0, secondsEach: row?.each ?? 0 },
   };
@@ -145,7 +181,7 @@ export async function findItems(
       state: row.state as RunState,
       jobId: row.id,
       s3Key,
-      ...(row.error === null ? {} : { code: row.error.code }),
+      ...(row.error === null ? {} : { code: row.error.code, detail: row.error.detail }),
       ...warningsOf(row.result),
     };
   });

@@ -92,10 +92,17 @@ function describeErrors(codes: readonly ErrorCode[]): Record<string, Json> {
   );
 }
 
+/** An endpoint's own answer of a status that has problems too. */
+function join(problem: Json | undefined, answer: Json): Json {
+  if (problem === undefined) return answer;
+  return { ...problem, ...answer, description: `${String(problem.description)}. ${String(answer.description)}` };
+}
+
 function describeOperation(endpoint: Endpoint): Json {
   const { tag, summary, description, access, body, answers, errors, method, path } = endpoint;
   const parameters = describeParameters(endpoint);
   const everywhere: ErrorCode[] = ['uri_too_long', 'internal_error', 'shutting_down'];
+  const problems = describeErrors([...errors, ...everywhere]);
   return {
     operationId: `${method}${path.replace(/[^a-z0-9]+(.)?/gi, (_, letter?: string) => letter?.toUpperCase() ?? '')}`,
     tags: [tag],
@@ -112,8 +119,10 @@ function describeOperation(endpoint: Endpoint): Json {
           },
         }),
     responses: {
-      ...describeErrors([...errors, ...everywhere]),
-      ...Object.fromEntries(Object.entries(answers).map(([status, answer]) => [status, describeAnswer(answer)])),
+      ...problems,
+      ...Object.fromEntries(
+        Object.entries(answers).map(([status, answer]) => [status, join(problems[status], describeAnswer(answer))]),
+      ),
     },
   };
 }

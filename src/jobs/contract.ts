@@ -132,3 +132,14 @@ export function describeJob(job: JobRecord): JobAnswer {
     error: job.error ?? null,
   };
 }
+
+export interface Tickets {
+  /** @throws database_unavailable. */
+  issue(owner: string, opens: string): Promise<{ ticket: string; expiresInSeconds: number }>;
+  /**
+   * Uses a ticket up, if it opens this.
+   * @returns whose it was; undefined when it is wrong, used or too old.
+   * @throws database_unavailable.
+   */
+  redeem(ticket: string, opens: string): Promise<string | undefined>;
+}

@@ -44,7 +44,7 @@ export interface Jobs extends AsyncDisposable {
    */
   retry(id: string, secret?: string): Promise<void>;
   /**
-   * Begins the failed jobs of a group again.
+   * Begins the jobs of a group again that have failed or were cancelled.
    * @param secretFor the secret of each, by what it is about, checked by the caller.
    * @returns their number.
    */

@@ -4,11 +4,11 @@ import { z } from 'zod';
 import { type ErrorCode, fail } from '../errors.ts';
 import { defineEndpoint, type Endpoint } from '../http/contract.ts';
 import type { RateLimiter } from '../rate-limiter.ts';
+import type { Tickets } from './contract.ts';
 import type { Following } from './following.ts';
 import type { JobProgress } from './job-progress.ts';
 import type { Jobs } from './jobs.ts';
 import { findOwn, followOwn } from './own-job.ts';
-import type { Tickets } from './tickets.ts';
 
 interface Dependencies {
   jobs: Jobs;

@@ -1,4 +1,4 @@
-// The SQL that begins failed jobs again: the same jobs, with new tasks.
+// The SQL that begins jobs again that have failed, or were cancelled with their group: the same jobs, with new tasks.
 
 import { sql } from 'kysely';
 import type { Queries } from '../database/database.ts';
@@ -40,17 +40,20 @@ async function retryLane(
   return [...tasks.values()];
 }
 
-/** Gives failed jobs new tasks, or those of their keys that wait. */
+/** Gives a failed job, or those of a group that have failed or were cancelled, new tasks, or those of their keys that wait. */
 export async function retryJobs(
   tx: Queries,
   which: { id: string } | { groupId: string },
   secretFor: (subject: Record<string, unknown>) => Buffer | undefined,
 ): Promise<Retried> {
-  const condition = 'id' in which ? sql`jobs.id = ${which.id}` : sql`jobs.group_id = ${which.groupId}`;
+  const condition =
+    'id' in which
+      ? sql`jobs.id = ${which.id} AND jobs.state = 'failed'`
+      : sql`jobs.group_id = ${which.groupId} AND jobs.state IN ('failed', 'cancelled')`;
   const { rows } = await sql<FailedJob>`
     SELECT jobs.id, jobs.group_id, jobs.subject, tasks.name, tasks.key, tasks.tenant, tasks.lane
     FROM platen.jobs JOIN platen.tasks ON tasks.id = jobs.task_id
-    WHERE ${condition} AND jobs.state = 'failed' ORDER BY jobs.position FOR UPDATE OF jobs`.execute(tx);
+    WHERE ${condition} ORDER BY jobs.position FOR UPDATE OF jobs`.execute(tx);
   const tasks: NewTask[] = [];
   // In one order, so that two who do so wait for each other and not for ever.
   const lanes = [...Map.groupBy(rows, ({ name, lane }) => JSON.stringify([lane, name]))].sort(([a], [b]) =>

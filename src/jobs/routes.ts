@@ -1,20 +1,18 @@
 // The endpoints of jobs: what is known of one, how it goes on, and its end before its time.
 
-import type { Database } from '../database/database.ts';
 import { type ErrorCode, fail } from '../errors.ts';
 import { defineEndpoint, type Endpoint, type EventFeed } from '../http/contract.ts';
-import { createRateLimiter } from '../rate-limiter.ts';
-import { describeJob, hasEnded, type JobRecord, jobAnswer } from './contract.ts';
+import type { RateLimiter } from '../rate-limiter.ts';
+import { describeJob, hasEnded, type JobRecord, jobAnswer, type Tickets } from './contract.ts';
 import { deadLetterEndpoints } from './dead-letters.ts';
 import type { FollowedJob, Following } from './following.ts';
 import type { JobProgress } from './job-progress.ts';
 import type { Jobs } from './jobs.ts';
 import { findOwn, followOwn } from './own-job.ts';
 import { progressEndpoints } from './progress-routes.ts';
-import type { Tickets } from './tickets.ts';
 
 /** Streams of events that one person may open in a minute, of all kinds. */
-const streamLimit = { name: 'event streams', limit: 10, windowSeconds: 60 };
+export const streamLimit = { name: 'event streams', limit: 10, windowSeconds: 60 };
 
 /** The events of one who follows the job: each is what a look at it gives. */
 function jobFeed(job: FollowedJob): EventFeed {
@@ -34,15 +32,15 @@ const errors: ErrorCode[] = [
 ];
 
 interface Dependencies {
-  database: Database;
   jobs: Jobs;
   following: Following;
   progress: JobProgress;
   tickets: Tickets;
+  /** Of streams that people open. */
+  streams: RateLimiter;
 }
 
-export function jobEndpoints({ database, jobs, following, progress, tickets }: Dependencies): Endpoint[] {
-  const limiter = createRateLimiter({ database, ...streamLimit });
+export function jobEndpoints({ jobs, following, progress, tickets, streams }: Dependencies): Endpoint[] {
   return [
     defineEndpoint({
       method: 'get',
@@ -68,7 +66,7 @@ export function jobEndpoints({ database, jobs, following, progress, tickets }: D
       },
       errors: errors,
       handle: async (exchange) => {
-        using job = await followOwn(following, limiter, exchange);
+        using job = await followOwn(following, streams, exchange);
         await exchange.streamEvents(jobFeed(job));
       },
     }),
@@ -87,6 +85,6 @@ export function jobEndpoints({ database, jobs, following, progress, tickets }: D
       },
     }),
     ...deadLetterEndpoints(jobs),
-    ...progressEndpoints({ jobs, following, progress, tickets, limiter }),
+    ...progressEndpoints({ jobs, following, progress, tickets, limiter: streams }),
   ];
 }

@@ -3,21 +3,11 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { sql } from 'kysely';
 import type { Database } from '../database/database.ts';
+import type { Tickets } from './contract.ts';
 
 const ticketSeconds = 30;
 const ticketBytes = 32;
 const ticketPattern = /^[\w-]{43}$/;
-
-export interface Tickets {
-  /** @throws database_unavailable. */
-  issue(owner: string, opens: string): Promise<{ ticket: string; expiresInSeconds: number }>;
-  /**
-   * Uses a ticket up, if it opens this.
-   * @returns whose it was; undefined when it is wrong, used or too old.
-   * @throws database_unavailable.
-   */
-  redeem(ticket: string, opens: string): Promise<string | undefined>;
-}
 
 const digestOf = (ticket: string) => createHash('sha256').update(ticket).digest();
 

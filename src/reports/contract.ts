@@ -13,7 +13,7 @@ export const id = z
   .string({ error: idRule })
   .refine(isId, { error: idRule })
   .meta({ pattern: `^${idPattern}$`, maxLength: 100 });
-const testText = z
+export const testText = z
   .string({ error: testRule })
   .refine((text) => parseTest(text) !== undefined, { error: testRule })
   .meta({ pattern: `^(?:Test [1-9][0-9]*|${idPattern})$`, maxLength: 100, examples: ['Test_1', '5', 'overall'] });
@@ -33,7 +33,9 @@ export const dataVersion = z
   .string()
   .regex(/^[\x21-\x7e]{1,100}$/, { error: 'must be 1 to 100 visible ASCII characters' })
   .meta({ description: 'Version of the figures. A stored document of another version is a miss.' });
-const disposition = z.enum(['attachment', 'inline'], { error: 'must be attachment or inline' });
+const disposition = z
+  .enum(['attachment', 'inline'], { error: 'must be attachment or inline' })
+  .meta({ description: '`attachment`: a browser saves it, the default; `inline`: it shows it.' });
 
 /** A field that may be left out or null. */
 export const optional = <T extends z.ZodType>(schema: T) => schema.nullish().transform((value) => value ?? undefined);
@@ -121,7 +123,9 @@ export const progressAnswer = z.object({ progressId: z.string() });
 export const reportQuery = z.object({
   ...commonQuery,
   studentId: id.meta({ description: 'A student, or overall for the report of the class.', examples: ['STU001'] }),
-  educatorId: id.optional(),
+  educatorId: id
+    .optional()
+    .meta({ description: "Educator through whose page it is looked at: the token's own, or any for an admin." }),
 });
 export const ownReportQuery = z.object(commonQuery);
 /** Other spellings that existing callers use. */

@@ -70,11 +70,12 @@ interface Dependencies {
     defaultTenant: Tenant;
     pages: PagePatterns;
     callerRenderLimit: number;
+    asyncReportsPerMin: number;
   };
 }
 
-/** What one person may ask for without waiting. */
-const laterLimit = { name: 'generations', limit: 5, windowSeconds: 60 };
+/** What one person may ask for without waiting, in a minute. */
+const laterWindow = { name: 'generations', windowSeconds: 60 };
 
 class PlatformReports implements Reports {
   readonly #documents: Documents;
@@ -102,7 +103,7 @@ class PlatformReports implements Reports {
     this.#tokens = tokens;
     this.#revisions = revisions;
     this.#limit = limit;
-    this.#laterLimit = createRateLimiter({ database, ...laterLimit });
+    this.#laterLimit = createRateLimiter({ database, limit: config.asyncReportsPerMin, ...laterWindow });
     this.#generations = generations;
     this.#publicReports = publicReports;
     database.ready.then(() => revisions.onRemoval(() => publicReports.onRemoval())).catch(() => undefined);

@@ -65,7 +65,7 @@ const pdfAnswers = {
   },
   206: { description: 'The range that was asked for.', mediaType: 'application/pdf' },
   304: { description: 'The caller has this very PDF already.' },
-  404: { description: 'HEAD only: the PDF would have to be rendered.' },
+  404: { description: 'To HEAD: the PDF would have to be rendered.' },
   412: { description: 'The stored PDF is not the one that If-Match or If-Unmodified-Since names.' },
   416: { description: 'The range lies outside of the PDF.' },
 };

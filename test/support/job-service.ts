@@ -15,12 +15,13 @@ import type { JobDefinition, Work } from '../../src/jobs/contract.ts';
 import { createFollowing } from '../../src/jobs/following.ts';
 import { createJobProgress } from '../../src/jobs/job-progress.ts';
 import { createJobs } from '../../src/jobs/jobs.ts';
-import { jobEndpoints } from '../../src/jobs/routes.ts';
+import { jobEndpoints, streamLimit } from '../../src/jobs/routes.ts';
 import { createSealing } from '../../src/jobs/sealing.ts';
 import { createTickets } from '../../src/jobs/tickets.ts';
 import { configureLog } from '../../src/log.ts';
 import { createMetrics } from '../../src/metrics.ts';
 import { createProgressTracker } from '../../src/progress/progress.ts';
+import { createRateLimiter } from '../../src/rate-limiter.ts';
 import { serviceToken, userTokenSecret } from './tokens.ts';
 
 const tenant = 'https://school.example';
@@ -87,12 +88,13 @@ export async function startJobService({ url }: { url?: string } = {}): Promise<J
     },
   });
   const tickets = createTickets(database);
+  const streams = createRateLimiter({ database, ...streamLimit });
   const progress = createJobProgress(parts.use(createProgressTracker()));
   const app = createApp({
     identity: identityOfTests(),
     redeemTicket: tickets.redeem,
     metrics: createMetrics(),
-    endpoints: jobEndpoints({ database, jobs, following, progress, tickets }),
+    endpoints: jobEndpoints({ jobs, following, progress, tickets, streams }),
     pages: (_req, _res, next) => next(),
     config: { trustProxy: [], rateLimitPer15Min: 1000, allowedOrigins: [] },
   });

@@ -55,7 +55,7 @@ class AgainstPlatenTest(SimpleTestCase):
         accepted = start_report("Test_1", "CLASS_TEST", "student", student_id="NOBODY")
         with self.assertRaises(PlatenError) as raised:
             wait_for_job(accepted.job_id, poll_seconds=0.1)
-        self.assertIn(raised.exception.code, ("page_failed", "wrong_subject"))
+        self.assertIn(raised.exception.code, ("page_failed", "report_not_found", "wrong_subject"))
 
     def test_prints_a_class_and_says_how_far_it_is(self):
         seen = []
