@@ -1,4 +1,4 @@
-// Turns whatever was thrown into an RFC 9457 problem; the only place that does.
+// RFC 9457 problems: made of whatever was thrown, by this file alone.
 
 import type { ErrorRequestHandler, Response } from 'express';
 import { z } from 'zod';
@@ -17,6 +17,24 @@ export const problemSchema = z.looseObject({
   errors: z.array(z.object({ field: z.string(), message: z.string() })).optional(),
   diagnosis: z.looseObject({}).optional(),
 });
+
+export const problemType = 'application/problem+json; charset=utf-8';
+
+/** The body of an answer; without a detail of its own it has that of its code. */
+export function problemOf({ code, entry, details }: ServiceError, requestId: string): string {
+  const { status, title } = entry;
+  const { errors, diagnosis, detail = entry.detail } = details;
+  return JSON.stringify({
+    type: `urn:platen:error:${code}`,
+    title,
+    status,
+    detail,
+    code,
+    requestId,
+    ...(errors === undefined ? {} : { errors }),
+    ...(diagnosis === undefined ? {} : { diagnosis }),
+  });
+}
 
 function toServiceError(error: unknown): ServiceError {
   if (error instanceof ServiceError) return error;
@@ -47,27 +65,15 @@ export function sendProblem(error: ServiceError, res: Response): void {
     res.destroy();
     return;
   }
-  const { status, title, detail } = error.entry;
-  const { errors, diagnosis } = error.details;
+  const { status } = error.entry;
   if (error.code === 'unauthorized') res.set('WWW-Authenticate', 'Bearer realm="platen"');
   if (error.retryAfterSeconds !== undefined) res.set('Retry-After', String(error.retryAfterSeconds));
   // A body that was refused unread would otherwise be read to its end.
   if (status === 401 || status === 413) res.set('Connection', 'close');
   res
     .status(status)
-    .type('application/problem+json')
-    .send(
-      JSON.stringify({
-        type: `urn:platen:error:${error.code}`,
-        title,
-        status,
-        detail: error.details.detail ?? detail,
-        code: error.code,
-        requestId: currentRequestId() ?? 'unknown',
-        ...(errors === undefined ? {} : { errors }),
-        ...(diagnosis === undefined ? {} : { diagnosis }),
-      }),
-    );
+    .type(problemType)
+    .send(problemOf(error, currentRequestId() ?? 'unknown'));
 }
 
 /** Express knows a handler of errors by its four parameters. */

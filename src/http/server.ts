@@ -5,9 +5,10 @@ import { once } from 'node:events';
 import { createServer, type RequestListener, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import { abortable } from '../abortable.ts';
-import { catalogue, type ErrorCode } from '../errors.ts';
+import { catalogue, type ErrorCode, fail } from '../errors.ts';
 import { createLog } from '../log.ts';
 import { StartError } from '../start-error.ts';
+import { problemOf, problemType } from './problem.ts';
 
 const log = createLog('http');
 
@@ -48,14 +49,6 @@ const codesOfParser: Record<string, ErrorCode> = {
   ERR_HTTP_REQUEST_TIMEOUT: 'request_timeout',
 };
 
-const problemType = 'application/problem+json; charset=utf-8';
-
-/** A problem without the application. */
-function problemOf(code: ErrorCode, requestId: string): string {
-  const { status, title, detail } = catalogue[code];
-  return JSON.stringify({ type: `urn:platen:error:${code}`, title, status, detail, code, requestId });
-}
-
 /** What Node could not read never reaches the application: it gets a problem all the same, unless it would fall into another answer. */
 function refuseBroken(error: NodeJS.ErrnoException, socket: Socket, answer: ServerResponse | undefined): void {
   const isAnswering = answer?.headersSent === true && !answer.writableFinished;
@@ -66,7 +59,7 @@ function refuseBroken(error: NodeJS.ErrnoException, socket: Socket, answer: Serv
   const code = codesOfParser[error.code ?? ''] ?? 'malformed_request';
   const { status, title } = catalogue[code];
   const requestId = randomUUID();
-  const body = problemOf(code, requestId);
+  const body = problemOf(fail(code), requestId);
   const head = [
     `HTTP/1.1 ${status} ${title}`,
     `Content-Type: ${problemType}`,
@@ -104,7 +97,9 @@ function dismiss(waiting: Iterable<ServerResponse>): void {
   for (const res of waiting) {
     if (res.headersSent) continue;
     const head = { 'Content-Type': problemType, 'Retry-After': retryAfterSeconds, Connection: 'close' };
-    res.writeHead(status, head).end(problemOf('shutting_down', String(res.getHeader('X-Request-Id') ?? 'unknown')));
+    res
+      .writeHead(status, head)
+      .end(problemOf(fail('shutting_down'), String(res.getHeader('X-Request-Id') ?? 'unknown')));
   }
 }
 

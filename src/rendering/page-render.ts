@@ -11,7 +11,7 @@ import type { RenderedPdf, RenderRequest, Stage } from './contract.ts';
 import { explainFailure } from './failure.ts';
 import { printToPdf } from './print.ts';
 import type { Tab, TabOwner } from './tab.ts';
-import type { Tabs } from './tabs.ts';
+import type { TabPool } from './tab-pool.ts';
 
 export interface RenderLimits {
   timeoutMs: number;
@@ -21,7 +21,7 @@ export interface RenderLimits {
 }
 
 export interface RenderEnvironment {
-  tabs: Tabs;
+  tabs: TabPool;
   proxyUrl: string;
   /** Origins that the page may reach. */
   origins: ReadonlySet<string>;

@@ -14,7 +14,7 @@ import type { Priority, RenderedPdf, RenderingStatus, RenderOptions, RenderReque
 import { type EgressProxy, startEgressProxy } from './egress.ts';
 import { printPage, type RenderLimits, StaleTab } from './page-render.ts';
 import { RefusedTargets } from './refused-targets.ts';
-import { Tabs } from './tabs.ts';
+import { TabPool } from './tab-pool.ts';
 
 const log = createLog('rendering');
 
@@ -89,7 +89,7 @@ class BrowserRendering implements Rendering {
   readonly #metrics: Metrics;
   readonly #browsers: readonly BrowserSupervisor[];
   /** By origin: tabs of origins that trust the same authorities are of one browser. */
-  readonly #tabs: ReadonlyMap<string, Tabs>;
+  readonly #tabs: ReadonlyMap<string, TabPool>;
   /** One way out per tenant, so that tenants don't reach each other. */
   readonly #proxies: ReadonlyMap<string, EgressProxy>;
   readonly #queue: PQueue;
@@ -105,12 +105,12 @@ class BrowserRendering implements Rendering {
     const byTrust = new Map(
       [...trusted].map((authorities) => {
         const browser = new BrowserSupervisor({ ...config, authorities, metrics });
-        return [authorities, { browser, tabs: new Tabs({ browser, limit, allowedOrigins, metrics }) }] as const;
+        return [authorities, { browser, tabs: new TabPool({ browser, limit, allowedOrigins, metrics }) }] as const;
       }),
     );
     this.#browsers = [...byTrust.values()].map(({ browser }) => browser);
     this.#tabs = new Map(
-      [...config.pages].map(([origin, { authorities }]) => [origin, byTrust.get(authorities)?.tabs as Tabs]),
+      [...config.pages].map(([origin, { authorities }]) => [origin, byTrust.get(authorities)?.tabs as TabPool]),
     );
   }
 
@@ -213,7 +213,7 @@ class BrowserRendering implements Rendering {
     }
   }
 
-  #tabsOf({ url }: RenderRequest): Tabs {
+  #tabsOf({ url }: RenderRequest): TabPool {
     const tabs = this.#tabs.get(new URL(url).origin);
     if (tabs === undefined) throw new Error('the origin of the page is not allowed');
     return tabs;

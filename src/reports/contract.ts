@@ -32,7 +32,10 @@ export const origin = z
 export const dataVersion = z
   .string()
   .regex(/^[\x21-\x7e]{1,100}$/, { error: 'must be 1 to 100 visible ASCII characters' })
-  .meta({ description: 'Version of the figures. A stored document of another version is a miss.' });
+  .meta({
+    description:
+      'Version of the figures, named by the backend when it triggers. To a person a stored document of another version is a miss; the fresh one bears none.',
+  });
 const disposition = z
   .enum(['attachment', 'inline'], { error: 'must be attachment or inline' })
   .meta({ description: '`attachment`: a browser saves it, the default; `inline`: it shows it.' });

@@ -19,7 +19,7 @@ import {
   reportJobData,
   reportProgress,
   storeReport,
-} from './report-job.ts';
+} from './report-job-data.ts';
 import type { PageToken, ReportTokens } from './report-tokens.ts';
 import type { Tenancy } from './tenancy.ts';
 

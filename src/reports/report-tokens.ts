@@ -4,7 +4,7 @@ import { fail } from '../errors.ts';
 import { toleranceSeconds } from '../identity/contract.ts';
 import type { Identity } from '../identity/identity.ts';
 import type { Report } from './report.ts';
-import { claimsFor, claimsForClass, mismatchOf } from './report-token.ts';
+import { claimsFor, claimsForClass, mismatchOf } from './report-token-claims.ts';
 
 export interface PageToken {
   /** Undefined: the page is opened without. */

@@ -12,7 +12,7 @@ const mostRenders = 50;
 const longestLifeMs = 300_000;
 const idleMs = 10_000;
 
-interface TabsOptions {
+interface TabPoolOptions {
   browser: BrowserSupervisor;
   /** Tabs that may be open, kept ones included. */
   limit: number;
@@ -31,15 +31,15 @@ interface Kept {
 
 const isSame = (a: TabOwner, b: TabOwner) => a.origin === b.origin && a.token === b.token && a.proxyUrl === b.proxyUrl;
 
-export class Tabs implements AsyncDisposable {
-  readonly #options: TabsOptions;
+export class TabPool implements AsyncDisposable {
+  readonly #options: TabPoolOptions;
   /** Longest kept first. */
   #kept: Kept[] = [];
   /** Tabs in use, and those being opened. */
   #used = 0;
   readonly #distrusted = new Set<string>();
 
-  constructor(options: TabsOptions) {
+  constructor(options: TabPoolOptions) {
     this.#options = options;
   }
 

@@ -2,7 +2,7 @@
 
 import { describe, expect, test } from '@jest/globals';
 import { catalogue, type ErrorCode, fail } from '../../src/errors.ts';
-import { mayHeal } from '../../src/reports/report-job.ts';
+import { mayHeal } from '../../src/reports/report-job-data.ts';
 
 /** Crashes, time-outs, what is away for a while, what is too busy. */
 const healing: ErrorCode[] = [
