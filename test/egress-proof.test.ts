@@ -86,6 +86,8 @@ describe('from Platen', () => {
     service = parts.use(
       await startServiceProcess({
         FRONTEND_ORIGINS: pages.origin,
+        // At other levels the log names the first targets only.
+        LOG_LEVEL: 'debug',
         RENDER_CONCURRENCY: String(groupsOf(waysOut).length),
       }),
     );

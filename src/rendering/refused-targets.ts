@@ -22,12 +22,13 @@ export class RefusedTargets {
   /** Host and port. */
   add(target: string): void {
     this.#period ??= setTimeout(() => this.#end(), periodMs).unref();
-    if (this.#named.has(target) || this.#named.size >= mostNamed) {
-      this.#unnamed++;
-      return;
-    }
-    this.#named.add(target);
-    log.warn('A page tried to reach an origin that is not allowed', { target, page: this.#origin });
+    const isNamed = !this.#named.has(target) && this.#named.size < mostNamed;
+    if (isNamed) this.#named.add(target);
+    else this.#unnamed++;
+    log[isNamed ? 'warn' : 'debug']('A page tried to reach an origin that is not allowed', {
+      target,
+      page: this.#origin,
+    });
   }
 
   #end(): void {
