@@ -243,6 +243,6 @@ describe('a tab is not kept', () => {
     await quiet.trigger({ ...student(), reportToken: newToken() });
     const own = renderers().filter((pid) => !before.includes(pid));
     expect(own).not.toEqual([]);
-    await until(() => own.every((pid) => !renderers().includes(pid)), 20_000);
+    await until(() => own.every((pid) => !renderers().includes(pid)));
   });
 });
