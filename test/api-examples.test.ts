@@ -67,7 +67,7 @@ test.each(examples.map((example) => [example.endpoint ?? `(before the next) ${ex
         return false;
       }
     };
-    await until(isAsSaid, 20_000).catch(() => {
+    await until(isAsSaid).catch(() => {
       throw last;
     });
   },

@@ -202,11 +202,9 @@ withoutTrace('the service token', () => {
     ['/internal/invalidate', 'Content-Length: 200000'],
     ['/generate-bulk-pdf', 'Content-Length: 200000'],
   ])('%s is refused before the body is read, with %s and no body', async (path, length) => {
-    const startedAt = performance.now();
     const answer = await sendRaw(rawPost(path, ['Content-Type: application/json', length]));
+    // Who waits for the body, which never comes, answers 408.
     expectProblem(answer, unauthorized);
-    // A body that is waited for has half a minute.
-    expect(performance.now() - startedAt).toBeLessThan(15_000);
     expect(answer.headers.get('connection')).toBe('close');
   });
 

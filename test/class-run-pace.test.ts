@@ -13,7 +13,7 @@ describeDatabases('the pace of a class run', (server) => {
     place = await createTestDatabase(server);
     database = openDatabase(place);
     await database.ready;
-  }, 120_000);
+  });
   afterAll(async () => {
     await database[Symbol.asyncDispose]();
     await place[Symbol.asyncDispose]();

@@ -50,7 +50,7 @@ const untilOver = (id: string) =>
   until(async () => {
     const run = await look(id);
     return run.counts.queued === 0 && run.counts.active === 0 && run;
-  }, 30_000);
+  });
 const claimsOf = (token: string) => jwt.decode(token) as Record<string, unknown>;
 
 describe('a run', () => {

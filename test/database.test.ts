@@ -215,7 +215,7 @@ describeDatabases('the database', (server) => {
     const status = await until(async () => {
       const now = await database.status();
       return now.state === 'down' && now;
-    }, 60_000);
+    });
     expect(status.reason).toBe('the database can not be used: a later version has brought it to 9999-later');
     await expect(database.nextRevision()).rejects.toMatchObject({ code: 'database_unavailable' });
   });
@@ -344,7 +344,7 @@ describePostgres('a PostgreSQL whose address leads elsewhere for a while', () =>
     expect(await codeOf()).toBe('database_unavailable');
     await other.query(`ALTER DATABASE ${name} RESET default_transaction_read_only`);
     // Without waiting for connections to grow old.
-    await until(async () => (await codeOf()) === 'written', 5000);
+    await until(async () => (await codeOf()) === 'written');
   });
 });
 
@@ -402,7 +402,7 @@ describe('the embedded database', () => {
     const control = await readFile(controlFile(dataDir));
     await rm(controlFile(dataDir));
     const database = parts.use(openDatabase({ url: undefined, dataDir }));
-    await until(async () => (await database.status()).state === 'down', 60_000);
+    await until(async () => (await database.status()).state === 'down');
     expect((await database.status()).reason).toBe(
       'the database can not be used: DATA_DIR/database is not whole (global/pg_control missing): restore a backup, or move it away',
     );
@@ -437,17 +437,17 @@ describeServer('the service', (server) => {
     const settings = { DATABASE_URL: url, DATA_DIR: dataDir };
     {
       await using before = await startServiceProcess(settings);
-      await until(async () => (await readinessOf(before)) === '200 up', 60_000);
+      await until(async () => (await readinessOf(before)) === '200 up');
     }
     const other = parts.use(await connectTo(url ?? ''));
     await other.query('BEGIN; LOCK TABLE platen_queue.queue');
     const service = parts.use(await startServiceProcess(settings));
     const database = parts.use(openDatabase({ url, dataDir }));
     const isAtTheQueue = async () => (await database.execute(`SELECT FROM pg_locks WHERE NOT granted`)).rows.length > 0;
-    await until(isAtTheQueue, 60_000);
+    await until(isAtTheQueue);
     expect(await readinessOf(service)).toBe('503 starting');
     await other.query('COMMIT');
-    await until(async () => (await readinessOf(service)) !== '503 starting', 60_000);
+    await until(async () => (await readinessOf(service)) !== '503 starting');
     expect(await readinessOf(service)).toBe('200 up');
   }, 300_000);
 });

@@ -87,8 +87,8 @@ describeNames('a name that a page mentions', () => {
     const guard = { proxyServer: proxy.url, proxyBypassList: ['<-loopback>'] };
     const context = await bare.browser.createBrowserContext(isGuarded ? guard : {});
     await (await context.newPage()).goto(`${pages.origin}/report`, { waitUntil: 'domcontentloaded' });
-    await until(() => hasTried && expected.every((name) => names.asked.has(name)), 30_000);
-    if (isGuarded) await until(() => refused.has('socket.example:80') && refused.has('fetch-tls.example:443'), 30_000);
+    await until(() => hasTried && expected.every((name) => names.asked.has(name)));
+    if (isGuarded) await until(() => refused.has('socket.example:80') && refused.has('fetch-tls.example:443'));
     // For what is not expected there is nothing to wait for.
     if (expected.length === 0) await delay(1500);
     return [...names.asked].filter((name) => name.endsWith('.example')).sort();
@@ -100,14 +100,14 @@ describeNames('a name that a page mentions', () => {
       .split(' ')
       .map((each) => `${each}.example`);
     expect(await askedBy(open, { isGuarded: false, expected })).toEqual(expect.arrayContaining(expected));
-  }, 90_000);
+  });
 
   test('is asked for by WebRTC where the browser may look names up', async () => {
     const expected = ['peer.example', 'turn-tcp.example'];
     expect(await askedBy(['--host-resolver-rules'], { expected })).toEqual(expected);
-  }, 90_000);
+  });
 
   test('is not asked for', async () => {
     expect(await askedBy([])).toEqual([]);
-  }, 90_000);
+  });
 });

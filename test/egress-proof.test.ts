@@ -12,7 +12,6 @@ import { serviceToken } from './support/tokens.ts';
 import { until } from './support/until.ts';
 import { type WayOut, waysOut } from './support/ways-out.ts';
 
-const patienceMs = 60_000;
 const live = waysOut.filter(({ isDead }) => !isDead);
 const staying = live.filter(({ group }) => !group.startsWith('leave-'));
 const namesOf = (ways: readonly WayOut[]) => ways.map(({ name }) => name).sort();
@@ -37,7 +36,7 @@ async function openAll(context: BrowserContext, origin: string, ways: readonly W
 /** Waits for all, and says which are missing when they don't come. */
 async function waitForAll(names: readonly string[], seen: (name: string) => boolean): Promise<void> {
   const missing = () => names.filter((name) => !seen(name));
-  await until(() => missing().length === 0, patienceMs).catch(() => undefined);
+  await until(() => missing().length === 0).catch(() => undefined);
   expect(missing()).toEqual([]);
 }
 
@@ -72,7 +71,7 @@ test('where nothing is protected, every way out arrives', async () => {
   expect(live.length).toBeGreaterThanOrEqual(100);
   // One of these that begins to work belongs among the others.
   expect(namesOf(waysOut.filter(({ name, isDead }) => isDead && arrived(name)))).toEqual([]);
-}, 180_000);
+});
 
 describe('from Platen', () => {
   let parts: AsyncDisposableStack;
@@ -122,7 +121,7 @@ describe('from Platen', () => {
     expect([...canaries.arrived]).toEqual([]);
     await service.stop('SIGTERM');
     expect([...canaries.arrived]).toEqual([]);
-  }, 180_000);
+  });
 });
 
 interface Without {
@@ -198,16 +197,12 @@ describe('without a single protection something arrives', () => {
       { allowed: originsOfAll },
       ofTcp(inGroups('requests', 'styles', 'hints', 'sockets')),
     ],
-  ])(
-    '%s',
-    async (_protection, changes, ways) => {
-      await using trial = await startTrial(changes);
-      expect(ways.length).toBeGreaterThan(0);
-      await openAll(trial.context, trial.pages.origin, ways);
-      await waitForAll(namesOf(ways), (name) => trial.canaries.arrived.has(name));
-    },
-    120_000,
-  );
+  ])('%s', async (_protection, changes, ways) => {
+    await using trial = await startTrial(changes);
+    expect(ways.length).toBeGreaterThan(0);
+    await openAll(trial.context, trial.pages.origin, ways);
+    await waitForAll(namesOf(ways), (name) => trial.canaries.arrived.has(name));
+  });
 });
 
 describe('nothing arrives', () => {
@@ -223,7 +218,7 @@ describe('nothing arrives', () => {
 
   test('from a bare browser with all of them', async () => {
     expect(await tryEverything({})).toEqual([]);
-  }, 120_000);
+  });
 
   test('from a context without a proxy of its own', async () => {
     await using trial = await startTrial({ contextOptions: withoutProxy });
@@ -243,5 +238,5 @@ describe('nothing arrives', () => {
     const redundant = protections.filter((each) => /^--(webrtc|disable-quic|no-pings)/.test(each));
     expect(redundant).toHaveLength(3);
     expect(await tryEverything({ without: redundant })).toEqual([]);
-  }, 120_000);
+  });
 });

@@ -173,7 +173,7 @@ describe('a page that wants out', () => {
     service = parts.use(
       await startTestService({
         origin: pages.origin,
-        env: { RENDER_ALLOWED_ORIGINS: `http://127.0.0.1:${open.port}`, PDF_TIMEOUT: '8000' },
+        env: { RENDER_ALLOWED_ORIGINS: `http://127.0.0.1:${open.port}`, PDF_TIMEOUT: '60000' },
       }),
     );
   });
@@ -307,7 +307,7 @@ test('a link-local address is not reached, though the settings allow it', async 
   await using pages = await startPages({ '/report': page });
   const env = {
     RENDER_ALLOWED_ORIGINS: 'http://169.254.169.254 https://169.254.169.254 http://[fe80::1]',
-    PDF_TIMEOUT: '5000',
+    PDF_TIMEOUT: '60000',
   };
   await using service = await startTestService({ origin: pages.origin, env });
   const response = await service.trigger(student);
@@ -347,7 +347,7 @@ test('https goes through unopened: a certificate that nobody vouches for is page
   await once(server, 'listening');
   const origin = `https://127.0.0.1:${(server.address() as AddressInfo).port}`;
   try {
-    await using service = await startTestService({ origin, env: { PDF_TIMEOUT: '6000' } });
+    await using service = await startTestService({ origin, env: { PDF_TIMEOUT: '60000' } });
     const response = await service.trigger(student);
     expect({ status: response.status, body: await response.json() }).toMatchObject({
       status: 502,

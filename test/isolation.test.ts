@@ -90,7 +90,7 @@ test(
     // Whether a request may be made was asked anew for each caller.
     expect(api.done).toBeGreaterThanOrEqual(renders);
     expect(api.asked).toBeGreaterThanOrEqual(principals.length);
-    await until(() => frontends.every((each) => each.alive().length === 0), 20_000);
+    await until(() => frontends.every((each) => each.alive().length === 0));
   },
   60_000 + renders * 10_000,
 );
@@ -138,8 +138,8 @@ test('in one context of a bare browser the same pages find every kind of mark', 
   expect(pages.alive().length).toBeGreaterThan(0);
   // Beacons may be lost; what a page sends that is still open goes with the cookie of whoever came last.
   await second.evaluate(`fetch('/late', { method: 'POST', body: 'mark.P2.0' })`);
-  await until(() => pages.mixed.length > 0, 20_000);
+  await until(() => pages.mixed.length > 0);
   expect(api.asked).toBeLessThan(api.done);
   // The page that was reloaded came from the server, the others may have come from the cache.
   expect(pages.looks).toHaveLength(5);
-}, 60_000);
+});

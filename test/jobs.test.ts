@@ -278,7 +278,7 @@ describe('those who operate Platen', () => {
     await until(async () => {
       const response = await service.get(`/internal/class-runs/${id}`, undefined, asService);
       return ((await response.json()) as { counts: { failed: number } }).counts.failed === 7;
-    }, 30_000);
+    });
     const found: string[] = [];
     let cursor = '';
     while (found.length < 7) {

@@ -2,11 +2,11 @@
 
 import type { ServerResponse } from 'node:http';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
-import { type Pages, startPages } from './support/pages.ts';
+import { type Pages, readyPage, startPages } from './support/pages.ts';
 import { pdfOf } from './support/pdf.ts';
 import { renderersOf } from './support/process.ts';
 import { startTestService, type TestService } from './support/service.ts';
-import { signUserToken, teacherToken } from './support/tokens.ts';
+import { signUserToken } from './support/tokens.ts';
 import { until } from './support/until.ts';
 
 /** Says what it finds, leaves what it can, shows its figures, and is ready. */
@@ -40,31 +40,52 @@ interface Found {
 }
 
 let pages: Pages;
+/** An origin whose API lets its answers be cached. */
+let caching: Pages;
+/** What pages may have in a frame. */
+let elsewhere: Pages;
 let service: TestService;
+/** Renders once, before the first test, and nobody comes again until the last one. */
+let quiet: TestService;
+let quietRenderers: number[] = [];
 let found: Found[];
 /** What the frontend answers; a test changes it. */
 let figures: (res: ServerResponse) => void;
+/** The page of a report, and the headers of it. */
+let report: string;
 let headers: Record<string, string>;
 let lastBeatAt = 0;
+/** As a test begins. */
+const reset = () => {
+  found = [];
+  pages.requests.length = 0;
+  caching.requests.length = 0;
+  report = reportPage;
+  headers = {};
+  figures = (res) => void res.writeHead(200, { 'cache-control': 'no-store' }).end('Figures');
+};
 let count = 0;
 
-const scripts = () => pages.requests.filter((path) => path === '/app.js').length;
+const scripts = (of = pages) => of.requests.filter((path) => path === '/app.js').length;
 const student = () => ({ testId: '1', classId: 'CLASS_1', reportType: 'student', studentId: `STU${++count}` });
 const newToken = () => signUserToken({ jti: String(++count) });
-const trigger = async (reportToken: string) => {
+const trigger = async (reportToken?: string) => {
   const response = await service.trigger({ ...student(), reportToken });
   return { status: response.status, answer: (await response.json()) as { s3Key?: string; code?: string } };
 };
 const printed = { status: 202 };
 
-const renderers = () => renderersOf(process.pid);
+/** Those of the quiet service are left alone. */
+const renderers = () => renderersOf(process.pid).filter((pid) => !quietRenderers.includes(pid));
 
 const asHtml = (res: ServerResponse, status = 200) =>
   res.writeHead(status, { 'content-type': 'text/html; charset=utf-8', ...headers });
 
+const withoutSecret = { REPORT_TOKEN_SECRET: undefined };
 beforeAll(async () => {
+  elsewhere = await startPages({ '/frame': '<p>Frame</p>' });
   pages = await startPages({
-    '/report': (_req, res) => asHtml(res).end(reportPage),
+    '/report': (_req, res) => asHtml(res).end(report),
     '/app.js': (_req, res) =>
       res
         .writeHead(200, { 'content-type': 'text/javascript', 'cache-control': 'max-age=600' })
@@ -82,21 +103,25 @@ beforeAll(async () => {
       res.end();
     },
   });
-  service = await startTestService({
-    origin: pages.origin,
-    env: { REPORT_TOKEN_SECRET: undefined, RENDER_CONCURRENCY: '2' },
-  });
+  caching = await startPages(pages.pages);
+  const env = {
+    ...withoutSecret,
+    FRONTEND_ORIGINS: `${pages.origin} ${caching.origin}=caching`,
+    DEFAULT_FRONTEND_ORIGIN: pages.origin,
+    RENDER_ALLOWED_ORIGINS: elsewhere.origin,
+    RENDER_CONCURRENCY: '2',
+  };
+  [service, quiet] = await Promise.all([
+    startTestService({ origin: pages.origin, env }),
+    startTestService({ origin: pages.origin, env: withoutSecret }),
+  ]);
+  reset();
+  const before = renderers();
+  await quiet.trigger({ ...student(), reportToken: newToken() });
+  quietRenderers = renderers().filter((pid) => !before.includes(pid));
 });
-afterAll(async () => {
-  await service[Symbol.asyncDispose]();
-  await pages[Symbol.asyncDispose]();
-});
-beforeEach(() => {
-  found = [];
-  pages.requests.length = 0;
-  headers = {};
-  figures = (res) => void res.writeHead(200, { 'cache-control': 'no-store' }).end('Figures');
-});
+beforeEach(reset);
+afterAll(() => Promise.all([service, quiet, pages, caching, elsewhere].map((each) => each[Symbol.asyncDispose]())));
 
 describe('the next render with the same token', () => {
   test.each([
@@ -138,23 +163,25 @@ describe('the next render with the same token', () => {
   });
 
   test('shows new figures although the API let the old ones be cached; then tabs of the origin are kept no more', async () => {
-    await using other = await startTestService({ origin: pages.origin, env: { REPORT_TOKEN_SECRET: undefined } });
     let text = 'Old';
     figures = (res) => void res.writeHead(200, { 'cache-control': 'max-age=600' }).end(text);
     const token = newToken();
-    const report = student();
+    const asked = { ...student(), origin: caching.origin };
+    const teacher = signUserToken({ role: 'teacher', teacher_id: 'T1', class_id: 'CLASS_1', origin: caching.origin });
+    const retries = () => service.metric('platen_render_retries_total');
+    const retriesBefore = await retries();
     const show = async () => {
-      await other.trigger({ ...report, reportToken: token });
-      const path = `/generate-pdf?studentId=${report.studentId}&testId=1&classId=CLASS_1`;
-      return (await pdfOf(await other.get(path, teacherToken('T1', 'CLASS_1')))).text;
+      expect((await service.trigger({ ...asked, reportToken: token })).status).toBe(202);
+      const path = `/generate-pdf?studentId=${asked.studentId}&testId=1&classId=CLASS_1`;
+      return (await pdfOf(await service.get(path, teacher))).text;
     };
     expect(await show()).toContain('Old');
     text = 'New';
     expect(await show()).toContain('New');
-    const scriptsBefore = scripts();
+    const scriptsBefore = scripts(caching);
     await show();
-    expect(scripts()).toBe(scriptsBefore + 1);
-    expect(await other.metric('platen_render_retries_total')).toBe(0);
+    expect(scripts(caching)).toBe(scriptsBefore + 1);
+    expect(await retries()).toBe(retriesBefore);
   });
 
   test('takes figures that the API has looked at again', async () => {
@@ -185,11 +212,10 @@ describe('a tab is not kept', () => {
   test('without a token, or with one that is made for one report', async () => {
     const env = { REPORT_TOKEN_SECRET: 'a secret that makes tokens of our own' };
     await using minting = await startTestService({ origin: pages.origin, env });
-    await using bare = await startTestService({ origin: pages.origin, env: { REPORT_TOKEN_SECRET: undefined } });
-    for (const each of [minting, bare]) {
-      const report = student();
-      await each.trigger(report);
-      await each.trigger(report);
+    for (const each of [minting, service]) {
+      const asked = student();
+      await each.trigger(asked);
+      await each.trigger(asked);
     }
     expect(scripts()).toBe(4);
   });
@@ -205,21 +231,16 @@ describe('a tab is not kept', () => {
   });
 
   test('when the page had a frame of another origin', async () => {
-    await using elsewhere = await startPages({ '/frame': '<p>Frame</p>' });
-    const env = { REPORT_TOKEN_SECRET: undefined, RENDER_ALLOWED_ORIGINS: elsewhere.origin };
-    await using framing = await startTestService({ origin: pages.origin, env });
-    const plain = pages.pages['/report'];
-    pages.pages['/report'] = (_req, res) =>
-      asHtml(res).end(`<script src="/app.js"></script><p>Report</p><iframe src="${elsewhere.origin}/frame"
-        onload="window.__PDF_READY__ = true"></iframe>`);
+    report = `<script src="/app.js"></script><p>Report</p><iframe src="${elsewhere.origin}/frame"
+      onload="window.__PDF_READY__ = true"></iframe>`;
     const token = newToken();
-    for (let number = 0; number < 2; number++) await framing.trigger({ ...student(), reportToken: token });
-    pages.pages['/report'] = plain ?? '';
+    for (let number = 0; number < 2; number++) expect(await trigger(token)).toMatchObject(printed);
     expect(elsewhere.requests).toHaveLength(2);
     expect(scripts()).toBe(2);
   });
 
   test('for ever: after 50 renders another one is opened', async () => {
+    report = readyPage('<p>Report</p>', '<script src="/app.js"></script>');
     const token = newToken();
     for (let number = 0; number < 50; number++) expect(await trigger(token)).toMatchObject(printed);
     expect(scripts()).toBe(1);
@@ -228,7 +249,7 @@ describe('a tab is not kept', () => {
   });
 
   test('when its browser is replaced', async () => {
-    const env = { REPORT_TOKEN_SECRET: undefined, BROWSER_RECYCLE_AFTER: '3' };
+    const env = { ...withoutSecret, BROWSER_RECYCLE_AFTER: '3' };
     await using short = await startTestService({ origin: pages.origin, env });
     const token = newToken();
     for (let number = 0; number < 3; number++) await short.trigger({ ...student(), reportToken: token });
@@ -238,11 +259,7 @@ describe('a tab is not kept', () => {
   });
 
   test('when nobody comes: its process is gone after a while', async () => {
-    await using quiet = await startTestService({ origin: pages.origin, env: { REPORT_TOKEN_SECRET: undefined } });
-    const before = renderers();
-    await quiet.trigger({ ...student(), reportToken: newToken() });
-    const own = renderers().filter((pid) => !before.includes(pid));
-    expect(own).not.toEqual([]);
-    await until(() => own.every((pid) => !renderers().includes(pid)), 20_000);
+    expect(quietRenderers).not.toEqual([]);
+    await until(() => quietRenderers.every((pid) => !renderersOf(process.pid).includes(pid)));
   });
 });

@@ -5,6 +5,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { getDocument, OPS } from 'pdfjs-dist/legacy/build/pdf.mjs';
+import { shortTimeoutMs } from './support/pace.ts';
 import { type Pages, readyPage, startPages } from './support/pages.ts';
 import { readPdf } from './support/pdf.ts';
 import { startTestService, type TestService } from './support/service.ts';
@@ -78,7 +79,7 @@ interface Stage {
 async function openStage(env: Record<string, string> = {}): Promise<Stage> {
   await using parts = new AsyncDisposableStack();
   const pages = parts.use(await startPages({}));
-  const service = parts.use(await startTestService({ origin: pages.origin, env: { PDF_TIMEOUT: '4000', ...env } }));
+  const service = parts.use(await startTestService({ origin: pages.origin, env: { PDF_TIMEOUT: '60000', ...env } }));
   const running = parts.move();
   return {
     service,
@@ -217,7 +218,7 @@ test('a page that no token was made for is opened without one', async () => {
 describe('readiness', () => {
   let stage: Stage;
   beforeAll(async () => {
-    stage = await openStage({ PDF_TIMEOUT: '1500' });
+    stage = await openStage({ PDF_TIMEOUT: String(await shortTimeoutMs()) });
   });
   afterAll(() => stage[Symbol.asyncDispose]());
 

@@ -80,7 +80,7 @@ describePooler('behind a pooler', () => {
     let pulses = 0;
     client.on('notification', () => pulses++);
     await client.query('LISTEN platen_pulse');
-    await until(() => pulses >= 3, 60_000);
+    await until(() => pulses >= 3);
     expect(await database.status()).toEqual({ state: 'up' });
   });
 });

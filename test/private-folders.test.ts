@@ -48,7 +48,7 @@ test('nothing in DATA_DIR and DIAGNOSTICS_DIR can be read by anybody else, thoug
     await chmod(path, 0o777);
   }
   await using pages = await startPages({ '/report': readyPage('<p>Figures</p>') });
-  const env = { FRONTEND_ORIGINS: pages.origin, DATA_DIR: data, DIAGNOSTICS_DIR: diagnoses, PDF_TIMEOUT: '15000' };
+  const env = { FRONTEND_ORIGINS: pages.origin, DATA_DIR: data, DIAGNOSTICS_DIR: diagnoses, PDF_TIMEOUT: '60000' };
   await using service = await startServiceProcess(env);
   expect((await trigger(service.url)).status).toBe(202);
   pages.pages = { '/report': '<script>window.__PDF_ERROR__ = "none"</script>' };
@@ -78,7 +78,7 @@ describeRoot("another user's folder", () => {
     await chown(path, 4321, 4321);
     const env = { PORT: '0', NODE_ENV: 'development', DATA_DIR: join(folder, 'data'), [setting]: path };
     const { child, output } = spawnMain(env);
-    const code = await until(() => child.exitCode ?? undefined, 60_000).finally(() => child.kill('SIGKILL'));
+    const code = await until(() => child.exitCode ?? undefined).finally(() => child.kill('SIGKILL'));
     await until(() => output().includes(setting));
     const line = output()
       .split('\n')

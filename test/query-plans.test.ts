@@ -130,7 +130,7 @@ describeServer('statements on filled tables', (server) => {
       'removals',
       `'reports/C' || number || '/', '', number, now() - interval '2 days' + (number - 500) * interval '1 second'`,
     );
-  }, 180_000);
+  });
   afterAll(async () => {
     await client[Symbol.asyncDispose]();
     await database[Symbol.asyncDispose]();
@@ -168,10 +168,8 @@ describeServer('statements on filled tables', (server) => {
         ),
       );
     const ended = (ids: string[]) =>
-      until(
-        async () =>
-          (await Promise.all(ids.map((id) => jobs.find(id)))).every((job) => job !== undefined && hasEnded(job.state)),
-        60_000,
+      until(async () =>
+        (await Promise.all(ids.map((id) => jobs.find(id)))).every((job) => job !== undefined && hasEnded(job.state)),
       );
     await findKnownRun(database.queries, run);
     await jobs.transaction((tx) => addRun(tx, run));
@@ -257,7 +255,7 @@ describeServer('statements on filled tables', (server) => {
     expect(written.length).toBeGreaterThan(25);
     // What is looked for now and then has been by then.
     const missing = () => written.filter((beginning) => !seen().some((text) => text.includes(beginning)));
-    await until(() => missing().length === 0, 30_000).catch(() => undefined);
+    await until(() => missing().length === 0).catch(() => undefined);
     recorded.stop();
     expect(missing()).toEqual([]);
     await client.query('ANALYZE');
@@ -272,5 +270,5 @@ describeServer('statements on filled tables', (server) => {
       else if (blocks > mostBlocks) faults.push(`reads ${blocks} blocks: ${plain(statement.text)}`);
     }
     expect(faults).toEqual([]);
-  }, 180_000);
+  });
 });

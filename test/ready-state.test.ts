@@ -1,6 +1,7 @@
 // Ready is a state, not an event: it may be deleted, defined anew, computed, taken back; and it must hold when the page is printed.
 
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { shortTimeoutMs } from './support/pace.ts';
 import { html, openPageStage, type PageStage, ready, script } from './support/page-stage.ts';
 import { readPdf } from './support/pdf.ts';
 
@@ -95,7 +96,7 @@ describe('a page is page_not_ready that', () => {
     ['computes something else than true', "Object.defineProperty(window, '__PDF_READY__', { get: () => 'true' })"],
     ['reloads for ever', `${ready} location.reload()`],
   ])('%s', async (_how, code) => {
-    await using hasty = await openPageStage({ PDF_TIMEOUT: '2500' });
+    await using hasty = await openPageStage({ PDF_TIMEOUT: String(await shortTimeoutMs()) });
     const answer = await hasty.print(html(`<p>Report</p>${script(code)}`));
     expect(answer.status).toBe(504);
     expect(await hasty.service.storedKeys()).toEqual([]);
@@ -103,7 +104,7 @@ describe('a page is page_not_ready that', () => {
 });
 
 test('a page whose script hangs once it is ready was ready: that is render_timeout', async () => {
-  await using hasty = await openPageStage({ PDF_TIMEOUT: '2500' });
+  await using hasty = await openPageStage({ PDF_TIMEOUT: String(await shortTimeoutMs()) });
   const answer = await hasty.print(html(`<p>Report</p>${script(`${ready} setTimeout(() => { for (;;); }, 0)`)}`));
   expect(answer).toMatchObject({ status: 504, code: 'render_timeout' });
 });

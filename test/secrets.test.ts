@@ -5,6 +5,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
+import { shortTimeoutMs } from './support/pace.ts';
 import { type Pages, readyPage, startPages } from './support/pages.ts';
 import { readPdf } from './support/pdf.ts';
 import { listProcesses, type ServiceProcess, startServiceProcess } from './support/process.ts';
@@ -67,7 +68,7 @@ beforeAll(async () => {
   service = await startServiceProcess({
     FRONTEND_ORIGINS: pages.origin,
     LOG_LEVEL: 'debug',
-    PDF_TIMEOUT: '2000',
+    PDF_TIMEOUT: String(await shortTimeoutMs()),
   });
 });
 afterAll(async () => {

@@ -1,6 +1,7 @@
 // What a caller is told of a failure: what the page says of itself, who did not answer, which word was missing.
 
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { shortTimeoutMs } from './support/pace.ts';
 import { html, openPageStage, type PageStage, ready, script, student } from './support/page-stage.ts';
 import { startPages } from './support/pages.ts';
 import { startServiceProcess } from './support/process.ts';
@@ -66,7 +67,7 @@ describe('a page that says that it failed', () => {
 });
 
 test('a page that never is ready is told what it should have said', async () => {
-  await using stage = await openPageStage({ PDF_TIMEOUT: '1500' });
+  await using stage = await openPageStage({ PDF_TIMEOUT: String(await shortTimeoutMs()) });
   const answer = await stage.print(html('<p>x</p>'));
   expect(answer).toMatchObject({ status: 504, code: 'page_not_ready' });
   expect(answer.detail).toContain('window.__PDF_READY__');

@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { shortTimeoutMs } from './support/pace.ts';
 import { html, ready, script } from './support/page-stage.ts';
 import { type Pages, startPages } from './support/pages.ts';
 import { readPdf } from './support/pdf.ts';
@@ -37,16 +38,21 @@ interface Ended {
   err: string;
 }
 
-const run = (...args: string[]) =>
+const run = (args: string[], timeoutMs = 60_000) =>
   new Promise<Ended>((resolve) => {
-    const env = { ...process.env, PDF_TIMEOUT: '4000', AWS_REGION: 'of-an-unfinished-deployment', PORT: 'x' };
+    const env = {
+      ...process.env,
+      PDF_TIMEOUT: String(timeoutMs),
+      AWS_REGION: 'of-an-unfinished-deployment',
+      PORT: 'x',
+    };
     execFile(process.execPath, [program, 'try', ...args], { env, cwd: folder }, (error, out, err) =>
       resolve({ code: Number(error?.code ?? 0), out, err }),
     );
   });
 
 test('a page that is printed: its stages, its warnings, what was refused, a PDF and a picture', async () => {
-  const { code, out, err } = await run(`${pages.origin}/report?a=b`, '--token', token, '--out', 'report');
+  const { code, out, err } = await run([`${pages.origin}/report?a=b`, '--token', token, '--out', 'report']);
   expect([code, err]).toEqual([0, '']);
   for (const stage of ['open', 'load', 'ready', 'settle', 'assets', 'print'])
     expect(out).toMatch(new RegExp(`^  ${stage} +\\d+ ms$`, 'm'));
@@ -61,7 +67,8 @@ test('a page that is printed: its stages, its warnings, what was refused, a PDF 
 });
 
 test('a page that is not printed: why, and what it waits for', async () => {
-  const { code, out } = await run(`${pages.origin}/never`, '--token', token, '--allow', elsewhere.origin);
+  const args = [`${pages.origin}/never`, '--token', token, '--allow', elsewhere.origin];
+  const { code, out } = await run(args, await shortTimeoutMs());
   expect(code).toBe(1);
   expect(out).toContain('page_not_ready');
   expect(out).toContain('grades');
@@ -73,11 +80,11 @@ test.each([
   [['file:///etc/passwd'], /An address is missing/],
   [['--nonsense'], /nonsense/],
 ])('what can not be done (%j) says how it is used', async (args, message) => {
-  const { code, err } = await run(...args);
+  const { code, err } = await run(args);
   expect(code).toBe(2);
   expect(err).toMatch(message);
 });
 
 test('--help says what there is', async () => {
-  expect((await run('--help')).out).toContain('--token');
+  expect((await run(['--help'])).out).toContain('--token');
 });

@@ -65,7 +65,7 @@ test('a job has them in its result', async () => {
   await until(async () => {
     job = (await (await fetch(`${stage.service.url}/jobs/${jobId}`, { headers: serviceAuth })).json()) as typeof job;
     return job.state === 'completed';
-  }, 30_000);
+  });
   expect(job.result?.warnings).toEqual([image, moving]);
 });
 
@@ -86,7 +86,7 @@ test('a class run counts them, and names them in its items and manifests', async
   await until(async () => {
     run = (await (await get()).json()) as Run;
     return run.state === 'completed';
-  }, 30_000);
+  });
   expect(run?.warnings).toEqual({ printed_without: 3, [moving]: 1 });
   expect(run?.items.map(({ warnings }) => warnings)).toEqual([[image], [image, moving], [image]]);
   expect(await (await get('/events')).text()).toContain(`"warnings":{`);

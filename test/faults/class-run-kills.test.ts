@@ -107,7 +107,7 @@ describeDatabases('a class run of 60', (server) => {
     const studentIds = Array.from({ length: students }, (_, index) => `STU${index + 1}`);
     const body = { classId, testId: '1', studentIds };
     const post = () => askFor<{ id: string }>(`${url}/internal/class-runs`, { method: 'POST', body });
-    return until(() => post().catch(() => undefined), 30_000);
+    return until(() => post().catch(() => undefined));
   };
   async function expectNothingLeft(service: ServiceProcess): Promise<void> {
     const family = familyOf(service.child.pid).map(({ pid }) => pid);
@@ -137,7 +137,7 @@ describeDatabases('a class run of 60', (server) => {
     let service = await start();
     const { id } = await accept(service, 'C1');
     for (const count of [5, 20, 35]) {
-      await until(() => frontend.opened.length >= count, 60_000);
+      await until(() => frontend.opened.length >= count);
       expect(await service.stop('SIGTERM')).toEqual({ code: 0, signal: null });
       expect(frontend.opened.length).toBeLessThan(students);
       service = await start();
@@ -146,5 +146,5 @@ describeDatabases('a class run of 60', (server) => {
     const opened = frontend.opened.map(({ page }) => page);
     expect([opened.length, new Set(opened).size]).toEqual([students, students]);
     await expectNothingLeft(service);
-  }, 180_000);
+  });
 });

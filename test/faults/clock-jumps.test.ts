@@ -125,7 +125,7 @@ withClock('when the clock jumps', () => {
           state: string;
         }
       ).state;
-    for (const id of jobs) await until(async () => (await stateOf(id)) === 'completed', 30_000);
+    for (const id of jobs) await until(async () => (await stateOf(id)) === 'completed');
   });
 
   test('back, a page that is never ready still ends at its time', async () => {

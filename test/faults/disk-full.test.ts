@@ -74,7 +74,7 @@ describeDisk('a disk that is full', () => {
     await free();
     expect((await trigger(newStudent())).status).toBe(202);
     const missed = newStudent();
-    await until(async () => cacheStatusOf(await get(missed)) !== 'platen; fwd=miss', 20_000);
+    await until(async () => cacheStatusOf(await get(missed)) !== 'platen; fwd=miss');
     expect(cacheStatusOf(await get(missed))).toBe('platen; hit');
     expect(service.child.exitCode).toBe(null);
   });

@@ -85,7 +85,7 @@ async function workUntilSomeMoment({ url }: ServiceProcess) {
   const ending = new AbortController();
   const ended = putUnderLoad(atOnce, { url, load, chance, stored, pages, signal: ending.signal });
   const enough = load.answered + chance.whole(25);
-  await until(() => load.answered >= enough, 60_000);
+  await until(() => load.answered >= enough);
   await setTimeout(chance.whole(250));
   return { ended, end: () => ending.abort() };
 }

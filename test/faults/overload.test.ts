@@ -72,7 +72,7 @@ const refusal = {
 async function whoIsAccepted(asked: Asked[], number = places): Promise<Asked[]> {
   const refused = new Map<Asked, Answer>();
   for (const each of asked) each.answer.then((answer) => refused.set(each, answer)).catch(() => undefined);
-  await until(() => refused.size >= asked.length - number, 30_000);
+  await until(() => refused.size >= asked.length - number);
   for (const answer of refused.values()) expect(answer).toMatchObject(refusal);
   return asked.filter((each) => !refused.has(each));
 }
@@ -139,7 +139,7 @@ test('of 200 reports at once those beyond the queue are refused, the others serv
 
   await until(isIdle);
   // Connections of kept tabs come and go by a few.
-  await until(() => openFiles() <= before.files + 5, 30_000);
+  await until(() => openFiles() <= before.files + 5);
   expect(residentMb()).toBeLessThan(before.megabytes + 150);
 });
 

@@ -63,7 +63,7 @@ describeOutages('a service on PostgreSQL', () => {
         ...s3.env,
       }),
     );
-    await until(async () => (await databaseOf(service)).state === 'up', 60_000);
+    await until(async () => (await databaseOf(service)).state === 'up');
     return service;
   };
   const databaseOf = async (service: ServiceProcess) =>
@@ -84,7 +84,7 @@ describeOutages('a service on PostgreSQL', () => {
     return performance.now() - startedAt;
   };
   const expectAllKept = async (service: ServiceProcess) => {
-    const ended = await jobs.expectAllKept(service.url, { readStored: readFromS3(s3), withinMs: 60_000 });
+    const ended = await jobs.expectAllKept(service.url, readFromS3(s3));
     expect((await service.stop('SIGTERM')).code).toBe(0);
     await using client = await connectTo(url);
     const unended = `SELECT id FROM platen.tasks WHERE state <> 'ended' UNION ALL SELECT id FROM platen.jobs WHERE ended_at IS NULL`;
@@ -99,7 +99,7 @@ describeOutages('a service on PostgreSQL', () => {
       return { text: `Figures of ${studentOf(page)} end` };
     };
     await jobs.acceptMany(service.url, 4);
-    await until(() => frontend.opened.length >= 2, 60_000);
+    await until(() => frontend.opened.length >= 2);
     return gate;
   };
 
@@ -117,7 +117,7 @@ describeOutages('a service on PostgreSQL', () => {
       if (round % 2 === 0) server.kill();
       else server.stop();
       server.start();
-      await until(async () => (await jobs.trigger(service.url)).status === 202, 60_000);
+      await until(async () => (await jobs.trigger(service.url)).status === 202);
     }
     expect(jobs.all.length).toBeGreaterThan(8);
     await expectAllKept(service);
@@ -136,7 +136,7 @@ describeOutages('a service on PostgreSQL', () => {
     for (const ms of took) expect(ms).toBeLessThan(5000);
     server.start();
     const startedAt = performance.now();
-    await until(async () => (await jobs.trigger(service.url)).status === 202, 60_000);
+    await until(async () => (await jobs.trigger(service.url)).status === 202);
     process.stdout.write(`accepts again ${Math.round(performance.now() - startedAt)} ms after PostgreSQL was back\n`);
     await expectAllKept(service);
   }, 300_000);
@@ -150,7 +150,7 @@ describeOutages('a service on PostgreSQL', () => {
     await expectStoredIsServed(service);
     expect(await expectRefused(service)).toBeLessThan(5000);
     server.start();
-    await until(async () => (await jobs.trigger(service.url)).status === 202, 60_000);
+    await until(async () => (await jobs.trigger(service.url)).status === 202);
     await expectAllKept(service);
     server.stop();
     await using never = await startServiceProcess({ FRONTEND_ORIGINS: pages.origin, DATABASE_URL: url, ...s3.env });
@@ -174,7 +174,7 @@ describeOutages('a service on PostgreSQL', () => {
       expect([status, code]).toEqual(status === 202 ? [202, undefined] : [503, 'database_unavailable']);
       expect(await expectStoredIsServed(service)).toBeLessThan(2000);
       await network.heal();
-      await until(async () => (await jobs.trigger(service.url)).status === 202, 60_000);
+      await until(async () => (await jobs.trigger(service.url)).status === 202);
       await expectAllKept(service);
     },
     180_000,
@@ -201,7 +201,7 @@ describeOutages('a service on PostgreSQL', () => {
       expect(await expectStoredIsServed(service)).toBeLessThan(2000);
       await network.heal();
       const healedAt = performance.now();
-      await until(async () => (await jobs.trigger(service.url)).status === 202, 60_000);
+      await until(async () => (await jobs.trigger(service.url)).status === 202);
       process.stdout.write(`accepts again ${Math.round(performance.now() - healedAt)} ms after the network was well\n`);
       await jobs.waitForEnds(service.url);
       await silence();

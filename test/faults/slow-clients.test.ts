@@ -108,16 +108,16 @@ test('a stream of events without news says so every 15 s, and asks a client that
     expect(beats[index]).toBeGreaterThanOrEqual(seconds);
     expect(beats[index]).toBeLessThan(seconds + 5);
   }
-}, 90_000);
+});
 
 describe('a reader that stops', () => {
   test('in the middle of a document in S3 loses its connection, and the one to the storage is closed', async () => {
     storeOnS3('STOPS');
     const socket = say(onS3, getMessage('STOPS'));
     await until(() => s3.openConnections() === 1 && socket.readableLength > 0);
-    await until(() => s3.openConnections() === 0, 20_000);
+    await until(() => s3.openConnections() === 0);
     socket.resume();
-    await until(() => socket.closed, 20_000);
+    await until(() => socket.closed);
     expect(socket.bytesRead).toBeLessThan(large);
   });
 
@@ -126,7 +126,7 @@ describe('a reader that stops', () => {
     const before = openSockets();
     const socket = say(onFolder, getMessage('STOPS'));
     await until(() => openFiles() === 1);
-    await until(() => openFiles() === 0, 20_000);
+    await until(() => openFiles() === 0);
     socket.destroy();
     await until(() => openSockets() <= before);
   });
@@ -141,7 +141,7 @@ describe('a reader that stops', () => {
       `POST /generate-bulk-pdf HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${teacher}\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n${body}`,
     );
     await until(() => s3.read.length > before);
-    await until(() => s3.openConnections() === 0, 20_000);
+    await until(() => s3.openConnections() === 0);
     expect(s3.read.length - before).toBeLessThan(ids.length);
   });
 
@@ -154,17 +154,17 @@ describe('a reader that stops', () => {
     await health(service);
     const before = openSockets();
     for (let number = 0; number < 30; number++) say(service, getMessage('MANY'));
-    await until(() => s3.openConnections() === 30, 20_000);
+    await until(() => s3.openConnections() === 30);
     expect(await health(service)).toBeLessThan(5000);
     const small = await service.get(pathOf('SMALL'), teacher);
     expect(small.headers.get('cache-status')).toBe('platen; hit');
     await small.arrayBuffer();
-    await until(() => s3.openConnections() === 0, 40_000);
+    await until(() => s3.openConnections() === 0);
     for (const socket of sockets) socket.destroy();
     // Some that wait for a next request are kept.
     await until(() => openSockets() <= before + 40);
     expect(await health(service)).toBeLessThan(5000);
-  }, 90_000);
+  });
 });
 
 describe('who is patient', () => {
@@ -241,7 +241,7 @@ describe('a sender that is slow', () => {
     const before = openSockets();
     for (let number = 0; number < 200; number++) say(onS3, 'GET /health HTTP/1.1\r\nHost: x\r\n').resume();
     expect(await health(onS3)).toBeLessThan(5000);
-    await until(() => sockets.every(({ closed }) => closed), 20_000);
+    await until(() => sockets.every(({ closed }) => closed));
     await until(() => openSockets() <= before + 2);
   });
 

@@ -45,7 +45,7 @@ test('a browser that has grown beyond BROWSER_MEMORY_LIMIT_MB is replaced by one
   await using heavy = await startPages({ '/report': readyPage(`${holder}<img alt="Slow" src="/slow">`) });
   let isSlow = true;
   heavy.pages['/slow'] = async (_req, res) => {
-    await until(async () => !isSlow || (await service.metric('platen_browser_starts_total')) > 1, 20_000);
+    await until(async () => !isSlow || (await service.metric('platen_browser_starts_total')) > 1);
     res.end();
   };
   await using service = await startTestService({
@@ -80,7 +80,7 @@ test('health opens no tab, and one answer too late is not the end: the second is
   expect(browsersOf(service.child.pid)).toEqual([pid]);
   expect(renderersOf(service.child.pid).length).toBeLessThanOrEqual(before);
   await freeze(0);
-  await until(() => browsersOf(service.child.pid).some((each) => each !== pid), 20_000);
+  await until(() => browsersOf(service.child.pid).some((each) => each !== pid));
   // Killed as a group, from outside: a frozen process obeys nothing else.
   await until(() => !listProcesses().some((each) => each.pid === pid));
   expect((await trigger(service.url, student('STU2'))).status).toBe(202);

@@ -81,7 +81,7 @@ describeProcesses('ten workers and a front', () => {
     const studentIds = Array.from({ length: students }, (_, index) => `STU${index + 1}`);
     const body = { classId: 'C1', testId: '1', studentIds };
     const accept = () => askFor<{ id: string }>(`${front.url}/internal/class-runs`, { method: 'POST', body });
-    const { id } = await until(() => accept().catch(() => undefined), 60_000);
+    const { id } = await until(() => accept().catch(() => undefined));
     await until(() => frontend.opened.length === workers, 120_000);
     await Promise.all(working.slice(0, 2).map((worker) => worker.stop('SIGKILL')));
     let most = 0;

@@ -62,24 +62,21 @@ export class AcceptedJobs {
   }
 
   /** Kept when every job has its end. */
-  async waitForEnds(url: string, withinMs = 60_000): Promise<EndedJob[]> {
+  async waitForEnds(url: string): Promise<EndedJob[]> {
     const found: EndedJob[] = [];
     for (const { jobId } of this.all)
       found.push(
         await until(async () => {
           const job = await this.look(url, jobId).catch(() => undefined);
           return job !== undefined && ends.includes(job.state) && job;
-        }, withinMs),
+        }),
       );
     return found;
   }
 
   /** Every one has exactly one end, and it stays; those that have completed have a document that is whole and of the right student. */
-  async expectAllKept(
-    url: string,
-    { readStored, withinMs }: { readStored: ReadStored; withinMs?: number },
-  ): Promise<EndedJob[]> {
-    const jobs = await this.waitForEnds(url, withinMs);
+  async expectAllKept(url: string, readStored: ReadStored): Promise<EndedJob[]> {
+    const jobs = await this.waitForEnds(url);
     for (const [index, { s3Key, studentId }] of this.all.entries()) {
       const job = jobs[index];
       expect([studentId, job?.state, job?.error]).toEqual([studentId, 'completed', null]);

@@ -20,8 +20,6 @@ export interface ServiceProcess extends AsyncDisposable {
   stop(signal: NodeJS.Signals): Promise<{ code: number | null; signal: NodeJS.Signals | null }>;
 }
 
-const startTimeoutMs = 60_000;
-
 /** What one start has compiled is there for the next. */
 const compileCache = fileURLToPath(new URL('../../node_modules/.cache/node', import.meta.url));
 
@@ -60,7 +58,7 @@ export async function startServiceProcess(
   };
   const { child, output } = spawnMain(settings, command);
   const findUrl = () => /"message":"Platen listens".*?"url":"([^"]+)"/.exec(output())?.[1];
-  const url = await until(findUrl, startTimeoutMs).catch((error) => {
+  const url = await until(findUrl).catch((error) => {
     child.kill('SIGKILL');
     throw new Error(`${error.message}\n${output()}`);
   });

@@ -35,7 +35,7 @@ export function steerService(options: Omit<TestServiceOptions, 'origin'>) {
     const pages = parts.use(await frontend.start());
     started = { pages, service: parts.use(await startTestService({ ...options, origin: pages.origin })) };
   });
-  afterEach(() => until(() => endJobs(started.service), 30_000));
+  afterEach(() => until(() => endJobs(started.service)));
   afterAll(() => parts[Symbol.asyncDispose]());
   return { frontend, pages: standFor(() => started.pages), service: standFor(() => started.service) };
 }

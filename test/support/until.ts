@@ -2,10 +2,13 @@
 
 import { setTimeout } from 'node:timers/promises';
 
+/** How long tests wait for what must come: so much more than it takes that a slow or busy machine is not taken for a fault. */
+export const patienceMs = 90_000;
+
 /** Waits until `condition` gives something, and gives that; after the deadline it fails and says for what it waited. */
 export async function until<T>(
   condition: () => T | false | undefined | Promise<T | false | undefined>,
-  withinMs = 30_000,
+  withinMs = patienceMs,
 ): Promise<T> {
   const deadline = performance.now() + withinMs;
   for (;;) {

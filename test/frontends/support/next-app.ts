@@ -36,7 +36,7 @@ export async function startNext(): Promise<{ origin: string } & AsyncDisposable>
     await ended;
   };
   try {
-    await until(async () => (await fetch(`${origin}/login`).catch(() => undefined))?.ok === true, 30_000);
+    await until(async () => (await fetch(`${origin}/login`).catch(() => undefined))?.ok === true);
   } catch (error) {
     await stop();
     throw error;
