@@ -68,8 +68,11 @@ describe('starting', () => {
     const fresh = await trigger(service.url);
     expect([fresh.status, (await fresh.json()) as object]).toMatchObject([503, { code: 'browser_unavailable' }]);
     expect(Number(fresh.headers.get('retry-after'))).toBeGreaterThan(0);
-    const ready = await fetch(`${service.url}/readyz`);
-    expect([ready.status, await ready.json()]).toMatchObject([200, { status: 'degraded', browser: { state: 'down' } }]);
+    const ready = await until(async () => {
+      const response = await fetch(`${service.url}/readyz`);
+      return response.status === 200 && response.json();
+    });
+    expect(ready).toMatchObject({ status: 'degraded', browser: { state: 'down' } });
   });
 
   const systemNode = ['/usr/bin/node', '/usr/local/bin/node'].find((path) => {

@@ -3,6 +3,7 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { Validator } from '@seriousme/openapi-schema-validator';
 import { startTestService, type TestService } from './support/service.ts';
+import { until } from './support/until.ts';
 
 let service: TestService;
 beforeAll(async () => {
@@ -23,9 +24,11 @@ test('/health says that it is alive, to the letter', async () => {
 });
 
 test('/readyz names each part with its state', async () => {
-  const response = await service.get('/readyz');
-  expect(response.status).toBe(200);
-  expect(await response.json()).toMatchObject({ storage: { state: 'up' }, browser: { state: expect.any(String) } });
+  const ready = await until(async () => {
+    const response = await service.get('/readyz');
+    return response.status === 200 && response.json();
+  });
+  expect(ready).toMatchObject({ storage: { state: 'up' }, browser: { state: expect.any(String) } });
 });
 
 test('/metrics speaks the language of Prometheus', async () => {

@@ -1,0 +1,24 @@
+import { Worker } from 'node:worker_threads';
+import { mkdtemp } from 'node:fs/promises';
+import { readFileSync, readdirSync } from 'node:fs';
+const counts = new Map<string, number>();
+let on = false;
+const post = Worker.prototype.postMessage;
+Worker.prototype.postMessage = function (m: any, ...r: any[]) { if (on && m.text) { const k = m.text.replace(/\s+/g, ' ').slice(0, 100); counts.set(k, (counts.get(k) ?? 0) + 1); } return post.call(this, m, ...r as []); };
+const { loadConfig } = await import('../src/config.ts');
+const { startService } = await import('../src/service.ts');
+const dataDir = await mkdtemp('/tmp/pace/rest-');
+const { config, secrets } = loadConfig({ PORT: '0', NODE_ENV: 'test', LOG_LEVEL: 'warn', DATA_DIR: dataDir, PDF_SERVICE_INTERNAL_TOKEN: 'x'.repeat(40), USER_TOKEN_SECRET: 'y'.repeat(40), FRONTEND_ORIGINS: 'http://localhost:1', BROWSER_PATH: process.env.BROWSER_PATH, RENDER_CONCURRENCY: '4', DATABASE_URL: process.env.DATABASE_URL } as any, true);
+const service = await startService(config, secrets);
+await new Promise((r) => setTimeout(r, 8000));
+const threads = () => readdirSync('/proc/self/task').map((t) => { const s = readFileSync(`/proc/self/task/${t}/stat`, 'utf8'); const f = s.slice(s.lastIndexOf(')') + 2).split(' '); return [t, s.slice(s.indexOf('('), s.lastIndexOf(')') + 1), Number(f[11]) + Number(f[12])] as const; });
+const { cpuMsOf } = await import('./processes.ts');
+on = true; const before = threads(); const c = process.cpuUsage(); const all = cpuMsOf(process.pid);
+const secs = Number(process.argv[2] ?? 30);
+await new Promise((r) => setTimeout(r, secs * 1000));
+const u = process.cpuUsage(c);
+console.log('node cpu ms/s', ((u.user + u.system) / 1000 / secs).toFixed(1), 'with browser', ((cpuMsOf(process.pid) - all) / secs).toFixed(1));
+const after = new Map(threads().map((t) => [t[0], t]));
+for (const [t, n, v] of before) { const d = (after.get(t)?.[2] ?? 0) - v; if (d) console.log(' thread', t, n, (d * 10 / secs).toFixed(1), 'ms/s'); }
+for (const [k, n] of [...counts].sort((a, b) => b[1] - a[1])) console.log(n, k);
+await service[Symbol.asyncDispose](); process.exit(0);
