@@ -1,5 +1,7 @@
-// A light report page of the bench's own: eighty cards and a chart of plain JavaScript, which grows for a second or stands still.
+// Light report pages of the bench's own: eighty cards and a chart of plain JavaScript, which grows for a second or stands still; and the same with what a frontend brings along.
 
+import { readFile } from 'node:fs/promises';
+import type { ServerResponse } from 'node:http';
 import { type Pages, startPages } from '../test/support/pages.ts';
 
 /** How the page behaves: without animation; with it, and ready at once as most pages are; with it, and ready when it has ended. */
@@ -45,6 +47,40 @@ fetch('/figures').then((response) => response.text()).then(async (cards) => {
   window.__PDF_READY__ = true;
 });
 </script></body></html>`;
+
+/** What a page of a common frontend loads beside its figures, and the browser keeps: a bundle of 1 MB and nine style sheets. */
+const sheets = Array.from({ length: 9 }, (_, index) => `/sheet-${index}.css`);
+const bundle = new URL('../node_modules/echarts/dist/echarts.min.js', import.meta.url);
+
+const kept = (type: string, body: string | Buffer) => (_req: unknown, res: ServerResponse) =>
+  res.writeHead(200, { 'content-type': type, 'cache-control': 'public, max-age=31536000, immutable' }).end(body);
+
+const sheetText = (sheet: number) =>
+  Array.from(
+    { length: 100 },
+    (_, rule) => `.sheet-${sheet} .rule-${rule} { margin: ${rule}px; color: #${100 + rule} }`,
+  ).join('\n');
+
+/** A page as most frontends make it, of which every student has the same: cards, one chart of a library, loaded from the cache. */
+const bundledPage = `<!doctype html><html lang="en"><head><title>Report</title>
+${sheets.map((path) => `<link rel="stylesheet" href="${path}">`).join('')}<style>.card { border: 1px solid #ccc; margin: 8px; padding: 8px }</style>
+</head><body><div id="chart" style="width: 600px; height: 200px"></div><main></main><script src="/bundle.js"></script><script>
+fetch('/figures').then((response) => response.text()).then((cards) => {
+  document.querySelector('main').innerHTML = cards;
+  echarts.init(document.getElementById('chart'), null, { renderer: 'svg' }).setOption({ animation: false,
+    xAxis: { data: ['a', 'b', 'c', 'd'] }, yAxis: {}, series: [{ type: 'bar', data: [12, 40, 33, 21] }] });
+  window.__PDF_READY__ = true;
+});
+</script></body></html>`;
+
+/** Serves it at `/report`. */
+export const startBundledPage = async (): Promise<Pages> =>
+  startPages({
+    '/report': bundledPage,
+    '/figures': cards,
+    '/bundle.js': kept('text/javascript', await readFile(bundle)),
+    ...Object.fromEntries(sheets.map((path, index) => [path, kept('text/css', sheetText(index))])),
+  });
 
 /** Serves it at `/report`; its student is how it behaves. */
 export const startLightPage = (): Promise<Pages> => startPages({ '/report': page, '/figures': cards });

@@ -5,6 +5,7 @@ import { measureClassRun } from './class-run.ts';
 import { measureEndedJobs } from './ended-jobs.ts';
 import { measureFollowers } from './followers.ts';
 import { measureAccepting, measureDistrict } from './jobs.ts';
+import { measureLight } from './light.ts';
 import { measureMoving } from './moving.ts';
 import { measureOverload } from './overload.ts';
 import { measureFresh, measureKept, measureProxy } from './rendering.ts';
@@ -17,6 +18,7 @@ const all: Record<string, () => Promise<Section>> = {
   fresh: measureFresh,
   kept: measureKept,
   proxy: measureProxy,
+  light: measureLight,
   stored: measureStored,
   overload: measureOverload,
   start: measureStart,

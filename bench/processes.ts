@@ -106,8 +106,20 @@ function readStat(folder: string): string {
 /** The process that has started this one. */
 export const parentOf = (pid: number): number => readUsages().find((each) => each.pid === pid)?.parent ?? 0;
 
+const asMs = (usages: Usage[]) => (usages.reduce((sum, { ticks }) => sum + ticks, 0) * 1000) / ticksPerSecond;
+
 /** Processor time in ms that the process and all that descend from it, ended ones included, have used so far. */
-export function cpuMsOf(root: number): number {
+export const cpuMsOf = (root: number): number => asMs(readFamily(root));
+
+/** The same, of the process itself and of those below it apart; of the latter only while they live. */
+export function cpuMsApart(root: number): { own: number; below: number } {
+  const family = readFamily(root);
+  const own = family.filter(({ pid }) => pid === root);
+  return { own: asMs(own), below: asMs(family) - asMs(own) };
+}
+
+/** The process and all that descend from it. */
+function readFamily(root: number): Usage[] {
   const all = readUsages();
   const family = new Set([root]);
   // Parents may come after their children in the list.
@@ -115,6 +127,5 @@ export function cpuMsOf(root: number): number {
     size = family.size;
     for (const { pid, parent } of all) if (family.has(parent)) family.add(pid);
   }
-  const ticks = all.reduce((sum, each) => sum + (family.has(each.pid) ? each.ticks : 0), 0);
-  return (ticks * 1000) / ticksPerSecond;
+  return all.filter(({ pid }) => family.has(pid));
 }

@@ -3,7 +3,7 @@
 import { randomUUID } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import pg from 'pg';
+import type pg from 'pg';
 import { z } from 'zod';
 import { addRun, findItems, findKnownRun, findOwner, findRun, findRuns } from '../src/class-runs/store.ts';
 import { type Database, openDatabase } from '../src/database/database.ts';
@@ -23,6 +23,7 @@ import { Revisions } from '../src/reports/revisions.ts';
 import { addPast } from './support/ended-jobs.ts';
 import { createTestDatabase, describeServer, type TestDatabase } from './support/postgres.ts';
 import { connectTo } from './support/postgres-database.ts';
+import { type Statement, watchStatements } from './support/statements.ts';
 import { until } from './support/until.ts';
 
 configureLog({ level: 'silent', secrets: [] });
@@ -33,31 +34,12 @@ const endedJobs = 60_000;
 const mostBlocks = 1000;
 const largeTables = ['jobs', 'tasks', 'class_runs', 'rate_limits', 'tickets', 'removals', 'job_common'];
 
-interface Statement {
-  text: string;
-  values: unknown[];
-}
-
 interface Plan {
   'Node Type': string;
   'Relation Name'?: string;
   'Shared Hit Blocks'?: number;
   'Shared Read Blocks'?: number;
   Plans?: Plan[];
-}
-
-/** Remembers one of each statement that any connection of this process is asked. */
-function recordStatements(): { all: Map<string, Statement>; stop(): void } {
-  const all = new Map<string, Statement>();
-  const original = pg.Client.prototype.query;
-  pg.Client.prototype.query = function query(this: pg.Client, ...args: unknown[]) {
-    const [first, values] = args as [string | { text?: string; values?: unknown[] }, unknown[] | undefined];
-    const text = typeof first === 'string' ? first : (first.text ?? '');
-    const given = typeof first === 'string' ? values : first.values;
-    all.set(text, { text, values: Array.isArray(given) ? given : [] });
-    return Reflect.apply(original, this, args);
-  } as typeof original;
-  return { all, stop: () => Object.assign(pg.Client.prototype, { query: original }) };
 }
 
 const plain = (text: string) => text.replaceAll(/--.*$/gm, ' ').replaceAll(/\s+/g, ' ').trim();
@@ -238,7 +220,9 @@ describeServer('statements on filled tables', (server) => {
   }
 
   test('none reads a large table from end to end', async () => {
-    const recorded = recordStatements();
+    /** One of each. */
+    const recorded = new Map<string, Statement>();
+    const watching = watchStatements((statement) => recorded.set(statement.text, statement));
     await using jobs = startJobs(2);
     await useJobs(jobs);
     for (const state of ['queued', 'completed', 'failed', 'cancelled']) await list(jobs, { state });
@@ -250,17 +234,17 @@ describeServer('statements on filled tables', (server) => {
     const revisions = new Revisions(database);
     await revisions.recordRemoval('reports/C1/', []);
     await revisions.isRemoved('reports/C1/Test_1/overall.pdf', 1n);
-    const seen = () => [...recorded.all.values()].map(({ text }) => plain(text));
+    const seen = () => [...recorded.values()].map(({ text }) => plain(text));
     const written = writtenStatements();
     expect(written.length).toBeGreaterThan(25);
     // What is looked for now and then has been by then.
     const missing = () => written.filter((beginning) => !seen().some((text) => text.includes(beginning)));
     await until(() => missing().length === 0).catch(() => undefined);
-    recorded.stop();
+    watching[Symbol.dispose]();
     expect(missing()).toEqual([]);
     await client.query('ANALYZE');
     const faults: string[] = [];
-    for (const statement of [...recorded.all.values()].filter(isPlanned)) {
+    for (const statement of [...recorded.values()].filter(isPlanned)) {
       const plan = await explain(statement);
       const scans = nodesOf(plan).filter(
         (node) => node['Node Type'] === 'Seq Scan' && largeTables.includes(node['Relation Name'] ?? ''),

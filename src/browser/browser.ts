@@ -192,6 +192,7 @@ export class BrowserSupervisor implements AsyncDisposable {
       isRetiring: false,
       stopWatching: watchMemory(session, {
         rendererLimitMb: this.#options.rendererMemoryLimitMb,
+        isAtWork: () => running.leases > 0,
         onKill: () => running.memoryKills++,
         onMeasured: (megabytes) => this.#onMemory(running, megabytes),
       }),

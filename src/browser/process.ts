@@ -3,6 +3,7 @@
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Writable } from 'node:stream';
 import puppeteer, { type Browser } from 'puppeteer-core';
 import { browserArguments } from './arguments.ts';
 import { writeTrustStore } from './authorities.ts';
@@ -55,6 +56,19 @@ function killHard(pid: number): void {
 
 const removeFolder = (folder: string) => rm(folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 50 });
 
+/** The driver writes each command by two writes: all that comes at once goes at once, and wakes the browser once. */
+function joinWrites(pipe: unknown): void {
+  if (!(pipe instanceof Writable)) return;
+  const write = pipe.write.bind(pipe);
+  pipe.write = ((chunk: unknown) => {
+    if (pipe.writableCorked === 0) {
+      pipe.cork();
+      process.nextTick(() => pipe.uncork());
+    }
+    return write(chunk);
+  }) as Writable['write'];
+}
+
 /** Starts a headless shell that is driven over a pipe: there is no debugging port. */
 export async function startBrowserProcess(options: ProcessOptions): Promise<BrowserProcess> {
   const { browserPath, hasSandbox, authorities } = options;
@@ -77,6 +91,7 @@ export async function startBrowserProcess(options: ProcessOptions): Promise<Brow
     });
     const pid = browser.process()?.pid;
     if (pid === undefined) throw new Error('the browser has no process');
+    joinWrites(browser.process()?.stdio[3]);
     return {
       browser,
       pid,

@@ -1,11 +1,11 @@
 // The door to the queue library: hands tasks to whoever has time, as long as they take, and again when a process has died.
 
-import { setTimeout as wait } from 'node:timers/promises';
 import { type RawBuilder, sql } from 'kysely';
 import { PgBoss } from 'pg-boss';
 import { abortable } from '../abortable.ts';
 import type { Database, Listener } from '../database/database.ts';
 import { createLog } from '../log.ts';
+import { Lookout, longestRetrySeconds } from './lookout.ts';
 
 const log = createLog('jobs');
 
@@ -14,21 +14,9 @@ const schema = 'platen_queue';
 
 /** A task of a process that does not say so for this long is given to another; the least that the library takes. */
 const heartbeatSeconds = 10;
-/** How often work is looked for that waited for its time. */
-const defaultPollSeconds = 5;
-/** The same where there may be some that nobody is told of. */
-const hastyPollSeconds = 1;
 /** The library never looks by itself. */
 const neverSeconds = 86_400;
-/** How often tasks are looked for whose process has died. */
-const orphanSeconds = 5;
-/** Of those that wait, the first in the line: one was handed to a process that died before it had begun it. */
-const frontLength = 100;
 const firstRetrySeconds = 1;
-/** The longest pause after a failure. */
-export const longestRetrySeconds = 30;
-/** How often tasks are looked for that a clock holds back. */
-const lateSeconds = 10;
 /** How often the library counts its tasks and takes away those that are done: it reads the whole of its table. */
 const maintenanceSeconds = 60;
 /** How often a task fails is judged by whoever runs it; the library only has to go on. */
@@ -59,11 +47,6 @@ export interface Claim {
   /** Aborted when it is another's. */
   signal: AbortSignal;
 }
-
-/** A task that can be begun again at once. */
-const freed = `state = 'retry', start_after = now(), heartbeat_on = NULL`;
-/** One that was heard of in the future was so by a clock that has been put back since. */
-const isHeard = `heartbeat_on BETWEEN now() - interval '${heartbeatSeconds} seconds' AND now() + interval '${heartbeatSeconds} seconds'`;
 
 type Run = (claim: Claim) => Promise<void>;
 
@@ -116,12 +99,12 @@ class LibraryQueue implements Queue {
   readonly #boss: PgBoss;
   /** By the kind of task that is done there. */
   readonly #places = new Map<string, Place[]>();
+  readonly #lookout: Lookout;
   #looking: Promise<void> | undefined;
-  /** Until then something may wait for the end of its pause, of which nobody is told. */
-  #pausingUntil = 0;
 
   constructor(options: QueueOptions) {
     this.#options = options;
+    this.#lookout = new Lookout({ ...options, schema, heartbeatSeconds, wake: () => this.#wakeAll() });
     const { database, isEmbedded, isSupervisor, signal } = options;
     this.#boss = new PgBoss({
       db: {
@@ -155,8 +138,8 @@ class LibraryQueue implements Queue {
       // One that was there keeps those of the version that made it.
       await this.#boss.updateQueue(name, queueSettings);
     }
-    if (isEmbedded) await this.#freeAll();
-    if (isSupervisor) this.#looking = this.#keepLooking();
+    if (isEmbedded) await this.#lookout.freeAll();
+    if (isSupervisor) this.#looking = this.#lookout.keepLooking();
   }
 
   async add(name: string, tasks: Runnable[]): Promise<void> {
@@ -191,7 +174,7 @@ class LibraryQueue implements Queue {
         try {
           await run({ id: job.id, name, count: job.retryCount, signal: job.signal });
         } catch (error) {
-          this.#pausingUntil = performance.now() + longestRetrySeconds * 1000;
+          this.#lookout.expectPauses();
           throw error;
         } finally {
           place.isBusy = false;
@@ -225,59 +208,6 @@ class LibraryQueue implements Queue {
   /** In place of the library's, which lets every place look at each message. */
   #listener(): Listener {
     return { onMessage: (name) => this.#wake(name), onGap: () => this.#wakeAll() };
-  }
-
-  get #pollSeconds(): number {
-    const { database, pollSeconds = defaultPollSeconds } = this.#options;
-    return database.isDeaf || performance.now() < this.#pausingUntil ? hastyPollSeconds : pollSeconds;
-  }
-
-  async #keepLooking(): Promise<void> {
-    const { signal, isEmbedded } = this.#options;
-    for (let second = 1; !signal.aborted; second++) {
-      await wait(1000, undefined, { signal }).catch(() => undefined);
-      if (signal.aborted) return;
-      if (second % this.#pollSeconds === 0) this.#wakeAll();
-      try {
-        if (!isEmbedded && second % orphanSeconds === 0) await this.#freeOrphans();
-        if (second % lateSeconds === 0) await this.#freeLate();
-      } catch (error) {
-        log.debug('Tasks that are held up were not looked for', { error });
-      }
-    }
-  }
-
-  /** In the embedded database every task that is under way at the start is a dead process's. */
-  async #freeAll(): Promise<void> {
-    const { database, names } = this.#options;
-    await database.execute(`UPDATE ${schema}.job SET ${freed} WHERE name = ANY($1) AND state = 'active'`, [names]);
-  }
-
-  /** Tasks whose process has died are begun again at once, without the pause that follows a failure. */
-  async #freeOrphans(): Promise<void> {
-    const { database, names } = this.#options;
-    // By our own few that are not done: the queue's table has no index of those under way.
-    const { rows } = await database.execute(
-      `UPDATE ${schema}.job SET ${freed} FROM (
-         (SELECT id FROM platen.tasks WHERE state = 'active')
-         UNION ALL (
-           SELECT id FROM platen.tasks WHERE state = 'waiting' AND attempt = 0 AND round IS NOT NULL ORDER BY round LIMIT ${frontLength})
-       ) AS unended
-       WHERE job.name = ANY($1) AND job.id = unended.id AND job.state = 'active' AND NOT (${isHeard}) RETURNING job.id`,
-      [names],
-    );
-    if (rows.length > 0) this.#wakeAll();
-  }
-
-  /** A clock that has gone back would hold tasks until it has caught up: none waits for longer than the longest pause. */
-  async #freeLate(): Promise<void> {
-    const { database, names } = this.#options;
-    const { rows } = await database.execute(
-      `UPDATE ${schema}.job SET start_after = now()
-       WHERE name = ANY($1) AND state < 'active' AND NOT blocked AND start_after > now() + interval '${2 * longestRetrySeconds} seconds' RETURNING id`,
-      [names],
-    );
-    if (rows.length > 0) this.#wakeAll();
   }
 }
 

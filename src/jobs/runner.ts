@@ -21,7 +21,8 @@ import {
 import type { Changes } from './changes.ts';
 import type { JobDefinition } from './contract.ts';
 import { lineUp, release } from './lining-up.ts';
-import { type Claim, longestRetrySeconds, type Queue } from './queue.ts';
+import { longestRetrySeconds } from './lookout.ts';
+import type { Claim, Queue } from './queue.ts';
 import type { Sealing } from './sealing.ts';
 
 const log = createLog('jobs');
