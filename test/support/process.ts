@@ -7,6 +7,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { readinessOf } from './readiness.ts';
 import { reportTokenSecret, serviceToken, userTokenSecret } from './tokens.ts';
 import { until } from './until.ts';
 
@@ -57,8 +58,13 @@ export async function startServiceProcess(
     ...env,
   };
   const { child, output } = spawnMain(settings, command);
-  const findUrl = () => /"message":"Platen listens".*?"url":"([^"]+)"/.exec(output())?.[1];
-  const url = await until(findUrl).catch((error) => {
+  const startedUrl = async () => {
+    const listening = await until(() => /"message":"Platen listens".*?"url":"([^"]+)"/.exec(output())?.[1]);
+    // On a busy machine a database may take longer to open than who asks at once is willing to wait.
+    await readinessOf(listening);
+    return listening;
+  };
+  const url = await startedUrl().catch((error) => {
     child.kill('SIGKILL');
     throw new Error(`${error.message}\n${output()}`);
   });

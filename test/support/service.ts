@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { type School, startSchool } from '../../examples/school/school.ts';
 import { loadConfig } from '../../src/config.ts';
 import { type Limits, startService } from '../../src/service.ts';
+import { readinessOf } from './readiness.ts';
 import { readMetric } from './requests.ts';
 import { reportTokenSecret, serviceToken, userTokenSecret } from './tokens.ts';
 
@@ -63,6 +64,8 @@ export async function startTestService({ env = {}, origin, limits }: TestService
   };
   const { config, secrets } = loadConfig(settings, isRoot);
   const service = parts.use(await startService(config, secrets, limits));
+  // On a busy machine a database may take longer to open than who asks at once is willing to wait.
+  await readinessOf(service.url);
   const call = (path: string, init: RequestInit) => fetch(service.url + path, init);
   const internal: TestService['internal'] = (path, body, headers = {}) =>
     call(path, {
