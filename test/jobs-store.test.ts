@@ -395,9 +395,9 @@ describeDatabases('jobs', (server) => {
     expect(begun[0]?.signal.aborted).toBe(true);
   });
 
-  test('an attempt that another one has overtaken ends nothing', async () => {
+  test('an attempt that another one has superseded ends nothing', async () => {
     const gate = hold();
-    const id = await enqueue('overtaken');
+    const id = await enqueue('superseded');
     await begins(1);
     const { taskId } = await find(id);
     // As another process does, which takes this one for dead.

@@ -6,7 +6,7 @@ import { type JobError, type JobStage, jobStages } from '../progress/contract.ts
 import { asJson } from './as-json.ts';
 import type { Change } from './contract.ts';
 import { type Lane, lockLane } from './lining-up.ts';
-import { type Claim, isHeld } from './queue.ts';
+import { type Claim, hasLease } from './queue.ts';
 import { changesChannel, tell, told } from './telling.ts';
 
 /** What is done, of all that was asked for, and by whose means. */
@@ -43,8 +43,8 @@ export type Ending =
   | { state: 'failed'; error: JobError; isOwners?: true }
   | { state: 'cancelled' };
 
-/** Begins a task in a transaction, or begins it again when the process that had it has died. Undefined when it has ended, or is another's. */
-export async function beginTask(tx: Queries, claim: Claim): Promise<BegunTask | undefined> {
+/** Claims a task in a transaction: begins it, or begins it again when the lease of who had it has run out. Undefined when it has ended, or the lease is another's. */
+export async function claimTask(tx: Queries, claim: Claim): Promise<BegunTask | undefined> {
   const { id } = claim;
   const {
     rows: [begun],
@@ -57,7 +57,7 @@ export async function beginTask(tx: Queries, claim: Claim): Promise<BegunTask | 
       started_at = CASE WHEN state = 'active' THEN clock_timestamp() ELSE
         coalesce(started_at + greatest(interval '0', clock_timestamp() - idle_from), started_at, clock_timestamp()) END,
       idle_from = NULL
-    WHERE id = ${id} AND state <> 'ended' AND ${isHeld(claim)}
+    WHERE id = ${id} AND state <> 'ended' AND ${hasLease(claim)}
     RETURNING id, name, key, attempt, failures, lost, tenant, lane, round, ${lockLane(sql`lane`)},
       (extract(epoch FROM clock_timestamp() - started_at) * 1000)::float8 AS elapsed,
       (extract(epoch FROM started_at - created_at) * 1000)::float8 AS waited`.execute(tx);
@@ -96,7 +96,7 @@ export async function endTask(
   tx: Queries,
   { id, attempt, asked }: Pick<BegunTask, 'id' | 'attempt' | 'asked'>,
   { ending, allowSuccessor }: { ending: Ending; allowSuccessor: boolean },
-): Promise<'ended' | 'successor' | 'overtaken'> {
+): Promise<'ended' | 'successor' | 'superseded'> {
   const result = ending.state === 'completed' ? asJson(ending.result) : null;
   const error = ending.state === 'failed' ? asJson(ending.error) : null;
   const toldToOthers = ending.state === 'failed' ? asJson(withoutDiagnosis(ending.error)) : null;
@@ -119,7 +119,7 @@ export async function endTask(
       (SELECT has_successor FROM platen.tasks WHERE id = ${id} AND attempt = ${attempt} AND state = 'active') AS has_successor,
       ${told(sql`${id}::text`, sql`left_jobs`)}`.execute(tx);
   if (row?.ended === true) return 'ended';
-  return row?.has_successor === null || row === undefined ? 'overtaken' : 'successor';
+  return row?.has_successor === null || row === undefined ? 'superseded' : 'successor';
 }
 
 /** What was on the page of one owner is nobody else's business. */
@@ -130,7 +130,7 @@ const withoutDiagnosis = ({ diagnosis: _, ...error }: JobError): JobError => err
  * @returns whether others want the task.
  */
 export async function failByMeans(tx: Queries, task: BegunTask, error: JobError): Promise<boolean> {
-  if (!(await holdAttempt(tx, task))) return false;
+  if (!(await lockAttempt(tx, task))) return false;
   const { owner = '', secret = null } = task.asked ?? {};
   await sql`
     WITH failed AS (
@@ -143,7 +143,7 @@ export async function failByMeans(tx: Queries, task: BegunTask, error: JobError)
 }
 
 /** Until the transaction ends nobody else ends or begins the task; undefined when that has happened. */
-async function holdAttempt(tx: Queries, { id, attempt }: BegunTask) {
+async function lockAttempt(tx: Queries, { id, attempt }: BegunTask) {
   return tx
     .selectFrom('tasks')
     .select('state')
@@ -174,9 +174,9 @@ export async function handBackTask(
   tx: Queries,
   task: BegunTask,
   { isFailure, pauseSeconds }: { isFailure: boolean; pauseSeconds: number },
-): Promise<{ outcome: 'waits' | 'overtaken' } | { outcome: 'joined'; next: { id: string; round: string | null } }> {
-  const held = await holdAttempt(tx, task);
-  if (held === undefined) return { outcome: 'overtaken' };
+): Promise<{ outcome: 'waits' | 'superseded' } | { outcome: 'joined'; next: { id: string; round: string | null } }> {
+  const held = await lockAttempt(tx, task);
+  if (held === undefined) return { outcome: 'superseded' };
   // It was handed back before, and the database's answer was lost.
   if (held.state === 'waiting') return { outcome: 'waits' };
   const waiting = await findWaiting(tx, task.name, task.key);

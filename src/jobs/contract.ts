@@ -1,4 +1,8 @@
 // Durable work in words: what a kind of job says of itself, and what is known of one job.
+//
+// A job is what one caller asked for: its id, its owner, its end. A task is the work: per key one is active and one waits at most, and a request
+// joins the task that waits. A process claims a task and has a lease on it, which it renews by a heartbeat; when the lease runs out another may claim
+// the task, and what the first one still has to say of it is superseded.
 
 import { z } from 'zod';
 import type { JobState } from '../database/contract.ts';

@@ -26,7 +26,7 @@ interface LookoutOptions {
   schema: string;
   names: readonly string[];
   isEmbedded: boolean;
-  /** A task that its process has not named for this long is an orphan. */
+  /** A lease that is not renewed for this long has run out: its task is an orphan. */
   heartbeatSeconds: number;
   /** How often work is looked for that nobody told of, where those who listen hear. */
   pollSeconds: number | undefined;

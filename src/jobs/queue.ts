@@ -12,7 +12,7 @@ const log = createLog('jobs');
 /** In a schema of its own beside ours. */
 const schema = 'platen_queue';
 
-/** A task of a process that does not say so for this long is given to another; the least that the library takes. */
+/** A lease that is not renewed for this long has run out; the least that the library takes. */
 const heartbeatSeconds = 10;
 /** The library never looks by itself. */
 const neverSeconds = 86_400;
@@ -37,21 +37,21 @@ const queueSettings = {
   deleteAfterSeconds: maintenanceSeconds,
 };
 
-/** A task that was handed to this process. */
+/** A task on which the queue has given this process a lease. */
 export interface Claim {
   id: string;
   /** Of its kind. */
   name: string;
-  /** How often it had been handed out before. */
+  /** How many leases there had been on it before. */
   count: number;
-  /** Aborted when it is another's. */
+  /** Aborted when the lease is another's. */
   signal: AbortSignal;
 }
 
 type Run = (claim: Claim) => Promise<void>;
 
-/** Whether the queue has not handed the task to another since, which it does with one of a process that was frozen. */
-export const isHeld = ({ id, name, count }: Claim): RawBuilder<boolean> => sql`EXISTS (
+/** Whether the lease is still this claim's: that of a process that was frozen has run out, and another has one since. */
+export const hasLease = ({ id, name, count }: Claim): RawBuilder<boolean> => sql`EXISTS (
   SELECT FROM ${sql.table(`${schema}.job`)} WHERE job.name = ${name} AND job.id = ${id} AND job.state = 'active' AND job.retry_count = ${count})`;
 
 /** A task that can be done now. */

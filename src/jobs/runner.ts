@@ -9,7 +9,7 @@ import type { Metrics } from '../metrics.ts';
 import type { JobError, JobStage } from '../progress/contract.ts';
 import {
   type BegunTask,
-  beginTask,
+  claimTask,
   type Ending,
   endTask,
   failByMeans,
@@ -96,7 +96,7 @@ export class Runner {
   #begin(claim: Claim): Promise<BegunTask | undefined> {
     const { database, queue } = this.#options;
     return database.transaction(async (tx) => {
-      const task = await beginTask(tx, claim);
+      const task = await claimTask(tx, claim);
       if (task !== undefined) await lineUp(tx, queue, task.place);
       return task;
     });
