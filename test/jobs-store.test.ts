@@ -73,6 +73,7 @@ describeDatabases('jobs', (server) => {
     place = await createTestDatabase(server);
     database = openDatabase(place);
     jobs = startJobs();
+    await database.ready;
     await jobs.transaction(async () => undefined);
   });
   afterAll(async () => {

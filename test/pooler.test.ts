@@ -43,6 +43,7 @@ describePooler('behind a pooler', () => {
     const jobs = parts.use(createJobs({ database, concurrency, timeoutMs: 300_000, historyDays: 14, ...common }));
     jobs.define(definition);
     jobs.start();
+    await database.ready;
     await jobs.transaction(async () => undefined);
     return jobs;
   };

@@ -98,6 +98,7 @@ describeServer('statements on filled tables', (server) => {
     database = openDatabase(place);
     client = await connectTo(place.url ?? '');
     await using jobs = startJobs(0);
+    await database.ready;
     await jobs.transaction(async () => undefined);
     await addPast(client, { jobs: endedJobs, days: 13, name: definition.name });
     const fill = (table: string, values: string) =>

@@ -99,6 +99,7 @@ export async function startJobService({ url }: { url?: string } = {}): Promise<J
     config: { trustProxy: [], rateLimitPer15Min: 1000, allowedOrigins: [] },
   });
   jobs.start();
+  await database.ready;
   const limits = { heartbeatMs: 200 };
   const server = parts.use(await openHttpServer({ host: '127.0.0.1', port: 0, limits }));
   parts.use(server.serve(app, () => jobs.settle()));
