@@ -33,7 +33,8 @@ export interface TabEvents {
 
 const openTimeoutMs = 15_000;
 const clearTimeoutMs = 2000;
-const closeTimeoutMs = 2000;
+/** A browser that hangs is noticed by its supervisor; one that is only busy is not to be replaced, with all its pages, for one that closes late. */
+const closeTimeoutMs = 8000;
 const screen = { width: 1200, height: 800, mobile: false };
 
 export class Tab {
