@@ -441,7 +441,7 @@ describeServer('the service', (server) => {
     }
     const other = parts.use(await connectTo(url ?? ''));
     await other.query('BEGIN; LOCK TABLE platen_queue.queue');
-    const service = parts.use(await startServiceProcess(settings));
+    const service = parts.use(await startServiceProcess(settings, undefined, { isOpenAwaited: false }));
     const database = parts.use(openDatabase({ url, dataDir }));
     const isAtTheQueue = async () => (await database.execute(`SELECT FROM pg_locks WHERE NOT granted`)).rows.length > 0;
     await until(isAtTheQueue);
@@ -458,7 +458,7 @@ describe('the service', () => {
     const unfinished = join(dataDir, 'database.unfinished');
     await mkdir(unfinished);
     await writeFile(join(unfinished, 'PG_VERSION'), 'half');
-    const service = parts.use(await startServiceProcess({ DATA_DIR: dataDir }));
+    const service = parts.use(await startServiceProcess({ DATA_DIR: dataDir }, undefined, { isOpenAwaited: false }));
     const states = new Set<string>();
     await until(async () => states.add(await readinessOf(service)).has('200 up'), 300_000);
     expect([...states]).toEqual(['503 starting', '200 up']);

@@ -7,6 +7,7 @@ import type { Metrics } from '../metrics.ts';
 import type { BrowserStatus } from './contract.ts';
 import { bindsCookies, unboundCookies } from './cookie-binding.ts';
 import { hasSystemFonts } from './fonts.ts';
+import { isAlive } from './health.ts';
 import { watchMemory } from './memory.ts';
 import { type BrowserProcess, startBrowserProcess, sweepLeftovers } from './process.ts';
 
@@ -44,7 +45,6 @@ export interface BrowserOptions {
 }
 
 const healthIntervalMs = 1000;
-const healthTimeoutMs = 1500;
 const missesToReplace = 2;
 const longestRetryMs = 30_000;
 const bytesPerMegabyte = 1024 * 1024;
@@ -275,7 +275,7 @@ export class BrowserSupervisor implements AsyncDisposable {
     const running = this.#current;
     if (running === undefined || this.#isChecking) return;
     this.#isChecking = true;
-    running.misses = (await answersInTime(running.session)) ? 0 : running.misses + 1;
+    running.misses = (await isAlive(running)) ? 0 : running.misses + 1;
     if (running.misses >= missesToReplace) this.#giveUp(running, 'the browser does not answer');
     this.#isChecking = false;
   }
@@ -286,15 +286,4 @@ async function warnWithoutFonts(): Promise<void> {
   log.warn(
     'This machine has no fonts: pages are drawn with those that Platen ships, which have no Chinese, Japanese or Korean',
   );
-}
-
-/** Asks the browser process itself: no tab is opened, and the driver's own answers, which it remembers, are not taken. */
-function answersInTime(session: Promise<CDPSession>): Promise<boolean> {
-  const answer = session
-    .then((open) => open.send('Browser.getVersion'))
-    .then(
-      () => true,
-      () => false,
-    );
-  return Promise.race([answer, new Promise<boolean>((resolve) => setTimeout(resolve, healthTimeoutMs, false).unref())]);
 }

@@ -13,6 +13,8 @@ import { writeFontConfig } from './fonts.ts';
 export interface BrowserProcess {
   browser: Browser;
   pid: number;
+  /** When it last said anything, by `performance.now()`. */
+  heardAt(): number;
   /** Kills the process group with SIGKILL: the only thing that a hung browser obeys. */
   kill(): void;
   /** Kills it and removes its folder. */
@@ -92,9 +94,14 @@ export async function startBrowserProcess(options: ProcessOptions): Promise<Brow
     const pid = browser.process()?.pid;
     if (pid === undefined) throw new Error('the browser has no process');
     joinWrites(browser.process()?.stdio[3]);
+    let heardAt = performance.now();
+    browser.process()?.stdio[4]?.on('data', () => {
+      heardAt = performance.now();
+    });
     return {
       browser,
       pid,
+      heardAt: () => heardAt,
       kill: () => killHard(-pid),
       async end() {
         killHard(-pid);

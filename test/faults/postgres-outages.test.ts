@@ -144,7 +144,11 @@ describeOutages('a service on PostgreSQL', () => {
   test('that was away when the service started: it is up, and comes to life by itself', async () => {
     server.stop();
     const service = parts.use(
-      await startServiceProcess({ FRONTEND_ORIGINS: pages.origin, DATA_DIR: folder, DATABASE_URL: url, ...s3.env }),
+      await startServiceProcess(
+        { FRONTEND_ORIGINS: pages.origin, DATA_DIR: folder, DATABASE_URL: url, ...s3.env },
+        undefined,
+        { isOpenAwaited: false },
+      ),
     );
     await until(async () => (await databaseOf(service)).state === 'down');
     await expectStoredIsServed(service);
@@ -153,7 +157,11 @@ describeOutages('a service on PostgreSQL', () => {
     await until(async () => (await jobs.trigger(service.url)).status === 202);
     await expectAllKept(service);
     server.stop();
-    await using never = await startServiceProcess({ FRONTEND_ORIGINS: pages.origin, DATABASE_URL: url, ...s3.env });
+    await using never = await startServiceProcess(
+      { FRONTEND_ORIGINS: pages.origin, DATABASE_URL: url, ...s3.env },
+      undefined,
+      { isOpenAwaited: false },
+    );
     await until(async () => (await databaseOf(never)).state === 'down');
     expect(await never.stop('SIGTERM')).toEqual({ code: 0, signal: null });
     server.start();

@@ -43,10 +43,11 @@ export function spawnMain(env: Record<string, string | undefined>, command: [str
 
 const nodeMain: [string, ...string[]] = [process.execPath, '--disable-warning=ExperimentalWarning', 'src/main.ts'];
 
-/** Starts the service as a process, on free ports and a data folder of its own. */
+/** Starts the service as a process, on free ports and a data folder of its own; unless told otherwise it is there when its database is open. */
 export async function startServiceProcess(
   env: Record<string, string | undefined> = {},
   command?: [string, ...string[]],
+  { isOpenAwaited = true } = {},
 ): Promise<ServiceProcess> {
   const dataDir = env.DATA_DIR ?? (await mkdtemp(join(tmpdir(), 'platen-process-')));
   const settings = {
@@ -61,7 +62,7 @@ export async function startServiceProcess(
   const startedUrl = async () => {
     const listening = await until(() => /"message":"Platen listens".*?"url":"([^"]+)"/.exec(output())?.[1]);
     // On a busy machine a database may take longer to open than who asks at once is willing to wait.
-    await readinessOf(listening);
+    if (isOpenAwaited) await readinessOf(listening);
     return listening;
   };
   const url = await startedUrl().catch((error) => {
