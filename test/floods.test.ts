@@ -56,21 +56,16 @@ test.each([
   ['promises that nobody catches', "often((n) => void Promise.reject(new Error('rejected ' + n)))"],
   ['requests', "often((n) => void fetch('/nothing?' + n).catch(() => undefined))"],
   ['images', "often((n) => { new Image().src = '/nothing?' + n; })"],
-])(
-  'a page that floods with %s is resource_limit; its neighbours are printed by the same browser',
-  async (_what, code) => {
-    gate = Promise.withResolvers<void>();
-    const starts = await service.metric('platen_browser_starts_total');
-    const neighbours = [trigger(), trigger()];
-    await until(async () => (await service.metric('platen_renders_active')) === 2);
-    const flood = trigger(flooding(code));
-    const answer = await flood;
-    expect([answer.status, ((await answer.json()) as { code: string }).code]).toEqual([502, 'resource_limit']);
-    gate.resolve();
-    expect((await Promise.all(neighbours)).map(({ status }) => status)).toEqual([202, 202]);
-    expect(await service.metric('platen_browser_starts_total')).toBe(starts);
-  },
-);
+])('a page that floods with %s is resource_limit, and its neighbours are printed', async (_what, code) => {
+  gate = Promise.withResolvers<void>();
+  const neighbours = [trigger(), trigger()];
+  await until(async () => (await service.metric('platen_renders_active')) === 2);
+  const flood = trigger(flooding(code));
+  const answer = await flood;
+  expect([answer.status, ((await answer.json()) as { code: string }).code]).toEqual([502, 'resource_limit']);
+  gate.resolve();
+  expect((await Promise.all(neighbours)).map(({ status }) => status)).toEqual([202, 202]);
+});
 
 test('a page without 3,000 of its images is told of in a few lines', async () => {
   const page = readyPage(
