@@ -1,6 +1,7 @@
 // Parts of a large stored document: once it was read whole and found unaltered, a part costs the reading of that part.
 
 import { randomUUID } from 'node:crypto';
+import { readdirSync, readlinkSync } from 'node:fs';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
@@ -61,6 +62,28 @@ test('the first part costs the whole, the next ones themselves', async () => {
     const { status, part, read } = await getPart(path, start);
     expect([status, part.equals(body.subarray(start, start + partBytes)), read < size / 10]).toEqual([206, true, true]);
   }
+});
+
+test('a part whose reader goes away in the middle leaves no file open', async () => {
+  const document = await put('S3');
+  await becomesKnown(document);
+  const reader = new AbortController();
+  const response = await fetch(service.url + document.path, {
+    headers: { authorization: `Bearer ${teacher}`, range: `bytes=0-${size - 1}` },
+    signal: reader.signal,
+  });
+  expect(response.status).toBe(206);
+  const isOpen = () =>
+    readdirSync('/proc/self/fd').some((number) => {
+      try {
+        return readlinkSync(`/proc/self/fd/${number}`) === document.file;
+      } catch {
+        return false;
+      }
+    });
+  await until(isOpen);
+  reader.abort();
+  await until(() => !isOpen());
 });
 
 test('one that is altered afterwards is read whole again, and never given whole', async () => {

@@ -15,7 +15,7 @@ interface Options {
 }
 
 /** The body's pieces; fails when the storage stops in the middle. */
-export async function* inTime(body: Readable): AsyncGenerator<Buffer> {
+async function* inTime(body: Readable): AsyncGenerator<Buffer> {
   const pieces = body[Symbol.asyncIterator]();
   for (;;) {
     const stuck = setTimeout(() => body.destroy(new Error('the storage stopped in the middle')), pieceTimeoutMs);
@@ -43,7 +43,16 @@ async function* checked(body: Readable, { sha256, onAltered, onWhole }: Options)
 
 /** The body as a stream that fails at its end when it was altered. Destroying it closes the body, read or unread. */
 export function checkWhileStreaming(body: Readable, options: Options): Readable {
-  const stream = Readable.from(checked(body, options), { objectMode: false });
+  return streamOf(body, checked(body, options));
+}
+
+/** The body as it comes, of which only a part is there; destroying it closes the body. */
+export function streamPart(body: Readable): Readable {
+  return streamOf(body, inTime(body));
+}
+
+function streamOf(body: Readable, pieces: AsyncIterable<Buffer>): Readable {
+  const stream = Readable.from(pieces, { objectMode: false });
   // It may fail before its reader has begun; the reader learns it all the same.
   body.once('error', (error) => stream.destroy(error));
   stream.on('error', () => undefined);

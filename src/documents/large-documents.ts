@@ -1,7 +1,7 @@
 // Documents that are too large to be checked before the first byte is sent: checked on their way, and read in parts once they were checked.
 
-import { Readable } from 'node:stream';
-import { checkWhileStreaming, inTime } from './checked-stream.ts';
+import type { Readable } from 'node:stream';
+import { checkWhileStreaming, streamPart } from './checked-stream.ts';
 import { UnalteredDocuments } from './memory.ts';
 import type { ByteRange, StoredObject } from './object-store.ts';
 
@@ -37,7 +37,7 @@ export class LargeDocuments {
       const opened = await openPart(range).catch(() => undefined);
       if (opened?.fingerprint === fingerprint) {
         content.destroy();
-        return Readable.from(inTime(opened.body), { objectMode: false });
+        return streamPart(opened.body);
       }
       opened?.body.destroy();
       return undefined;
