@@ -61,22 +61,23 @@ const sheetText = (sheet: number) =>
     (_, rule) => `.sheet-${sheet} .rule-${rule} { margin: ${rule}px; color: #${100 + rule} }`,
   ).join('\n');
 
-/** A page as most frontends make it, of which every student has the same: cards, one chart of a library, loaded from the cache. */
-const bundledPage = `<!doctype html><html lang="en"><head><title>Report</title>
+/** A page as most frontends make it, of which every student has the same: cards, charts of a library, loaded from the cache. */
+const bundledPage = (charts: number) => `<!doctype html><html lang="en"><head><title>Report</title>
 ${sheets.map((path) => `<link rel="stylesheet" href="${path}">`).join('')}<style>.card { border: 1px solid #ccc; margin: 8px; padding: 8px }</style>
-</head><body><div id="chart" style="width: 600px; height: 200px"></div><main></main><script src="/bundle.js"></script><script>
+</head><body>${'<div class="chart" style="width: 600px; height: 200px"></div>'.repeat(charts)}<main></main><script src="/bundle.js"></script><script>
 fetch('/figures').then((response) => response.text()).then((cards) => {
   document.querySelector('main').innerHTML = cards;
-  echarts.init(document.getElementById('chart'), null, { renderer: 'svg' }).setOption({ animation: false,
-    xAxis: { data: ['a', 'b', 'c', 'd'] }, yAxis: {}, series: [{ type: 'bar', data: [12, 40, 33, 21] }] });
+  for (const chart of document.querySelectorAll('.chart'))
+    echarts.init(chart, null, { renderer: 'svg' }).setOption({ animation: false,
+      xAxis: { data: ['a', 'b', 'c', 'd'] }, yAxis: {}, series: [{ type: 'bar', data: [12, 40, 33, 21] }] });
   window.__PDF_READY__ = true;
 });
 </script></body></html>`;
 
-/** Serves it at `/report`. */
-export const startBundledPage = async (): Promise<Pages> =>
+/** Serves it at `/report`, with so many charts. */
+export const startBundledPage = async (charts: number): Promise<Pages> =>
   startPages({
-    '/report': bundledPage,
+    '/report': bundledPage(charts),
     '/figures': cards,
     '/bundle.js': kept('text/javascript', await readFile(bundle)),
     ...Object.fromEntries(sheets.map((path, index) => [path, kept('text/css', sheetText(index))])),

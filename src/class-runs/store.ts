@@ -109,7 +109,7 @@ const paceSample = 50;
 /** Times that a report usually takes, after which the next end belongs to another stretch of work. */
 const pauseFactor = 5;
 
-interface RunRow {
+interface RunRow extends Omit<StoredRun, 'counts' | 'warnings' | 'pace'> {
   counts: Partial<Counts> | null;
   warnings: Record<string, number> | null;
   ended: number;
@@ -118,8 +118,6 @@ interface RunRow {
 }
 
 export async function findRun(queries: Queries, id: string): Promise<StoredRun | undefined> {
-  const run = await queries.selectFrom('class_runs').selectAll().where('id', '=', id).executeTakeFirst();
-  if (run === undefined) return undefined;
   const {
     rows: [row],
   } = await sql<RunRow>`
@@ -140,19 +138,19 @@ export async function findRun(queries: Queries, id: string): Promise<StoredRun |
         SELECT split_part(warning, ' ', 1) AS code, count(DISTINCT id)::integer AS count
         FROM platen.jobs, jsonb_array_elements_text(result->'warnings') AS warning
         WHERE group_id = ${id} AND state = 'completed' AND jsonb_typeof(result->'warnings') = 'array' GROUP BY code) AS warned) AS warnings,
-      count(*)::integer AS ended,
-      extract(epoch FROM max(ended_at) - min(ended_at))::float8 AS seconds,
-      extract(epoch FROM avg(took))::float8 AS each
-    FROM recent`.execute(queries);
+      id, class_id AS "classId", test_id AS "testId", total, created_at AS "createdAt", ended, seconds, each
+    FROM platen.class_runs, (
+      SELECT count(*)::integer AS ended, extract(epoch FROM max(ended_at) - min(ended_at))::float8 AS seconds,
+        extract(epoch FROM avg(took))::float8 AS each
+      FROM recent) AS pace
+    WHERE id = ${id}`.execute(queries);
+  if (row === undefined) return undefined;
+  const { counts, warnings, ended, seconds, each, ...run } = row;
   return {
-    id,
-    classId: run.class_id,
-    testId: run.test_id,
-    total: run.total,
-    createdAt: run.created_at,
-    counts: { ...noCounts, ...row?.counts },
-    warnings: row?.warnings ?? {},
-    pace: { ended: row?.ended ?? 0, seconds: row?.seconds ?? 0, secondsEach: row?.each ?? 0 },
+    ...run,
+    counts: { ...noCounts, ...counts },
+    warnings: warnings ?? {},
+    pace: { ended, seconds: seconds ?? 0, secondsEach: each ?? 0 },
   };
 }
 

@@ -6,6 +6,7 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { PGlite, types } from '@electric-sql/pglite';
 import type { EmbeddedAnswer, EmbeddedRequest } from './embedded.ts';
 import { unpackPrepared } from './prepared.ts';
+import { Statements } from './statements.ts';
 
 const { folder } = workerData as { folder: string };
 const port = parentPort;
@@ -55,7 +56,10 @@ function checkResults<T extends { command?: string }>(results: T[]): (T & { comm
   return results as (T & { command: string })[];
 }
 
-async function answer(lite: PGlite, request: EmbeddedRequest): Promise<EmbeddedAnswer['result']> {
+async function answer(
+  { lite, statements }: { lite: PGlite; statements: Statements },
+  request: EmbeddedRequest,
+): Promise<EmbeddedAnswer['result']> {
   if ('channel' in request) {
     await lite.listen(request.channel, (payload) => port?.postMessage({ channel: request.channel, payload }));
     return undefined;
@@ -65,9 +69,10 @@ async function answer(lite: PGlite, request: EmbeddedRequest): Promise<EmbeddedA
     await lite.close();
     return undefined;
   }
-  const { text, values = [] } = request;
+  const { text, values = [], before } = request;
+  if (before !== undefined) checkResults(await statements.run(before));
   // Only without values can there be several statements.
-  const results = checkResults(values.length > 0 ? [await lite.query(text, values)] : await lite.exec(text));
+  const results = checkResults(await (values.length > 0 ? statements.ask(text, values) : statements.run(text)));
   const last = results.at(-1);
   return {
     rows: results.flatMap(({ rows }) => rows),
@@ -87,9 +92,10 @@ const isBroken = (error: unknown) => !/^(?!57P02|XX)[0-9A-Z]{5}$/.test((error as
 
 try {
   const lite = await openFolder();
+  const opened = { lite, statements: new Statements(lite) };
   port.on('message', async (request: EmbeddedRequest) => {
     try {
-      port.postMessage({ id: request.id, result: await answer(lite, request) });
+      port.postMessage({ id: request.id, result: await answer(opened, request) });
       if ('close' in request) port.close();
     } catch (error) {
       port.postMessage({ id: request.id, error: describe(error) });

@@ -13,7 +13,14 @@ import {
 
 const log = createLog('database');
 
-type Ask = { text: string; values?: unknown[] | undefined } | { channel: string } | { close: true };
+/** One statement with values, or several without; `before` it another, in the same message. */
+interface Asked {
+  text: string;
+  values?: unknown[] | undefined;
+  before?: string | undefined;
+}
+
+type Ask = Asked | { channel: string } | { close: true };
 export type EmbeddedRequest = { id: number } & Ask;
 
 export interface EmbeddedAnswer {
@@ -110,7 +117,7 @@ class EmbeddedPool implements ConnectionPool {
     await before;
     try {
       const thread = await this.#open();
-      return { query: (text, values) => this.#query(thread, text, values), release: () => resolve() };
+      return lend(thread, resolve);
     } catch (error) {
       resolve();
       throw error;
@@ -171,11 +178,25 @@ class EmbeddedPool implements ConnectionPool {
     await this.#thread.opened;
     return this.#thread;
   }
+}
 
-  async #query(thread: Thread, text: string, values?: readonly unknown[]): Promise<QueryResult> {
-    const result = await thread.ask({ text, values: values === undefined ? undefined : [...values] });
-    return result ?? { command: 'SELECT', rowCount: 0, rows: [] };
-  }
+const isBegin = (text: string) => /^begin$/i.test(text);
+const isEnd = (text: string) => /^(commit|rollback)$/i.test(text);
+
+/** A transaction begins with its first statement: each message to the thread wakes it, and its answer this one. */
+function lend(thread: Thread, release: () => void): Connection {
+  let before: string | undefined;
+  return {
+    async query(text, values) {
+      const nothing: QueryResult = { command: 'SELECT', rowCount: 0, rows: [] };
+      const held = before;
+      before = isBegin(text) ? text : undefined;
+      if (before !== undefined || (held !== undefined && isEnd(text))) return nothing;
+      const asked = { text, before: held, values: values === undefined ? undefined : [...values] };
+      return (await thread.ask(asked)) ?? nothing;
+    },
+    release,
+  };
 }
 
 /** Opens or makes the database in the folder, whose lock the caller holds. */

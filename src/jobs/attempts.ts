@@ -5,7 +5,7 @@ import type { Queries } from '../database/database.ts';
 import { type JobError, type JobStage, jobStages } from '../progress/contract.ts';
 import { asJson } from './as-json.ts';
 import type { Change } from './contract.ts';
-import { type Lane, lockLane } from './lining-up.ts';
+import { type Lane, lockLane, wantsLine } from './lining-up.ts';
 import { type Claim, hasLease } from './queue.ts';
 import { changesChannel, tell, told } from './telling.ts';
 
@@ -33,8 +33,8 @@ export interface BegunTask {
   asked: Asked | undefined;
   /** Of those jobs. */
   groups: string[];
-  /** Where it stood in the line. */
-  place: Lane & { begun: number };
+  /** Where it stood in the line, and whether its lane has no other there although some wait. */
+  place: Lane & { begun: number; wasLast: boolean };
 }
 
 export type Ending =
@@ -63,16 +63,20 @@ export async function claimTask(tx: Queries, claim: Claim): Promise<BegunTask | 
       (extract(epoch FROM started_at - created_at) * 1000)::float8 AS waited`.execute(tx);
   if (begun === undefined) return undefined;
   const { elapsed, waited, tenant, lane, round, ...task } = begun;
-  const place = { tenant, lane, begun: Number(round ?? 0) };
-  const jobs = await beginJobs(tx, id);
+  const { wasLast, ...jobs } = await beginJobs(tx, id, lane);
+  const place = { tenant, lane, begun: Number(round ?? 0), wasLast };
   return { ...task, ...jobs, place, elapsedMs: elapsed, waitedMs: Math.max(0, waited) };
 }
 
 /** By a statement of its own, which sees the jobs that joined while the task was waited for. */
-async function beginJobs(tx: Queries, taskId: string): Promise<Pick<BegunTask, 'asked' | 'groups'>> {
+async function beginJobs(
+  tx: Queries,
+  taskId: string,
+  lane: string,
+): Promise<Pick<BegunTask, 'asked' | 'groups'> & { wasLast: boolean }> {
   const {
     rows: [row],
-  } = await sql<{ owner: string; data: unknown; secret: Uint8Array | null; groups: string[] }>`
+  } = await sql<{ owner: string; data: unknown; secret: Uint8Array | null; groups: string[]; was_last: boolean }>`
     WITH joined AS (
       UPDATE platen.jobs SET state = 'active', started_at = coalesce(started_at, clock_timestamp())
       WHERE task_id = ${taskId} AND state IN ('queued', 'active')
@@ -80,11 +84,13 @@ async function beginJobs(tx: Queries, taskId: string): Promise<Pick<BegunTask, '
     )
     SELECT owner, data, secret,
       (SELECT coalesce(json_agg(DISTINCT group_id) FILTER (WHERE group_id IS NOT NULL), '[]'::json) FROM joined) AS groups,
+      ${wantsLine(sql`${lane}`)} AS was_last,
       ${told(sql`${taskId}::text`, sql`joined`)}
     FROM joined ORDER BY rank DESC, seq DESC LIMIT 1`.execute(tx);
-  if (row === undefined) return { asked: undefined, groups: [] };
-  const { owner, data, secret, groups } = row;
-  return { asked: { owner, data, secret: secret === null ? null : Buffer.from(secret) }, groups };
+  // Nobody wants it any more, and nothing was looked at.
+  if (row === undefined) return { asked: undefined, groups: [], wasLast: true };
+  const { owner, data, secret, groups, was_last: wasLast } = row;
+  return { asked: { owner, data, secret: secret === null ? null : Buffer.from(secret) }, groups, wasLast };
 }
 
 /**

@@ -29,6 +29,10 @@ const hasNext = (lane: RawBuilder<unknown>) => sql`EXISTS (
   SELECT FROM platen.tasks AS lined WHERE ${inLine} AND lined.lane = ${lane}
     AND NOT EXISTS (SELECT FROM platen.tasks AS active WHERE active.name = lined.name AND active.key = lined.key AND active.state = 'active'))`;
 
+/** Whether tasks of a lane wait to be lined up: none stands in the line that can be begun. */
+export const wantsLine = (lane: RawBuilder<unknown>): RawBuilder<boolean> => sql`(NOT ${hasNext(lane)}
+  AND EXISTS (SELECT FROM platen.tasks WHERE state = 'waiting' AND round IS NULL AND lane = ${lane}))`;
+
 /**
  * Lets the next tasks of a lane stand in the line, if none does that can be begun, in the transaction that holds its lock.
  * @param begun round of the task of this lane that was begun just now.
@@ -43,8 +47,7 @@ export async function lineUp(
   } = await sql<{ front: string | null; last: string | null }>`
     SELECT (SELECT min(round) FROM platen.tasks WHERE ${inLine}) AS front,
       (SELECT max(round) FROM platen.tasks WHERE ${inLine} AND tenant = ${tenant}) AS last
-    WHERE NOT ${hasNext(sql`${lane}`)}
-      AND EXISTS (SELECT FROM platen.tasks WHERE state = 'waiting' AND round IS NULL AND lane = ${lane})`.execute(tx);
+    WHERE ${wantsLine(sql`${lane}`)}`.execute(tx);
   if (line === undefined) return;
   const read = (round: string | null) => (round === null ? null : Number(round));
   const round = roundFor({ front: read(line.front), last: read(line.last), begun });

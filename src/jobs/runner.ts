@@ -97,7 +97,7 @@ export class Runner {
     const { database, queue } = this.#options;
     return database.transaction(async (tx) => {
       const task = await claimTask(tx, claim);
-      if (task !== undefined) await lineUp(tx, queue, task.place);
+      if (task?.place.wasLast === true) await lineUp(tx, queue, task.place);
       return task;
     });
   }
