@@ -149,6 +149,13 @@ test.each(forms)('%s: every text, changed in one character or to any other text'
   );
 });
 
+test('half of a character does not pass for the sign that stands for it in a hash', async () => {
+  const issued = await credentials.issue({ ...facts, courseName: 'Data \ufffd Science' });
+  const forged = JSON.parse(JSON.stringify(issued).replace('\ufffd', '\\ud800'));
+  expect(await credentials.check(issued)).toEqual({ isGenuine: true });
+  expect(await credentials.check(forged)).toMatchObject({ isGenuine: false });
+});
+
 test('the order of fields, which JSON does not keep, may be another', async () => {
   const reversed = (value: Json): Json =>
     isObject(value)
