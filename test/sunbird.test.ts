@@ -1,6 +1,7 @@
 // Certificates whose credentials a Sunbird RC registry issues: what it is asked, what is taken from it, and how it fails.
 
 import type { ServerResponse } from 'node:http';
+import { inspect } from 'node:util';
 import { expect, test } from '@jest/globals';
 import { createSunbird } from '../src/credentials/sunbird.ts';
 import { ServiceError } from '../src/errors.ts';
@@ -148,6 +149,14 @@ test('an answer without end is read no further than its limit', async () => {
   expectUnavailable(await errorOf(registry));
   // Beside the limit of 1 MiB, what the buffers of both sides hold.
   expect(sentBytes).toBeLessThan(32 * 1024 * 1024);
+});
+
+test('the log hears nothing of a person from an answer that can not be read', async () => {
+  await using registry = await startScriptedRegistry();
+  registry.answerWith = (_call, response) => response.end('Lovelace, Ada');
+  const error = await errorOf(registry);
+  expectUnavailable(error);
+  expect(inspect(error, { depth: 9 })).not.toContain('Lovelace');
 });
 
 test("a person's data goes to no address to which the registry redirects", async () => {
