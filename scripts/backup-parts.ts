@@ -5,7 +5,7 @@ import { makeEverythingPrivate } from '../src/private-folder.ts';
 import { variables } from '../src/variables.ts';
 
 /** All else in DATA_DIR is made anew. */
-export const backupParts = ['database', 'documents', 'encryption.key'] as const;
+export const backupParts = ['database', 'documents', 'encryption.key', 'credential.key'] as const;
 
 const { DATA_DIR = variables.DATA_DIR.fallback } = process.env;
 
@@ -17,6 +17,7 @@ export function saidOfElsewhere(): string {
     isSet('DATABASE_URL') ? 'the database of DATABASE_URL (use pg_dump)' : undefined,
     isSet('AWS_STORAGE_BUCKET_NAME') ? 'the documents in the bucket AWS_STORAGE_BUCKET_NAME' : undefined,
     isSet('ENCRYPTION_KEY') ? 'the key in ENCRYPTION_KEY' : undefined,
+    isSet('CREDENTIAL_KEY') ? 'the key in CREDENTIAL_KEY' : undefined,
   ].filter((part) => part !== undefined);
   return parts.length === 0 ? '' : `Not in it: ${parts.join(', ')}.`;
 }

@@ -1,4 +1,4 @@
-// Writes what is embedded in DATA_DIR (database, documents, key) into one file, while no service runs on it.
+// Writes what is embedded in DATA_DIR (database, documents, keys) into one file, while no service runs on it.
 
 import { createWriteStream, existsSync } from 'node:fs';
 import { open, rename, rm } from 'node:fs/promises';
@@ -13,7 +13,7 @@ await runOnDataFolder('npm run backup -- FILE', async ({ path }, file) => {
   if (entries.length === 0) throw new Error(`${path} has nothing to back up. ${saidOfElsewhere()}`.trim());
   const unfinished = `${file}.unfinished`;
   try {
-    // It holds the key: for nobody else's eyes.
+    // It holds the keys: for nobody else's eyes.
     const target = createWriteStream(unfinished, { mode: 0o600 });
     await pipeline(tar.pack(path, { entries: [...entries] }), createGzip({ level: 3 }), target);
     const written = await open(unfinished);

@@ -1,8 +1,9 @@
 // The keys with which secrets lie in the database: given by the settings, or one made in DATA_DIR where nothing else was said.
 
 import { randomBytes } from 'node:crypto';
-import { existsSync, linkSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { makeKeyFile } from './key-file.ts';
 import { StartError } from './start-error.ts';
 
 const keyBytes = 32;
@@ -30,24 +31,10 @@ function readEncryptionKey(setting: string): Buffer | undefined {
   }
 }
 
-/** Whole or not at all: a crash or a full disk leaves no half of one. */
-function makeKey(path: string): void {
-  const unfinished = `${path}.${process.pid}.unfinished`;
-  try {
-    writeFileSync(unfinished, `${randomBytes(keyBytes).toString('base64')}\n`, { mode: 0o600, flush: true });
-    linkSync(unfinished, path);
-  } catch (error) {
-    // Another process may have been faster: then its key serves.
-    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
-  } finally {
-    rmSync(unfinished, { force: true });
-  }
-}
-
 /** The key of a data folder, made when it has none. @throws {StartError} when the file holds something else. */
 export function openEncryptionKey(dataDir: string): Buffer {
   const path = join(dataDir, 'encryption.key');
-  if (!existsSync(path)) makeKey(path);
+  if (!existsSync(path)) makeKeyFile(path, `${randomBytes(keyBytes).toString('base64')}\n`);
   const key = readEncryptionKey(path);
   if (key === undefined) throw new StartError(`DATA_DIR: ${path} does not hold a key: 32 bytes as base64.`);
   return key;

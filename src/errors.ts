@@ -156,6 +156,12 @@ export const catalogue = {
     detail: 'The key set that verifies tokens cannot be fetched.',
     retryAfterSeconds: 10,
   },
+  issuer_unavailable: {
+    status: 503,
+    title: 'Issuer unavailable',
+    detail: 'The registry that issues credentials does not give one. The certificate is kept and tried again.',
+    retryAfterSeconds: 30,
+  },
   deadline_exceeded: {
     status: 503,
     title: 'Deadline exceeded',
