@@ -1,8 +1,7 @@
 // Documents that are given whole: printed as they are, with nothing that runs and no way out, under the limits of every render.
 
 import { once } from 'node:events';
-import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { type AddressInfo, createServer, type Server } from 'node:net';
 import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
 import type { Rendering } from '../src/rendering/rendering.ts';
 import { startOwnRendering } from './support/own-rendering.ts';
@@ -11,13 +10,14 @@ import { readPdf } from './support/pdf.ts';
 let rendering: Rendering;
 let canary: Server;
 let outside: string;
-const heard: string[] = [];
+let heard = 0;
 
 beforeAll(async () => {
   rendering = await startOwnRendering();
-  canary = createServer((request, response) => {
-    heard.push(request.url ?? '');
-    response.end('reached');
+  // Of connections, not of requests: the browser asks by https where a page of https names http.
+  canary = createServer((socket) => {
+    heard++;
+    socket.destroy();
   }).listen(0, '127.0.0.1');
   await once(canary, 'listening');
   outside = `http://127.0.0.1:${(canary.address() as AddressInfo).port}`;
@@ -27,7 +27,7 @@ afterAll(async () => {
   canary.close();
 });
 beforeEach(() => {
-  heard.length = 0;
+  heard = 0;
 });
 
 const page = (body: string, head = '') =>
@@ -84,12 +84,12 @@ test.each(Object.keys(ways))('no way out, and nothing runs: %s', async (name) =>
   const { body = '', head = '', style = '' } = ways[name]?.(`${outside}/${encodeURIComponent(name)}`) ?? {};
   const { bytes } = await print(page(`<p>stays</p>${body}`, sheet + head), [['/print.css', css(style)]]);
   expect((await readPdf(bytes)).text.trim()).toMatch(/^stays(?! ran| reached)/);
-  expect(heard).toEqual([]);
+  expect(heard).toBe(0);
 });
 
 test('what is listened with does hear', async () => {
-  await fetch(outside);
-  expect(heard).toEqual(['/']);
+  await fetch(outside).catch(() => undefined);
+  expect(heard).toBe(1);
 });
 
 test('files of the machine are not there, and what was not given is told', async () => {
