@@ -1,6 +1,6 @@
 // One render of a document that is given whole: nothing runs in it, and nothing is asked of anybody for it.
 //
-// Three things hold that, each alone: a content policy, every request answered from what was given, and a way out that leads nowhere.
+// A content policy holds that, and so does answering every request from what was given; a way out that leads nowhere is for what neither sees.
 
 import { setTimeout as wait } from 'node:timers/promises';
 import type { CDPSession, Protocol } from 'puppeteer-core';
