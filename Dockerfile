@@ -36,6 +36,7 @@ COPY --from=dependencies /app/node_modules node_modules
 COPY bin bin
 COPY scripts/backup.ts scripts/backup-parts.ts scripts/restore.ts scripts/
 COPY src src
+COPY templates templates
 
 ARG VERSION=0.0.0
 ARG REVISION=unknown

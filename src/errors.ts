@@ -67,6 +67,9 @@ export const catalogue = {
     title: 'Report token mismatch',
     detail: 'The report token was made for another report than the one asked for.',
   },
+  unknown_template: { status: 422, title: 'Unknown template', detail: 'There is no such template.' },
+  unknown_language: { status: 422, title: 'Unknown language', detail: 'The template has no texts in this language.' },
+  name_required: { status: 422, title: 'Name required', detail: 'There is no name to be seen.' },
   document_too_large: {
     status: 422,
     title: 'Document too large',
@@ -103,6 +106,11 @@ export const catalogue = {
     status: 500,
     title: 'Internal error',
     detail: 'Something unexpected failed. The log has the cause.',
+  },
+  template_failed: {
+    status: 500,
+    title: 'Template failed',
+    detail: 'The template is broken, or took more time or place than it may. The log says what is wrong with it.',
   },
   page_failed: { status: 502, title: 'Page failed', detail: 'The report page did not load or said that it failed.' },
   page_redirected: {

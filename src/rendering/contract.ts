@@ -42,6 +42,26 @@ export interface RenderedPdf {
   warnings: string[];
 }
 
+/** A page with all that belongs to it. */
+export interface GivenDocument {
+  html: string;
+  /** By path as it stands in an address: `/print.css`. */
+  files: ReadonlyMap<string, GivenFile>;
+}
+
+export interface GivenFile {
+  /** As `text/css`. */
+  type: string;
+  bytes: Uint8Array;
+}
+
+export interface PrintedDocument {
+  bytes: Buffer;
+  pages: number;
+  /** What it asked for and was not given; addresses, or what the browser says of them. */
+  refused: string[];
+}
+
 /** What a failed render was doing; quoted in the problem that the caller gets. */
 export interface Diagnosis extends Findings {
   stage: Stage;

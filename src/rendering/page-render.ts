@@ -1,36 +1,21 @@
-// One render: a tab, its page opened, ready and at rest, printed; and whatever happens, the tab is given back or closed.
+// One render of a page: opened, ready and at rest, printed, and looked at before anyone gets it.
 
 import { abortable } from '../abortable.ts';
-import { BrowserFault } from '../browser/contract.ts';
 import { fail } from '../errors.ts';
 import type { PageSettings } from '../page/contract.ts';
 import { Page, type Rest } from '../page/page.ts';
 import { holdsText, inspectPdf } from '../pdf/pdf.ts';
 import { codeOfWarning } from '../warnings.ts';
-import type { RenderedPdf, RenderRequest, Stage } from './contract.ts';
-import { explainFailure } from './failure.ts';
+import type { RenderedPdf, RenderRequest } from './contract.ts';
 import { printToPdf } from './print.ts';
-import type { Tab, TabOwner } from './tab.ts';
-import type { TabPool } from './tab-pool.ts';
+import { type RenderEnvironment, TabUse } from './tab-use.ts';
 
-export interface RenderLimits {
-  timeoutMs: number;
-  maxPages: number;
-  maxBytes: number;
-  diagnosticsDir: string | undefined;
-}
-
-export interface RenderEnvironment {
-  tabs: TabPool;
+export interface PageEnvironment extends RenderEnvironment {
   proxyUrl: string;
   /** Origins that the page may reach. */
   origins: ReadonlySet<string>;
-  limits: RenderLimits;
   /** The page's contract at its origin. */
   settings: PageSettings;
-  signal: AbortSignal;
-  /** Told when a stage begins. */
-  onStage(stage: Stage): void;
 }
 
 const a4HeightPx = 1123;
@@ -44,100 +29,54 @@ export class StaleTab extends Error {}
  * Loads and prints one page.
  * @throws {StaleTab} when it must be done again; otherwise as `Rendering.render`, or a BrowserFault.
  */
-export async function printPage(request: RenderRequest, environment: RenderEnvironment): Promise<RenderedPdf> {
+export async function printPage(request: RenderRequest, environment: PageEnvironment): Promise<RenderedPdf> {
   await using render = new PageRender(request, environment);
   return await render.run();
 }
 
 class PageRender implements AsyncDisposable {
   readonly #request: RenderRequest;
-  readonly #env: RenderEnvironment;
-  readonly #startedAt = performance.now();
-  /** Aborted, with the error to report, by whatever ends the render early. */
-  readonly #end = new AbortController();
-  readonly #deadline: NodeJS.Timeout;
-  #stage: Stage = 'open';
-  #tab: Tab | undefined;
+  readonly #env: PageEnvironment;
+  readonly #use: TabUse;
   #isPrinted = false;
   #page: Page | undefined;
 
-  constructor(request: RenderRequest, environment: RenderEnvironment) {
+  constructor(request: RenderRequest, environment: PageEnvironment) {
     this.#request = request;
     this.#env = environment;
-    this.#deadline = setTimeout(() => this.#onDeadline(), environment.limits.timeoutMs);
-    environment.signal.addEventListener('abort', this.#onAbort, { once: true });
-    if (environment.signal.aborted) this.#onAbort();
+    this.#use = new TabUse(environment, (stage) => (stage === 'ready' ? 'page_not_ready' : 'render_timeout'));
   }
 
   async run(): Promise<RenderedPdf> {
+    const use = this.#use;
     try {
-      await this.#during('open', () => this.#open());
-      await this.#during('load', () => this.#live.load());
+      await use.during('open', () => this.#open());
+      await use.during('load', () => this.#live.load());
       // A page that begins anew, or takes back that it is ready, is waited for anew; at the latest the deadline ends that.
       for (;;) {
-        await this.#during('ready', () => this.#live.whenReady());
+        await use.during('ready', () => this.#live.whenReady());
         this.#checkToken();
-        const rest = await this.#during('assets', () => this.#live.comeToRest((stage) => this.#enter(stage)));
+        const rest = await use.during('assets', () => this.#live.comeToRest((stage) => use.enter(stage)));
         if (rest === undefined) continue;
         this.#checkRest(rest);
-        const bytes = await this.#during('print', () => this.#print(rest));
-        if (!(await abortable(this.#live.holds(rest), this.#end.signal))) continue;
+        const bytes = await use.during('print', () => this.#print(rest));
+        if (!(await abortable(this.#live.holds(rest), use.signal))) continue;
         if (!this.#live.isWhereAsked) throw fail('page_redirected');
         const pdf = await this.#inspect(bytes, rest);
         this.#isPrinted = true;
         return pdf;
       }
     } catch (error) {
-      throw await explainFailure({
-        error,
-        caller: this.#env.signal,
-        end: this.#end.signal,
-        tab: this.#tab,
-        page: this.#page,
-        stage: this.#stage,
-        elapsedMs: Math.round(performance.now() - this.#startedAt),
-        diagnosticsDir: this.#env.limits.diagnosticsDir,
-        token: this.#request.token,
-      });
+      throw await use.explain(error, { page: this.#page, token: this.#request.token });
     }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#env.onStage('close');
-    clearTimeout(this.#deadline);
-    this.#page?.stop();
-    this.#env.signal.removeEventListener('abort', this.#onAbort);
-    const isSound = this.#isPrinted && !this.#end.signal.aborted && this.#page?.hasForeignFrames === false;
+    const page = this.#page;
+    page?.stop();
+    const isSound = this.#isPrinted && !this.#use.signal.aborted && page?.hasForeignFrames === false;
     const isReusable = isSound && this.#request.isTokenShared === true;
-    this.#end.abort(new Error('render is over'));
-    if (this.#tab === undefined) return;
-    this.#tab.events = undefined;
-    if (isReusable) await this.#page?.remove().catch(() => this.#tab?.close());
-    await this.#env.tabs.giveBack(this.#tab, { isReusable });
-  }
-
-  readonly #onAbort = () => {
-    this.#end.abort(this.#env.signal.reason);
-    // At once, not when the stage notices: the page may be busy.
-    void this.#tab?.close();
-  };
-
-  /** A stage inside another. */
-  #enter(stage: Stage): void {
-    this.#stage = stage;
-    this.#env.onStage(stage);
-  }
-
-  #onDeadline(): void {
-    this.#end.abort(fail(this.#stage === 'ready' ? 'page_not_ready' : 'render_timeout'));
-  }
-
-  /** Runs one stage; ends it, whatever the page does, when the render ends early. */
-  async #during<T>(stage: Stage, work: () => Promise<T>): Promise<T> {
-    const { signal } = this.#end;
-    signal.throwIfAborted();
-    this.#enter(stage);
-    return abortable(work(), signal);
+    await this.#use.giveBack(isReusable ? () => page.remove() : undefined);
   }
 
   get #live(): Page {
@@ -146,12 +85,11 @@ class PageRender implements AsyncDisposable {
   }
 
   async #open(): Promise<void> {
-    const { tabs, proxyUrl, settings, origins } = this.#env;
+    const { proxyUrl, settings, origins } = this.#env;
     const { token, url } = this.#request;
-    const owner: TabOwner = { origin: new URL(url).origin, token, proxyUrl };
-    const tab = await tabs.take(owner, settings, this.#end.signal);
-    this.#tab = tab;
-    const end = (error: Error) => this.#end.abort(error);
+    const use = this.#use;
+    const owner = { origin: new URL(url).origin, token, proxyUrl };
+    const tab = await use.take(owner, settings, () => this.#page?.onWindow());
     const { page, prepared } = Page.prepare(tab.cdp, tab.frameId, {
       url: new URL(url),
       origins,
@@ -159,30 +97,14 @@ class PageRender implements AsyncDisposable {
       settings,
       bindsCookies: tab.lease.bindsCookies,
       onFatal: (error) => {
-        end(error);
+        use.abort(error);
         // At once: what takes more than its share is not asked for a diagnosis first.
         if (error.code === 'resource_limit') void tab.close();
       },
-      onStale: () => tab.renders > 1 && end(new StaleTab()),
+      onStale: () => tab.renders > 1 && use.abort(new StaleTab()),
     });
     this.#page = page;
-    tab.events = {
-      onCrash: () => end(this.#explainCrash(tab)),
-      onClosed: () => {
-        const { connected } = tab.lease.browser;
-        end(connected ? fail('page_failed', { detail: 'The page closed itself.' }) : new BrowserFault('browser'));
-      },
-      onWindow: () => page.onWindow(),
-    };
     await prepared;
-  }
-
-  #explainCrash(tab: Tab): Error {
-    // In a kept tab the pages before have their part in it: this one gets a tab of its own.
-    const isMemory = tab.lease.takeMemoryKill() && tab.renders === 1;
-    return isMemory
-      ? fail('resource_limit', { detail: 'The page used more memory than it may.' })
-      : new BrowserFault('renderer');
   }
 
   #checkToken(): void {
@@ -207,15 +129,10 @@ class PageRender implements AsyncDisposable {
   }
 
   async #print({ late }: Rest): Promise<Buffer> {
-    const { cdp } = this.#opened;
+    const { cdp } = this.#use.tab;
     // The browser would wait for late assets for another 2 s before it prints.
     if (late.length > 0) await cdp.send('Page.stopLoading');
     return printToPdf(cdp, { maxBytes: this.#env.limits.maxBytes, scale: this.#env.settings.printScale });
-  }
-
-  get #opened(): Tab {
-    if (this.#tab === undefined) throw new Error('the tab is not open');
-    return this.#tab;
   }
 
   async #inspect(printed: Buffer, rest: Rest): Promise<RenderedPdf> {

@@ -10,11 +10,22 @@ import { createLog } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
 import type { PageSettings } from '../page/contract.ts';
 import { codeOfWarning } from '../warnings.ts';
-import type { Priority, RenderedPdf, RenderingStatus, RenderOptions, RenderRequest, Stage } from './contract.ts';
+import type {
+  GivenDocument,
+  PrintedDocument,
+  Priority,
+  RenderedPdf,
+  RenderingStatus,
+  RenderOptions,
+  RenderRequest,
+} from './contract.ts';
+import { printDocument } from './document-render.ts';
 import { type EgressProxy, startEgressProxy } from './egress.ts';
-import { printPage, type RenderLimits, StaleTab } from './page-render.ts';
+import { printPage, StaleTab } from './page-render.ts';
 import { RefusedTargets } from './refused-targets.ts';
+import { StageClock } from './stage-clock.ts';
 import { TabPool } from './tab-pool.ts';
+import type { RenderEnvironment, RenderLimits } from './tab-use.ts';
 
 const log = createLog('rendering');
 
@@ -40,6 +51,11 @@ export interface Rendering extends AsyncDisposable {
    *   the signal's reason when it was aborted.
    */
   render(request: RenderRequest, options: RenderOptions): Promise<RenderedPdf>;
+  /**
+   * Prints a document that is given whole: nothing runs in it, and what it was not given does not exist for it.
+   * @throws as `render`.
+   */
+  printDocument(document: GivenDocument, options: RenderOptions): Promise<PrintedDocument>;
   status(): RenderingStatus;
 }
 
@@ -59,29 +75,12 @@ interface Waiting extends Pick<RenderOptions, 'priority' | 'hurry'> {
 const ranks: Record<Priority, number> = { interactive: 2, trigger: 1, background: 0 };
 const attempts = 2;
 
-/** Measures how long each stage takes, and tells the caller which one has begun. */
-class StageClock {
-  readonly #metrics: Metrics;
-  readonly #onStage: RenderOptions['onStage'];
-  #stage: Stage = 'queue';
-  #since = performance.now();
-
-  constructor(metrics: Metrics, onStage: RenderOptions['onStage']) {
-    this.#metrics = metrics;
-    this.#onStage = onStage;
-  }
-
-  begin(stage: Stage): void {
-    this.end();
-    this.#stage = stage;
-    this.#onStage?.(stage);
-  }
-
-  end(): void {
-    const now = performance.now();
-    this.#metrics.renderStage.observe({ stage: this.#stage }, (now - this.#since) / 1000);
-    this.#since = now;
-  }
+/** What an attempt has to keep to. */
+interface Turn {
+  signal: AbortSignal;
+  clock: StageClock;
+  /** On the monotonic clock. */
+  deadline: number;
 }
 
 class BrowserRendering implements Rendering {
@@ -115,24 +114,13 @@ class BrowserRendering implements Rendering {
   }
 
   async render(request: RenderRequest, options: RenderOptions): Promise<RenderedPdf> {
-    this.#checkQueue(options.priority);
-    const signals = options.signal === undefined ? [] : [options.signal];
-    using ending = followSignals([this.#stopping.signal, ...signals]);
-    const { signal } = ending;
-    const clock = new StageClock(this.#metrics, options.onStage);
-    try {
-      const pdf = await this.#enqueue({ ...options, signal }, () => this.#attempt(request, signal, clock));
-      this.#metrics.renders.inc({ outcome: 'ok' });
-      for (const warning of pdf.warnings) this.#metrics.renderWarnings.inc({ code: codeOfWarning(warning) });
-      return pdf;
-    } catch (error) {
-      const outcome = error instanceof ServiceError ? error.code : signal.aborted ? 'cancelled' : 'internal_error';
-      this.#metrics.renders.inc({ outcome });
-      throw error;
-    } finally {
-      clock.end();
-      this.#reportQueue();
-    }
+    const pdf = await this.#inTurn(options, (turn) => this.#printFresh(request, turn));
+    for (const warning of pdf.warnings) this.#metrics.renderWarnings.inc({ code: codeOfWarning(warning) });
+    return pdf;
+  }
+
+  printDocument(document: GivenDocument, options: RenderOptions): Promise<PrintedDocument> {
+    return this.#inTurn(options, (turn) => printDocument(document, this.#environmentOf(this.#anyTabs, turn)));
   }
 
   status(): RenderingStatus {
@@ -186,6 +174,27 @@ class BrowserRendering implements Rendering {
     }
   }
 
+  /** When there is a place, and again when the browser was at fault. */
+  async #inTurn<T>(options: RenderOptions, print: (turn: Turn) => Promise<T>): Promise<T> {
+    this.#checkQueue(options.priority);
+    const signals = options.signal === undefined ? [] : [options.signal];
+    using ending = followSignals([this.#stopping.signal, ...signals]);
+    const { signal } = ending;
+    const clock = new StageClock(this.#metrics, options.onStage);
+    try {
+      const pdf = await this.#enqueue({ ...options, signal }, () => this.#attempt(print, signal, clock));
+      this.#metrics.renders.inc({ outcome: 'ok' });
+      return pdf;
+    } catch (error) {
+      const outcome = error instanceof ServiceError ? error.code : signal.aborted ? 'cancelled' : 'internal_error';
+      this.#metrics.renders.inc({ outcome });
+      throw error;
+    } finally {
+      clock.end();
+      this.#reportQueue();
+    }
+  }
+
   #reportQueue(): void {
     this.#metrics.rendersActive.set(this.#queue.pending);
     for (const [priority, rank] of Object.entries(ranks)) {
@@ -193,17 +202,12 @@ class BrowserRendering implements Rendering {
     }
   }
 
-  async #attempt(request: RenderRequest, signal: AbortSignal, clock: StageClock): Promise<RenderedPdf> {
+  async #attempt<T>(print: (turn: Turn) => Promise<T>, signal: AbortSignal, clock: StageClock): Promise<T> {
     const deadline = performance.now() + this.#config.timeoutMs;
     for (let attempt = 1; ; attempt++) {
       try {
-        return await this.#printOnce(request, signal, { clock, timeoutMs: deadline - performance.now() });
+        return await print({ signal, clock, deadline });
       } catch (error) {
-        if (error instanceof StaleTab) {
-          this.#tabsOf(request).distrust(new URL(request.url).origin);
-          attempt--;
-          continue;
-        }
         if (!(error instanceof BrowserFault)) throw error;
         signal.throwIfAborted();
         log.warn('Render hit a browser fault', { kind: error.kind, attempt, error });
@@ -213,30 +217,43 @@ class BrowserRendering implements Rendering {
     }
   }
 
-  #tabsOf({ url }: RenderRequest): TabPool {
-    const tabs = this.#tabs.get(new URL(url).origin);
-    if (tabs === undefined) throw new Error('the origin of the page is not allowed');
-    return tabs;
+  /** In another tab when a kept one showed figures of an earlier render. */
+  async #printFresh(request: RenderRequest, turn: Turn): Promise<RenderedPdf> {
+    try {
+      return await this.#printOnce(request, turn);
+    } catch (error) {
+      if (!(error instanceof StaleTab)) throw error;
+      const { origin } = new URL(request.url);
+      this.#tabs.get(origin)?.distrust(origin);
+      return await this.#printOnce(request, turn);
+    }
   }
 
-  async #printOnce(
-    request: RenderRequest,
-    signal: AbortSignal,
-    { clock, timeoutMs }: { clock: StageClock; timeoutMs: number },
-  ): Promise<RenderedPdf> {
+  async #printOnce(request: RenderRequest, turn: Turn): Promise<RenderedPdf> {
     const { origin } = new URL(request.url);
+    const tabs = this.#tabs.get(origin);
     const proxy = this.#proxies.get(origin);
     const settings = this.#config.pages.get(origin);
-    if (proxy === undefined || settings === undefined) throw new Error('the origin of the page is not allowed');
+    if (tabs === undefined || proxy === undefined || settings === undefined)
+      throw new Error('the origin of the page is not allowed');
     return await printPage(request, {
-      tabs: this.#tabsOf(request),
+      ...this.#environmentOf(tabs, turn),
       proxyUrl: proxy.url,
       origins: new Set([origin, ...this.#config.allowedOrigins]),
-      limits: { ...this.#config, timeoutMs },
       settings,
-      signal,
-      onStage: (stage) => clock.begin(stage),
     });
+  }
+
+  #environmentOf(tabs: TabPool, { signal, clock, deadline }: Turn): RenderEnvironment {
+    const limits = { ...this.#config, timeoutMs: deadline - performance.now() };
+    return { tabs, limits, signal, onStage: (stage) => clock.begin(stage) };
+  }
+
+  /** For what needs no origin. */
+  get #anyTabs(): TabPool {
+    const [tabs] = this.#tabs.values();
+    if (tabs === undefined) throw new Error('there is no browser: no origin is known');
+    return tabs;
   }
 }
 

@@ -1,0 +1,57 @@
+// Fills a template's page: what comes from data is text, whatever it looks like, and a page that loops or grows is ended.
+
+import { Liquid } from 'liquidjs';
+import { drawQrCode, emsOf, formatDay } from './filters.ts';
+import type { Phrasebook } from './texts.ts';
+
+export type FillPage = (language: string, data: Record<string, unknown>, images: Record<string, string>) => string;
+
+const longestMs = 1000;
+/** Letters and items that a page may handle. */
+const mostHandled = 2_000_000;
+const mostLetters = 2_000_000;
+
+/** Others read files, or write what is not escaped. */
+const tags = new Set('if unless case for break continue assign capture comment raw #'.split(' '));
+
+/** The named arguments of a filter. */
+const named = (args: unknown[]) => Object.fromEntries(args.filter(Array.isArray)) as Record<string, unknown>;
+
+function createEngine(): Liquid {
+  const engine = new Liquid({
+    outputEscape: 'escape',
+    ownPropertyOnly: true,
+    strictFilters: true,
+    strictVariables: true,
+    lenientIf: true,
+    // No files: a page is whole.
+    templates: {},
+    parseLimit: mostLetters,
+    renderLimit: longestMs,
+    memoryLimit: mostHandled,
+  });
+  for (const name of Object.keys(engine.tags)) if (!tags.has(name)) delete engine.tags[name];
+  for (const [name, filter] of Object.entries(engine.filters))
+    if (typeof filter === 'object' && filter.raw) delete engine.filters[name];
+  return engine;
+}
+
+/** @throws when the page can't be read. */
+export function compilePage(source: string, phrasebook: Phrasebook): FillPage {
+  const engine = createEngine();
+  // The language of a page that is being filled: that is done in one go.
+  let speaking = 'en';
+  engine.registerFilter('t', (key: string, ...args: unknown[]) => phrasebook.say(speaking, key, named(args)));
+  engine.registerFilter('date', (iso: unknown, style = 'long') => formatDay(speaking, String(iso), style));
+  engine.registerFilter('number', (value: number) => new Intl.NumberFormat(speaking).format(value));
+  engine.registerFilter('ems', (text: unknown) => emsOf(String(text)));
+  engine.registerFilter('qr', (text: unknown) => drawQrCode(String(text)));
+  const page = engine.parse(source);
+  return (language, data, images) => {
+    speaking = language;
+    const { direction } = new Intl.Locale(language).getTextInfo();
+    const html: string = engine.renderSync(page, { ...data, page: { language, direction, images } });
+    if (html.length > mostLetters) throw new Error(`the page has ${html.length} letters, more than ${mostLetters}`);
+    return html;
+  };
+}

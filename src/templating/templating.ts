@@ -1,0 +1,147 @@
+// Fills templates and prints them: what a designer left in a folder, in one of its languages, with somebody's data.
+
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type ErrorCode, fail, ServiceError } from '../errors.ts';
+import { createLog } from '../log.ts';
+import type { GivenFile, PrintedDocument } from '../rendering/contract.ts';
+import type { Rendering } from '../rendering/rendering.ts';
+import { StartError } from '../start-error.ts';
+import type { PrintRequest, TemplateSummary } from './contract.ts';
+import { readFonts } from './fonts.ts';
+import { readTemplate, type Template } from './template.ts';
+
+const log = createLog('templating');
+
+export interface Templating {
+  /** All of them, broken ones too. */
+  list(): TemplateSummary[];
+  /** @throws {ServiceError} unknown_template, unknown_language, name_required, invalid_request, template_failed. */
+  check(templateId: string, language: string, data: unknown): void;
+  /**
+   * Fills and prints; the same input gives the same page.
+   * @throws {ServiceError} as `check` and `Rendering.printDocument`.
+   */
+  print(request: PrintRequest): Promise<{ bytes: Buffer; pages: number }>;
+}
+
+interface Dependencies {
+  rendering: Pick<Rendering, 'printDocument'>;
+  /** Has templates beside the built-in ones; one of the same name takes the place of a built-in one. */
+  templatesDir?: string | undefined;
+}
+
+const builtIn = join(import.meta.dirname, '../../templates');
+
+/** One that can't be used, and why. */
+interface Broken {
+  id: string;
+  problem: string;
+}
+
+async function read(id: string, folder: string): Promise<Template | Broken> {
+  try {
+    return await readTemplate(id, folder);
+  } catch (error) {
+    const problem = (error as Error).message;
+    log.error('A template is broken and can not be used', { code: 'template_failed', template: id, problem });
+    return { id, problem };
+  }
+}
+
+async function readFolder(folder: string): Promise<(Template | Broken)[]> {
+  const entries = await readdir(folder, { withFileTypes: true });
+  const ids = entries.filter((entry) => entry.isDirectory()).map(({ name }) => name);
+  return Promise.all(ids.sort().map((id) => read(id, join(folder, id))));
+}
+
+/** What the browser says of a page that is only the template's doing. */
+const faultsOfPage: readonly ErrorCode[] = ['page_failed', 'document_too_large'];
+
+function explain(error: unknown): unknown {
+  if (!(error instanceof ServiceError) || !faultsOfPage.includes(error.code)) return error;
+  return fail('template_failed', error.details, { cause: error });
+}
+
+class FilledTemplates implements Templating {
+  readonly #rendering: Dependencies['rendering'];
+  readonly #templates: ReadonlyMap<string, Template | Broken>;
+  readonly #fonts: ReadonlyMap<string, GivenFile>;
+
+  constructor(
+    rendering: Dependencies['rendering'],
+    templates: (Template | Broken)[],
+    fonts: ReadonlyMap<string, GivenFile>,
+  ) {
+    this.#rendering = rendering;
+    this.#templates = new Map(templates.map((template) => [template.id, template]));
+    this.#fonts = fonts;
+  }
+
+  list(): TemplateSummary[] {
+    return [...this.#templates.values()].map((template) => {
+      if ('problem' in template) return { languages: [], schema: {}, sample: {}, ...template };
+      const { id, languages, schema, sample } = template;
+      return { id, languages, schema, sample };
+    });
+  }
+
+  check(templateId: string, language: string, data: unknown): void {
+    this.#find(templateId, language).check(data);
+  }
+
+  async print({ templateId, language, data, images = {}, signal, priority }: PrintRequest) {
+    const template = this.#find(templateId, language);
+    template.check(data);
+    const pictures = new Map(Object.entries(images).map(([name, image]) => [`/images/${name}`, image]));
+    const paths = Object.fromEntries(Object.keys(images).map((name) => [name, `/images/${name}`]));
+    const html = fillPage(template, language, () => template.fill(language, data, paths));
+    const files = new Map([...this.#fonts, ...template.files, ...pictures]);
+    const printed = await this.#rendering
+      .printDocument({ html, files }, { priority: priority ?? 'background', signal })
+      .catch((error) => {
+        throw explain(error);
+      });
+    checkRefused(templateId, printed);
+    return { bytes: printed.bytes, pages: printed.pages };
+  }
+
+  #find(templateId: string, language: string): Template {
+    const template = this.#templates.get(templateId);
+    if (template === undefined)
+      throw fail('unknown_template', {
+        detail: `There is no such template; there are: ${[...this.#templates.keys()].join(', ')}.`,
+      });
+    if ('problem' in template) throw fail('template_failed', { detail: `The template is broken: ${template.problem}` });
+    if (!template.languages.includes(language))
+      throw fail('unknown_language', { detail: `The template has these languages: ${template.languages.join(', ')}.` });
+    return template;
+  }
+}
+
+function fillPage({ id }: Template, language: string, fill: () => string): string {
+  try {
+    return fill();
+  } catch (cause) {
+    log.error('A template could not be filled', { template: id, language, error: cause });
+    throw fail('template_failed', {}, { cause });
+  }
+}
+
+/** What is not there is missing on paper: better told than printed without. */
+function checkRefused(id: string, { refused }: PrintedDocument): void {
+  if (refused.length === 0) return;
+  log.error('A template asks for what it does not have', { template: id, refused });
+  throw fail('template_failed', { detail: `The template asks for what it does not have: ${refused.join('; ')}` });
+}
+
+/** @throws {StartError} when `templatesDir` can't be read; a broken template is told in the log, and when it is asked for. */
+export async function openTemplating({ rendering, templatesDir }: Dependencies): Promise<Templating> {
+  const added =
+    templatesDir === undefined
+      ? []
+      : await readFolder(templatesDir).catch((cause) => {
+          throw new StartError(`TEMPLATES_DIR can not be read: ${cause.message}`, { cause });
+        });
+  return new FilledTemplates(rendering, [...(await readFolder(builtIn)), ...added], await readFonts());
+}

@@ -1,0 +1,44 @@
+// A template's words in its languages: what a key says in one of them, with values and plural forms.
+
+import { createInstance, type i18n } from 'i18next';
+
+export type Texts = Record<string, string>;
+
+/** Endings that i18next gives to plural forms; which of them a language has is the language's own. */
+const pluralEnding = /_(zero|one|two|few|many|other)$/;
+const keysOf = (texts: Texts) => new Set(Object.keys(texts).map((key) => key.replace(pluralEnding, '')));
+
+/** Throws where a language lacks what another has. */
+function checkKeys(byLanguage: ReadonlyMap<string, Texts>): void {
+  const all = new Set([...byLanguage.values()].flatMap((texts) => [...keysOf(texts)]));
+  for (const [language, texts] of byLanguage) {
+    const missing = [...all].filter((key) => !keysOf(texts).has(key));
+    if (missing.length > 0) throw new Error(`texts/${language}.json lacks ${missing.join(', ')}`);
+  }
+}
+
+export class Phrasebook {
+  readonly #i18n: i18n;
+
+  constructor(byLanguage: ReadonlyMap<string, Texts>) {
+    checkKeys(byLanguage);
+    this.#i18n = createInstance();
+    void this.#i18n.init({
+      resources: Object.fromEntries([...byLanguage].map(([language, translation]) => [language, { translation }])),
+      fallbackLng: false,
+      load: 'currentOnly',
+      keySeparator: false,
+      nsSeparator: false,
+      // Texts are escaped where they are put onto the page, once.
+      interpolation: { escapeValue: false },
+      initAsync: false,
+    });
+  }
+
+  /** @throws when the language has no such text. */
+  say(language: string, key: string, values: Record<string, unknown>): string {
+    const options = { ...values, lng: language, nest: false };
+    if (!this.#i18n.exists(key, options)) throw new Error(`texts/${language}.json has no "${key}"`);
+    return String(this.#i18n.t(key, options));
+  }
+}
