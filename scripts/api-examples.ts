@@ -1,5 +1,7 @@
 // An example of a request and its answer for each endpoint, in an order in which they can be sent: docs/http-api.md shows them, test/api-examples.test.ts sends them.
 
+import { certificateExamples } from './certificate-examples.ts';
+
 export type Who = 'service' | 'student' | 'teacher' | 'nobody';
 
 export interface Example {
@@ -18,13 +20,13 @@ export interface Example {
   answer?: object;
   /** Of an answer that is no JSON: words that it has. */
   text?: string;
-  /** Names under which values of the answer are used later. */
+  /** Names under which values of the answer are used later; each is a name, or several with dots between them. Of an address the last part is used. */
   keep?: Record<string, string>;
 }
 
 /** Names of values that differ from time to time. */
 export const changing = new Set(
-  'id jobId progressId timestamp version environment createdAt startedAt endedAt pages bytes sha256 durationMs ticket total cancelled nextCursor diagnosis detail stage percent'.split(
+  'id jobId progressId timestamp version environment createdAt startedAt endedAt pages bytes sha256 durationMs ticket total cancelled nextCursor diagnosis detail stage percent number verifyUrl downloadUrl download_url verify_url s3_key generated_at credential badge'.split(
     ' ',
   ),
 );
@@ -308,7 +310,14 @@ const service: Example[] = [
   { endpoint: 'GET /metrics', as: 'nobody', path: '/metrics', status: 200, text: 'platen_renders_total{outcome="ok"}' },
 ];
 
-export const examples: Example[] = [...reports, ...classRuns, ...jobs, ...cancelling, ...service];
+export const examples: Example[] = [
+  ...reports,
+  ...classRuns,
+  ...jobs,
+  ...cancelling,
+  ...certificateExamples,
+  ...service,
+];
 
 const tokenOf: Record<Who, string> = {
   service: ' -H "X-Service-Auth: Bearer $SERVICE_TOKEN"',

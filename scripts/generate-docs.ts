@@ -2,6 +2,9 @@
 
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { issuedEndpoints } from '../src/certificates/issued-routes.ts';
+import { certificateEndpoints } from '../src/certificates/routes.ts';
+import { verificationEndpoints } from '../src/certificates/verification-routes.ts';
 import { classRunEndpoints } from '../src/class-runs/routes.ts';
 import { developmentSecrets } from '../src/config-checks.ts';
 import { catalogue } from '../src/errors.ts';
@@ -112,6 +115,9 @@ function apiPage(): string {
   const endpoints = [
     ...reportEndpoints({ reports: {} as Reports, concurrency: 1 }),
     ...classRunEndpoints({} as Parameters<typeof classRunEndpoints>[0]),
+    ...issuedEndpoints({} as Parameters<typeof issuedEndpoints>[0]),
+    ...certificateEndpoints({} as Parameters<typeof certificateEndpoints>[0]),
+    ...verificationEndpoints({} as Parameters<typeof verificationEndpoints>[0]),
     ...jobEndpoints({} as Parameters<typeof jobEndpoints>[0]),
     ...serviceEndpoints({
       environment: '',

@@ -1,5 +1,6 @@
 // What settings must be together: the cross-checks of development, and the stricter ones of production.
 
+import type { KeyObject } from 'node:crypto';
 import { isIPv4 } from 'node:net';
 import type { PageValues } from './page-settings.ts';
 import { type Values, type VariableName, variables } from './variables.ts';
@@ -25,6 +26,7 @@ export interface Secrets {
   databaseUrl: string | undefined;
   /** The first one encrypts, each decrypts. */
   encryptionKeys: [Buffer, ...Buffer[]] | undefined;
+  credentialKeys: [KeyObject, ...KeyObject[]] | undefined;
   s3AccessKey: string | undefined;
   s3SecretKey: string | undefined;
 }
@@ -56,7 +58,21 @@ const isLoopback = (host: string) => (isIPv4(host) ? host.startsWith('127.') : [
 const s3Variables = ['AWS_REGION', 'AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY', 'AWS_S3_ENDPOINT'] as const;
 const minioVariables = ['MINIO_ENDPOINT_URL', 'MINIO_ACCESS_KEY', 'MINIO_SECRET_KEY', 'MINIO_REGION'] as const;
 
+const sunbirdVariables = [
+  'SUNBIRD_RC_IDENTITY_URL',
+  'SUNBIRD_RC_CREDENTIALS_URL',
+  'SUNBIRD_RC_ISSUER_DID',
+  'SUNBIRD_RC_SCHEMA_ID',
+  'SUNBIRD_RC_SCHEMA_VERSION',
+] as const;
+
 const checks: Check[] = [
+  ...sunbirdVariables.map((variable) => ({
+    variable,
+    rule: 'must be set together with the other SUNBIRD_RC_… settings, or none of them',
+    isBroken: ({ values }: Facts) =>
+      values[variable] === undefined && sunbirdVariables.some((other) => values[other] !== undefined),
+  })),
   {
     variable: 'FRONTEND_ORIGINS',
     rule: 'must not name an origin twice',

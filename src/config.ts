@@ -91,6 +91,7 @@ function readSecrets(values: Values): Secrets {
     reportTokenSecret: values.REPORT_TOKEN_SECRET,
     databaseUrl: values.DATABASE_URL,
     encryptionKeys: values.ENCRYPTION_KEY,
+    credentialKeys: values.CREDENTIAL_KEY,
     s3AccessKey: values.AWS_ACCESS_KEY_ID ?? values.MINIO_ACCESS_KEY,
     s3SecretKey: values.AWS_SECRET_ACCESS_KEY ?? values.MINIO_SECRET_KEY,
   };
@@ -165,6 +166,37 @@ function buildRendering({ values, isRoot, ...facts }: Facts) {
   };
 }
 
+/** All or none of it, which is checked before. */
+function buildSunbird(values: Values) {
+  const identityUrl = values.SUNBIRD_RC_IDENTITY_URL;
+  const credentialsUrl = values.SUNBIRD_RC_CREDENTIALS_URL;
+  if (identityUrl === undefined || credentialsUrl === undefined) return undefined;
+  return {
+    identityUrl,
+    credentialsUrl,
+    issuerDid: values.SUNBIRD_RC_ISSUER_DID ?? '',
+    schemaId: values.SUNBIRD_RC_SCHEMA_ID ?? '',
+    schemaVersion: values.SUNBIRD_RC_SCHEMA_VERSION ?? '',
+  };
+}
+
+function buildCertificates(values: Values) {
+  const publicUrl = (values.PUBLIC_URL ?? 'http://localhost:8080').replace(/\/+$/, '');
+  return {
+    publicUrl,
+    issuerName: values.ISSUER_NAME ?? new URL(publicUrl).hostname,
+    numberPattern: values.CERTIFICATE_NUMBER_PATTERN,
+    templatesDir: values.TEMPLATES_DIR,
+    sunbird: buildSunbird(values),
+  };
+}
+
+function buildEvents(values: Values) {
+  const brokers = values.KAFKA_BROKERS.length > 0 ? values.KAFKA_BROKERS : ['localhost:9092'];
+  const kafka = { brokers, clientId: values.KAFKA_CLIENT_ID, topic: values.KAFKA_TOPIC };
+  return { kafka: values.kafkaEnabled ? kafka : undefined, mostAttempts: values.EVENT_MAX_ATTEMPTS };
+}
+
 function buildConfig(facts: Facts) {
   const { values, tenants, isRoot } = facts;
   const defaultOrigin = values.DEFAULT_FRONTEND_ORIGIN ?? tenants[0]?.origin;
@@ -200,6 +232,8 @@ function buildConfig(facts: Facts) {
       s3: buildS3(values),
       memoryBytes: values.DOCUMENT_CACHE_MB * 1024 * 1024,
     },
+    certificates: buildCertificates(values),
+    events: buildEvents(values),
     isRunAsRoot: isRoot,
   };
 }

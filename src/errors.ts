@@ -80,6 +80,16 @@ export const catalogue = {
     title: 'Already ended',
     detail: 'This has ended already; there is nothing left to cancel.',
   },
+  already_revoked: {
+    status: 409,
+    title: 'Already revoked',
+    detail: 'This certificate is not good any more: it was revoked, or replaced by another.',
+  },
+  certificate_exists: {
+    status: 409,
+    title: 'Certificate exists',
+    detail: 'This learner has a certificate of this type for this course already, issued with other data.',
+  },
   not_failed: {
     status: 409,
     title: 'Not failed',
@@ -192,6 +202,8 @@ export const catalogue = {
 } as const satisfies Record<string, CatalogueEntry>;
 
 export type ErrorCode = keyof typeof catalogue;
+
+export const isErrorCode = (text: string): text is ErrorCode => Object.hasOwn(catalogue, text);
 
 export interface FieldError {
   field: string;

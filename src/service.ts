@@ -1,13 +1,25 @@
 // The composition root: builds every module in order, and takes them down in the opposite one.
 
+import { isCertificateRecord } from './certificates/certificate.ts';
+import { createCertificates } from './certificates/certificates.ts';
+import { createFileLinks } from './certificates/file-links.ts';
+import { createIssued } from './certificates/issued.ts';
+import { issuedEndpoints } from './certificates/issued-routes.ts';
+import { certificateEndpoints } from './certificates/routes.ts';
+import { verificationEndpoints, verificationLimit } from './certificates/verification-routes.ts';
 import { createClassRuns } from './class-runs/class-runs.ts';
 import { classRunEndpoints } from './class-runs/routes.ts';
 import type { Config, Secrets } from './config.ts';
+import { openCredentialKey } from './credential-key.ts';
+import { createCredentials } from './credentials/credentials.ts';
+import { createSunbird } from './credentials/sunbird.ts';
 import { type DataFolder, openDataFolder } from './data-folder.ts';
 import { type Database, openDatabase } from './database/database.ts';
 import { createDocuments, type Documents, type StorageLimits } from './documents/documents.ts';
 import { openFolderStore } from './documents/folder-store.ts';
 import { openEncryptionKey } from './encryption-key.ts';
+import { fail } from './errors.ts';
+import { createEvents } from './events/events.ts';
 import { createApp } from './http/app.ts';
 import { documentationPages } from './http/documentation.ts';
 import { createOpenApiDocument } from './http/openapi.ts';
@@ -31,6 +43,7 @@ import { isRecordOf } from './reports/report.ts';
 import { createReports } from './reports/reports.ts';
 import { invalidationEndpoint, reportEndpoints } from './reports/routes.ts';
 import { describeStorage, summariseSettings } from './settings-summary.ts';
+import { openTemplating } from './templating/templating.ts';
 import { version } from './version.ts';
 
 const log = createLog('service');
@@ -42,6 +55,10 @@ export interface Service extends AsyncDisposable {
   /** Address under which it listens. */
   url: string;
 }
+
+/** Whether a record says what its key says. */
+const belongs: Parameters<typeof createDocuments>[0]['belongs'] = (key, record) =>
+  record.type === 'certificate' ? isCertificateRecord(key, record) : isRecordOf(key, record);
 
 async function openStore({ documents, dataDir }: Config, secrets: Secrets) {
   if (documents.s3 === undefined) return openFolderStore(dataDir);
@@ -59,7 +76,7 @@ function createTokens(config: Config, secrets: Secrets) {
   });
 }
 
-function secretValues({ encryptionKeys, databaseUrl, ...secrets }: Secrets): string[] {
+function secretValues({ encryptionKeys, credentialKeys: _, databaseUrl, ...secrets }: Secrets): string[] {
   const password = databaseUrl === undefined ? undefined : decodeURIComponent(new URL(databaseUrl).password);
   const keys = (encryptionKeys ?? []).map((key) => key.toString('base64'));
   return [...Object.values(secrets).flat(), password, ...keys].filter((value) => value !== undefined);
@@ -71,20 +88,38 @@ function openFolders({ documents, dataDir, rendering }: Config, { databaseUrl }:
   return documents.s3 === undefined || databaseUrl === undefined ? openDataFolder(dataDir) : undefined;
 }
 
+/** Those that were given, or the one of the data folder. */
+function openEncryptionKeys({ dataDir }: Config, { encryptionKeys }: Secrets): [Buffer, ...Buffer[]] {
+  if (encryptionKeys !== undefined) return encryptionKeys;
+  openPrivateFolder(dataDir, 'DATA_DIR');
+  return [openEncryptionKey(dataDir)];
+}
+
 function openJobs(
   config: Config,
   secrets: Secrets,
   { database, metrics }: { database: Database; metrics: Metrics },
 ): Jobs {
-  if (secrets.encryptionKeys === undefined) openPrivateFolder(config.dataDir, 'DATA_DIR');
   return createJobs({
     database,
     metrics,
     isEmbedded: secrets.databaseUrl === undefined,
-    sealing: createSealing(...(secrets.encryptionKeys ?? [openEncryptionKey(config.dataDir)])),
+    sealing: createSealing(...openEncryptionKeys(config, secrets)),
     concurrency: config.role === 'api' ? 0 : config.rendering.concurrency,
     ...config.jobs,
   });
+}
+
+/** Production signs with a key that was given, or not at all. */
+function openCredentials({ certificates, environment, dataDir }: Config, { credentialKeys }: Secrets) {
+  const isGiven = credentialKeys !== undefined || environment === 'production';
+  if (!isGiven) openPrivateFolder(dataDir, 'DATA_DIR');
+  const [key, ...formerKeys] = isGiven ? (credentialKeys ?? []) : [openCredentialKey(dataDir)];
+  if (key === undefined) return undefined;
+  const credentials = createCredentials({ ...certificates, key, formerKeys });
+  const { sunbird, publicUrl } = certificates;
+  // The registry issues; what is our own, the badge, we sign all the same.
+  return sunbird === undefined ? credentials : { ...credentials, ...createSunbird({ ...sunbird, publicUrl }) };
 }
 
 interface Start {
@@ -100,7 +135,7 @@ async function openFoundations(parts: AsyncDisposableStack, { config, secrets, l
   parts.use(openFolders(config, secrets));
   const database = parts.use(openDatabase({ url: secrets.databaseUrl, dataDir: config.dataDir }));
   const store = await openStore(config, secrets);
-  const documents = parts.use(createDocuments({ store, metrics, limits, belongs: isRecordOf, ...config.documents }));
+  const documents = parts.use(createDocuments({ store, metrics, limits, belongs, ...config.documents }));
   const rendering = parts.use(await startRendering({ config: config.rendering, origins, metrics }));
   const identity = createTokens(config, secrets);
   const jobs = parts.use(openJobs(config, secrets, { database, metrics }));
@@ -108,18 +143,43 @@ async function openFoundations(parts: AsyncDisposableStack, { config, secrets, l
   const absentMs = limits?.workersAbsentMs;
   if (secrets.databaseUrl !== undefined && config.role !== 'api') parts.use(announceWorker({ database, absentMs }));
   const workersStatus = config.role === 'api' ? watchWorkers({ database, absentMs }) : undefined;
+  const templating = await openTemplating({ rendering, templatesDir: config.certificates.templatesDir });
+  const credentials = openCredentials(config, secrets);
+  const links = createFileLinks({ secrets: openEncryptionKeys(config, secrets), ...config.certificates });
+  const events = parts.use(createEvents({ database, ...config.events }));
   const progress = createJobProgress(parts.use(createProgressTracker()));
-  return { config, origins, metrics, database, documents, rendering, identity, jobs, progress, workersStatus };
+  return {
+    config,
+    origins,
+    metrics,
+    database,
+    documents,
+    rendering,
+    identity,
+    jobs,
+    progress,
+    workersStatus,
+    templating,
+    credentials,
+    links,
+    events,
+  };
 }
 
 type Foundations = Awaited<ReturnType<typeof openFoundations>>;
 
 /** Every feature, and the endpoints that this role of process offers. */
 function createFeatures(foundations: Foundations) {
-  const { config, metrics, database, documents, rendering, jobs, progress, workersStatus } = foundations;
+  const { config, metrics, database, documents, rendering, jobs, progress, workersStatus, credentials, links } =
+    foundations;
   const { concurrency } = config.rendering;
   const reports = createReports(foundations);
   const classRuns = createClassRuns({ database, jobs, documents, reports, concurrency });
+  const certificates = createCertificates({ ...foundations, config: config.certificates });
+  const { publicUrl, issuerName } = config.certificates;
+  const tenantPrefix = (origin: string | undefined) => prefixOf(config, origin);
+  const issued = createIssued({ database, documents, credentials, links, publicUrl });
+  const verifications = createRateLimiter({ database, ...verificationLimit });
   const tickets = createTickets(database);
   const streams = createRateLimiter({ database, ...streamLimit });
   const following = createFollowing(jobs);
@@ -127,6 +187,9 @@ function createFeatures(foundations: Foundations) {
     ...reportEndpoints({ reports, concurrency }),
     ...classRunEndpoints({ classRuns, tickets, streams }),
     ...jobEndpoints({ jobs, following, progress, tickets, streams }),
+    ...certificateEndpoints({ certificates, credentials, prefixOf: tenantPrefix }),
+    ...issuedEndpoints({ issued, links, prefixOf: tenantPrefix }),
+    ...verificationEndpoints({ issued, verifications, issuerName }),
   ];
   const endpoints = [
     ...(config.role === 'worker' ? [invalidationEndpoint(reports)] : features),
@@ -141,7 +204,14 @@ function createFeatures(foundations: Foundations) {
       measure: () => jobs.measure(),
     }),
   ];
-  return { reports, tickets, endpoints };
+  return { reports, certificates, tickets, endpoints };
+}
+
+/** Of the tenant's keys; that of the default tenant where none is named. */
+function prefixOf({ tenants, defaultTenant }: Config, origin: string | undefined): string {
+  const tenant = origin === undefined ? defaultTenant : tenants.find((each) => each.origin === origin);
+  if (tenant === undefined) throw fail('forbidden');
+  return tenant.prefix;
 }
 
 /** A storage that refuses us is told at once, not when the first report is asked for. */
@@ -158,9 +228,12 @@ export async function startService(config: Config, secrets: Secrets, limits?: Li
   // First of all: where the port is taken nothing else is touched.
   const server = parts.use(await openHttpServer({ ...config.http, limits }));
   const foundations = await openFoundations(parts, { config, secrets, limits });
-  const { identity, metrics, jobs, origins } = foundations;
-  const { reports, tickets, endpoints } = createFeatures(foundations);
+  const { identity, metrics, jobs, origins, events } = foundations;
+  const { reports, certificates, tickets, endpoints } = createFeatures(foundations);
+  parts.use(certificates);
   jobs.start();
+  events.start();
+  if (config.role !== 'api') certificates.start();
   const app = createApp({
     identity,
     redeemTicket: tickets.redeem,

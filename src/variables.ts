@@ -2,6 +2,7 @@
 
 import { isIP } from 'node:net';
 import { availableParallelism } from 'node:os';
+import { certificateVariables } from './certificate-variables.ts';
 import { readEncryptionKeys } from './encryption-key.ts';
 import { readOrigin } from './origin.ts';
 import { pageVariables } from './page-variables.ts';
@@ -187,6 +188,7 @@ export const variables = {
     'Reports that one person may ask for without waiting (`Prefer: respond-async`) in a minute.',
   ),
   CALLER_RENDER_LIMIT: integer(4, [1, 1000], 'Renders of one public caller at once.'),
+  ...certificateVariables,
   DIAGNOSTICS_DIR: text(undefined, {
     example: '/tmp/platen',
     meaning:

@@ -49,7 +49,11 @@ function check(
   expect([sent.response.status, Object.fromEntries(headers)]).toEqual([status, answerHeaders]);
   if (answer !== undefined) expect(json()).toEqual(expected(answer));
   if (text !== undefined) expect(sent.text).toContain(text);
-  for (const [name, field] of Object.entries(keep)) kept.set(name, json()[field] ?? '');
+  for (const [name, field] of Object.entries(keep)) {
+    const value = field.split('.').reduce<unknown>((part, key) => (part as Record<string, unknown>)[key], json());
+    // Of an address what stands behind its last slash.
+    kept.set(name, String(value).split('/').at(-1) ?? '');
+  }
 }
 
 test.each(examples.map((example) => [example.endpoint ?? `(before the next) ${example.path}`, example] as const))(

@@ -82,7 +82,7 @@ test('what was backed up is served, remembered and continued on another folder',
   const file = at('platen.backup');
   expect(await run('backup', file, source)).toEqual({
     code: 0,
-    output: `${file} holds database, documents, encryption.key of ${source}`,
+    output: `${file} holds database, documents, encryption.key, credential.key of ${source}`,
   });
   expect(statSync(file).mode & 0o777).toBe(0o600);
   expect(readdirSync(folder).filter((name) => name.includes('unfinished'))).toEqual([]);
@@ -110,7 +110,7 @@ test('what was backed up is served, remembered and continued on another folder',
 
   expect(await run('restore', file, source)).toEqual({
     code: 1,
-    output: `${source} has data already (database, documents, encryption.key): move it away first`,
+    output: `${source} has data already (database, documents, encryption.key, credential.key): move it away first`,
   });
 }, 300_000);
 

@@ -78,6 +78,7 @@ describe('an embedded database', () => {
   test('is made where it does not fit, as for another version of a migration, and is then the same', async () => {
     const copy = await makeFolder();
     await cp(join(root, 'src'), join(copy, 'src'), { recursive: true });
+    await symlink(join(root, 'templates'), join(copy, 'templates'));
     await cp(join(root, 'package.json'), join(copy, 'package.json'));
     await symlink(join(root, 'node_modules'), join(copy, 'node_modules'));
     const migrations = join(copy, 'src', 'database', 'migrations');

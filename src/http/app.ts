@@ -12,7 +12,7 @@ import type { Metrics } from '../metrics.ts';
 import { callerOf, createAuthentication, ownerOf } from './authentication.ts';
 import { readJson } from './body.ts';
 import type { Endpoint, Exchange, RedeemTicket } from './contract.ts';
-import { clientSignal, readBody, readQuery } from './input.ts';
+import { clientAddress, clientSignal, readBody, readQuery } from './input.ts';
 import { answerWithProblem } from './problem.ts';
 import { streamEvents } from './server-sent-events.ts';
 import { streamBody } from './streamed-answer.ts';
@@ -72,6 +72,7 @@ function runEndpoint(endpoint: Endpoint): RequestHandler {
       req,
       res,
       signal: clientSignal(res),
+      clientAddress: clientAddress(req),
       get caller() {
         return callerOf(req);
       },

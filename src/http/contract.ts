@@ -48,6 +48,8 @@ export interface Exchange<Query = unknown, Body = unknown> {
   res: Response;
   /** Aborted when the client goes away before it is answered. */
   signal: AbortSignal;
+  /** Whence the request comes, for limits: the client's address, of IPv6 its network. */
+  clientAddress: string;
   /** Who asks; throws where nobody has shown a user token. */
   caller: Caller;
   /** Who asks, the backend or a person: `service`, or the key of the caller. */
@@ -60,8 +62,9 @@ export interface Exchange<Query = unknown, Body = unknown> {
 
 export interface Answer {
   description: string;
-  /** Schema of a JSON answer; other media types name themselves. */
+  /** Schema of a JSON answer. */
   schema?: z.ZodType;
+  /** Of another kind of answer, instead of JSON or beside it. */
   mediaType?: string;
 }
 

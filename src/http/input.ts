@@ -1,6 +1,7 @@
 // Reads query and body as an endpoint's schemas say. Syntax and unknown names are 400, missing or bad values 422.
 
 import type { Request, Response } from 'express';
+import { ipKeyGenerator } from 'express-rate-limit';
 import type { z } from 'zod';
 import { type FieldError, fail, invalidField } from '../errors.ts';
 import type { Endpoint } from './contract.ts';
@@ -93,3 +94,6 @@ export function clientSignal(res: Response): AbortSignal {
   else res.once('close', look);
   return controller.signal;
 }
+
+/** One who has an IPv6 network has all its addresses. */
+export const clientAddress = (req: Request): string => ipKeyGenerator(req.ip ?? 'unknown');

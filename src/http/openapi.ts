@@ -69,13 +69,17 @@ function describeQuery({ query, queryAliases = {} }: Endpoint): Json[] {
 }
 
 function describeAnswer({ description, schema, mediaType }: Answer): Json {
-  if (schema !== undefined)
-    return { description, content: { 'application/json': { schema: toJsonSchema(schema, 'output') } } };
-  if (mediaType === undefined) return { description };
+  const json = schema === undefined ? {} : { 'application/json': { schema: toJsonSchema(schema, 'output') } };
+  if (mediaType !== undefined) return { description, content: { ...json, ...describeBody(mediaType) } };
+  return schema === undefined ? { description } : { description, content: json };
+}
+
+function describeBody(mediaType: string): Json {
   // A schema would be that of one event, for those who read it so.
-  if (mediaType === 'text/event-stream') return { description, content: { [mediaType]: {} } };
+  if (mediaType === 'text/event-stream') return { [mediaType]: {} };
+  if (mediaType.endsWith('+json')) return { [mediaType]: { schema: { type: 'object' } } };
   const body = mediaType.startsWith('text/') ? { type: 'string' } : { type: 'string', format: 'binary' };
-  return { description, content: { [mediaType]: { schema: body } } };
+  return { [mediaType]: { schema: body } };
 }
 
 /** Problems by status: several codes may share one. */
@@ -95,7 +99,8 @@ function describeErrors(codes: readonly ErrorCode[]): Record<string, Json> {
 /** An endpoint's own answer of a status that has problems too. */
 function join(problem: Json | undefined, answer: Json): Json {
   if (problem === undefined) return answer;
-  return { ...problem, ...answer, description: `${String(problem.description)}. ${String(answer.description)}` };
+  const content = { ...(problem.content as Json), ...(answer.content as Json | undefined) };
+  return { content, description: `${String(problem.description)}. ${String(answer.description)}` };
 }
 
 function describeOperation(endpoint: Endpoint): Json {

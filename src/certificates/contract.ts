@@ -1,0 +1,110 @@
+// The wire form of certificates: what a request may hold, and what is answered.
+
+import { z } from 'zod';
+import { isId, readInstant } from './certificate.ts';
+import { certificateStatuses } from './status.ts';
+
+const mostLetters = 200;
+const letters = (text: string) => [...new Intl.Segmenter('und').segment(text)].length;
+
+const idText = z
+  .string()
+  .refine(isId, { error: 'must be 1 to 100 letters, digits or . _ : + @ -, beginning with a letter or digit' });
+
+const name = z
+  .string()
+  .max(mostLetters * 10)
+  .refine((text) => letters(text) <= mostLetters, { error: `must have at most ${mostLetters} letters` });
+
+const date = z
+  .string()
+  .max(40)
+  .refine((text) => readInstant(text) !== undefined, {
+    error: 'must be a date of the calendar, as ISO 8601 writes it',
+  });
+
+const optional = <T extends z.ZodType>(schema: T) => schema.nullish().transform((value) => value ?? undefined);
+
+const issueFields = z.strictObject({
+  userId: idText,
+  courseId: idText,
+  courseName: name.refine((text) => text.trim() !== '', { error: 'must not be empty' }),
+  firstName: name,
+  middleName: optional(name),
+  lastName: name,
+  issuanceDate: date,
+  expirationDate: optional(date),
+  type: optional(idText),
+  templateId: optional(idText),
+  language: optional(z.string().max(35)),
+  score: optional(z.number().min(0).max(1e9)),
+  maxScore: optional(z.number().positive().max(1e9)),
+  email: optional(z.email().max(254)),
+});
+
+export const issueBody = issueFields.superRefine(({ issuanceDate, expirationDate, score, maxScore }, context) => {
+  const issued = readInstant(issuanceDate);
+  const expires = expirationDate === undefined ? undefined : readInstant(expirationDate);
+  if (issued !== undefined && expires !== undefined && expires <= issued)
+    context.addIssue({ code: 'custom', path: ['expirationDate'], message: 'must be after issuanceDate' });
+  if (score !== undefined && maxScore !== undefined && score > maxScore)
+    context.addIssue({ code: 'custom', path: ['score'], message: 'must not be above maxScore' });
+});
+export type IssueBody = z.output<typeof issueBody>;
+
+export const issueAnswer = z.object({
+  success: z.literal(true),
+  statusCode: z.literal(200),
+  message: z.literal('Credential issued successfully'),
+  data: z.object({
+    credential: z.looseObject({ id: z.string() }),
+    certificate: z.object({ id: z.string(), number: z.string(), verifyUrl: z.string(), downloadUrl: z.string() }),
+    badge: z.looseObject({ id: z.string() }).optional(),
+  }),
+});
+export type IssueAnswer = z.output<typeof issueAnswer>;
+
+/** A certificate as a list shows it; dates as they were given, or as ISO 8601. */
+export const certificateRow = z.object({
+  id: z.string(),
+  student_id: z.string(),
+  course_id: z.string(),
+  course_name: z.string(),
+  number: z.string(),
+  status: z.enum(certificateStatuses),
+  score: z.number().nullable(),
+  max_score: z.number().nullable(),
+  generated_at: z.string().nullable(),
+  expires_at: z.string().nullable(),
+  s3_key: z.string(),
+  verify_url: z.string(),
+  last_error: z.string().nullable(),
+});
+export type CertificateRow = z.output<typeof certificateRow>;
+
+const mostReason = 1000;
+
+const reason = z
+  .string()
+  .max(mostReason)
+  .refine((text) => text.trim() !== '', { error: 'must not be empty' })
+  .refine((text) => !text.includes('\0') && text.isWellFormed(), { error: 'must be plain text' });
+
+export const revokeBody = z.strictObject({ reason });
+export type RevokeBody = z.output<typeof revokeBody>;
+
+/** What is not named stays as it was; null takes away what may be left out. */
+export const reissueBody = issueFields.omit({ userId: true, courseId: true, type: true }).partial().extend({ reason });
+export type ReissueBody = z.output<typeof reissueBody>;
+
+/** What anyone learns who has the code of a certificate. */
+export const verification = z.object({
+  status: z.enum(['valid', 'expired', 'revoked', 'replaced']),
+  name: z.string(),
+  courseName: z.string(),
+  issuedAt: z.string(),
+  expiresAt: z.string().nullable(),
+  /** Address of the page of the certificate that took its place. */
+  replacedBy: z.string().optional(),
+});
+export type Verification = z.output<typeof verification>;

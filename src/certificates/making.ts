@@ -1,0 +1,206 @@
+// Makes the document of a certificate: prints it, secures its credential, stores it, and makes record and event true together.
+
+import { createHash } from 'node:crypto';
+import { z } from 'zod';
+import type { CertificateFacts, Credentials } from '../credentials/contract.ts';
+import type { Database } from '../database/database.ts';
+import type { Documents } from '../documents/documents.ts';
+import { fail, ServiceError } from '../errors.ts';
+import type { Events } from '../events/events.ts';
+import type { JobDefinition, Work } from '../jobs/contract.ts';
+import { createLog } from '../log.ts';
+import type { Templating } from '../templating/templating.ts';
+import { isUnmade } from './status.ts';
+import { findCertificate, markAvailable, markFailed, type StoredCertificate } from './store.ts';
+
+const log = createLog('certificates');
+
+interface Dependencies {
+  database: Database;
+  documents: Documents;
+  templating: Templating;
+  credentials: Credentials | undefined;
+  events: Events;
+  issuerName: string;
+  verifyUrlOf(code: string): string;
+}
+
+const makeData = z.object({ id: z.uuid() });
+export type MakeData = z.output<typeof makeData>;
+
+/** What failed is begun again by the record, which outlives its job. */
+const mostFailures = 1;
+
+/** What is at fault lies outside of the certificate, and may heal. */
+const healing = new Set([
+  'storage_unavailable',
+  'issuer_unavailable',
+  'browser_unavailable',
+  'database_unavailable',
+  'render_timeout',
+  'queue_full',
+]);
+const mayHeal = (error: unknown) => !(error instanceof ServiceError) || healing.has(error.code);
+
+export function nameOf({ firstName, middleName, lastName }: StoredCertificate['input']): string {
+  return [firstName, middleName, lastName]
+    .map((part) => part?.trim() ?? '')
+    .filter((part) => part !== '')
+    .join(' ');
+}
+
+/** What a template is filled with. */
+export function templateDataOf(
+  { input, number }: Pick<StoredCertificate, 'input' | 'number'>,
+  { verifyUrl, issuerName }: { verifyUrl: string; issuerName: string },
+): Record<string, unknown> {
+  const { courseName, issuanceDate, expirationDate, score, maxScore } = input;
+  const all = {
+    name: nameOf(input),
+    courseName,
+    issuedOn: issuanceDate,
+    expiresOn: expirationDate,
+    number,
+    verifyUrl,
+    issuerName,
+    score,
+    maxScore,
+  };
+  return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined));
+}
+
+/** What its credentials say. */
+function factsOf(
+  { id, tenant, input, statusIndex, createdAt }: StoredCertificate,
+  verifyUrl: string,
+): CertificateFacts {
+  const {
+    userId,
+    courseId,
+    courseName,
+    firstName,
+    middleName,
+    lastName,
+    issuanceDate,
+    expirationDate,
+    score,
+    maxScore,
+  } = input;
+  return {
+    id,
+    tenant,
+    userId,
+    courseId,
+    courseName,
+    firstName,
+    lastName,
+    issuanceDate,
+    recordedAt: createdAt,
+    verifyUrl,
+    statusIndex,
+    ...(middleName === undefined ? {} : { middleName }),
+    ...(expirationDate === undefined ? {} : { expirationDate }),
+    ...(score === undefined ? {} : { score }),
+    ...(maxScore === undefined ? {} : { maxScore }),
+  };
+}
+
+class Making {
+  readonly #dependencies: Dependencies;
+
+  constructor(dependencies: Dependencies) {
+    this.#dependencies = dependencies;
+  }
+
+  /** It may have been done before, or half: each step leads to the same. */
+  async make({ data: { id }, signal, onStage }: Work<MakeData>): Promise<Record<string, unknown>> {
+    const { database } = this.#dependencies;
+    const certificate = await findCertificate(database.queries, id);
+    if (certificate === undefined) throw fail('not_found');
+    if (isUnmade(certificate.status)) {
+      try {
+        await this.#makeOnce(certificate, { signal, onStage });
+      } catch (error) {
+        // Nobody is at fault when the process stops.
+        if (!signal.aborted)
+          await markFailed(database.queries, id, { error: describe(error), mayHeal: mayHeal(error) });
+        throw error;
+      }
+    }
+    return { certificateId: id };
+  }
+
+  async #makeOnce(
+    certificate: StoredCertificate,
+    { signal, onStage }: Pick<Work<MakeData>, 'signal' | 'onStage'>,
+  ): Promise<void> {
+    const { database, templating, credentials, events, issuerName, verifyUrlOf } = this.#dependencies;
+    const { id, input, code } = certificate;
+    if (credentials === undefined) throw fail('issuer_unavailable');
+    const verifyUrl = verifyUrlOf(code);
+    onStage('template_loading', 5);
+    const { templateId, language } = input;
+    const data = templateDataOf(certificate, { verifyUrl, issuerName });
+    onStage('pdf_generation', 20);
+    const { bytes, pages } = await templating.print({ templateId, language, data, signal });
+    onStage('file_preparation', 70);
+    const facts = factsOf(certificate, verifyUrl);
+    const [credential, badge] = await Promise.all([credentials.issue(facts), credentials.badge(facts)]);
+    signal.throwIfAborted();
+    const sha256 = createHash('sha256').update(bytes).digest('hex');
+    await this.#keep(certificate, { bytes, pages, sha256 });
+    onStage('download_ready', 95);
+    await database.transaction(async (tx) => {
+      if (!(await markAvailable(tx, id, { credential, badge, sha256 }))) return;
+      await events.certificateIssued(tx, {
+        userId: input.userId,
+        courseId: input.courseId,
+        courseName: input.courseName,
+        credentialId: String(credential.id),
+        firstName: input.firstName,
+        lastName: input.lastName,
+        issuanceDate: input.issuanceDate,
+        expirationDate: input.expirationDate,
+      });
+    });
+    log.info('Certificate issued', { certificateId: id, courseId: input.courseId, s3Key: certificate.key });
+  }
+
+  async #keep(
+    { id, key, studentId, courseId }: StoredCertificate,
+    { bytes, pages, sha256 }: { bytes: Buffer; pages: number; sha256: string },
+  ): Promise<void> {
+    const { database, documents } = this.#dependencies;
+    const revision = await database.nextRevision();
+    const metadata = {
+      classId: courseId,
+      test: id,
+      type: 'certificate',
+      subject: studentId,
+      view: 'canonical' as const,
+      dataVersion: undefined,
+      generatedAt: new Date(),
+      revision,
+      sha256,
+      pages,
+    };
+    const outcome = await documents.keep(key, { content: bytes, isInsistent: true, metadata }).catch((cause) => {
+      throw fail('storage_unavailable', {}, { cause });
+    });
+    if (outcome === 'paused') throw fail('storage_unavailable');
+  }
+}
+
+/** For the record: the code of what failed, and nothing of what a stranger has written. */
+const describe = (error: unknown) => (error instanceof ServiceError ? error.code : 'internal_error');
+
+export function makeDefinition(dependencies: Dependencies): JobDefinition<MakeData> {
+  const making = new Making(dependencies);
+  return {
+    name: 'certificates.make',
+    data: makeData,
+    mostFailures,
+    mayHeal: () => false,
+    run: (work) => making.make(work),
+  };
+}

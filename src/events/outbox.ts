@@ -1,0 +1,83 @@
+// The SQL of events that wait: written with what they tell of, read in order, and kept until they were sent.
+
+import { randomUUID } from 'node:crypto';
+import { sql } from 'kysely';
+import type { Queries } from '../database/database.ts';
+import type { EventType, WaitingEvent } from './contract.ts';
+
+export const eventsChannel = 'platen_events';
+
+const readAtOnce = 200;
+const firstPauseSeconds = 1;
+const longestPauseSeconds = 300;
+
+interface NewEvent {
+  type: EventType;
+  key: string;
+  body: object;
+}
+
+/** Belongs to the transaction: it is told of when that commits, or never. */
+export async function addEvent(tx: Queries, { type, key, body }: NewEvent): Promise<void> {
+  await sql`
+    WITH added AS (
+      INSERT INTO platen.events (id, type, key, body) VALUES (${randomUUID()}, ${type}, ${key}, ${JSON.stringify(body)}) RETURNING id
+    )
+    SELECT pg_notify(${eventsChannel}, '') FROM added`.execute(tx);
+}
+
+/** Those that may be sent now, in order: one that has to wait holds back the later ones of its key. */
+export async function readDue(queries: Queries): Promise<WaitingEvent[]> {
+  const { rows } = await sql<WaitingEvent>`
+    SELECT seq, id, type, key, body, attempts FROM platen.events AS event
+    WHERE state = 'waiting' AND next_at <= clock_timestamp()
+      AND NOT EXISTS (
+        SELECT FROM platen.events AS earlier
+        WHERE earlier.state = 'waiting' AND earlier.key = event.key AND earlier.seq < event.seq AND earlier.next_at > clock_timestamp())
+    ORDER BY seq LIMIT ${readAtOnce}`.execute(queries);
+  return rows;
+}
+
+const seqsOf = (events: readonly WaitingEvent[]) => events.map(({ seq }) => seq).join(',');
+
+export async function markSent(queries: Queries, events: readonly WaitingEvent[]): Promise<void> {
+  await sql`
+    UPDATE platen.events SET state = 'sent', sent_at = clock_timestamp(), last_error = NULL
+    WHERE seq = ANY(string_to_array(${seqsOf(events)}, ',')::bigint[]) AND state = 'waiting'`.execute(queries);
+}
+
+/** It is tried again later, each time after twice the pause; after so many attempts it is set aside. */
+export async function markFailed(
+  queries: Queries,
+  event: WaitingEvent,
+  { error, mostAttempts }: { error: string; mostAttempts: number },
+): Promise<'waiting' | 'parked'> {
+  const pause = Math.min(longestPauseSeconds, firstPauseSeconds * 2 ** event.attempts);
+  const state = event.attempts + 1 >= mostAttempts ? 'parked' : 'waiting';
+  await sql`
+    UPDATE platen.events SET state = ${state}, attempts = attempts + 1, last_error = ${error},
+      next_at = clock_timestamp() + make_interval(secs => ${pause})
+    WHERE seq = ${event.seq} AND state = 'waiting'`.execute(queries);
+  return state;
+}
+
+/** Takes what one process does for all, or goes on with it. @returns whether it is this one's. */
+export async function takeLease(
+  queries: Queries,
+  { name, holder, seconds }: { name: string; holder: string; seconds: number },
+): Promise<boolean> {
+  const { rows } = await sql`
+    INSERT INTO platen.leases AS present (name, holder, expires_at)
+    VALUES (${name}, ${holder}, clock_timestamp() + make_interval(secs => ${seconds}))
+    ON CONFLICT (name) DO UPDATE SET holder = excluded.holder, expires_at = excluded.expires_at
+    WHERE present.holder = excluded.holder OR present.expires_at < clock_timestamp()
+    RETURNING name`.execute(queries);
+  return rows.length > 0;
+}
+
+export async function giveLeaseBack(
+  queries: Queries,
+  { name, holder }: { name: string; holder: string },
+): Promise<void> {
+  await sql`DELETE FROM platen.leases WHERE name = ${name} AND holder = ${holder}`.execute(queries);
+}

@@ -1,0 +1,142 @@
+// Sends what waits in the outbox, in order for each key: one process at a time does it for all, and another goes on when it dies.
+
+import { randomUUID } from 'node:crypto';
+import { setTimeout as wait } from 'node:timers/promises';
+import { abortable } from '../abortable.ts';
+import type { Database } from '../database/database.ts';
+import { createLog } from '../log.ts';
+import { eventSchemas, RefusedEvent, type Sender, type WaitingEvent } from './contract.ts';
+import { eventsChannel, giveLeaseBack, markFailed, markSent, readDue, takeLease } from './outbox.ts';
+
+const log = createLog('events');
+
+const lease = { name: 'events', seconds: 60 };
+/** What nobody told of is looked for so often; so is whether the one who sends is still there. */
+const lookMs = 5000;
+const firstPauseMs = 500;
+const longestPauseMs = 30_000;
+
+interface Options {
+  database: Database;
+  sender: Sender;
+  /** Of one event that is refused; an outage is not its fault and does not count. */
+  mostAttempts: number;
+}
+
+/** Why an event must not be sent; undefined for one that is as it should be. */
+function faultOf({ type, body }: WaitingEvent): string | undefined {
+  const schema = type in eventSchemas ? eventSchemas[type as keyof typeof eventSchemas] : undefined;
+  if (schema === undefined) return `nothing is known of events of type ${type}`;
+  try {
+    const { error } = schema.safeParse(JSON.parse(body));
+    return error === undefined ? undefined : `it does not fit its schema: ${error.issues[0]?.path.join('.')}`;
+  } catch {
+    return 'it is no JSON';
+  }
+}
+
+export class Relay implements AsyncDisposable {
+  readonly #options: Options;
+  readonly #holder = randomUUID();
+  readonly #stopping = new AbortController();
+  #running: Promise<void> | undefined;
+  /** Whether something was added since it was looked for. */
+  #isTold = false;
+  #wake: () => void = () => undefined;
+
+  constructor(options: Options) {
+    this.#options = options;
+  }
+
+  start(): void {
+    this.#running ??= this.#run();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#stopping.abort();
+    this.#wake();
+    await this.#running;
+    await this.#options.sender[Symbol.asyncDispose]();
+  }
+
+  async #run(): Promise<void> {
+    const { database } = this.#options;
+    const { signal } = this.#stopping;
+    const isReady = await abortable(database.ready, signal).then(
+      () => true,
+      () => false,
+    );
+    if (!isReady) return;
+    const onMessage = () => {
+      this.#isTold = true;
+      this.#wake();
+    };
+    void database.listen(eventsChannel, { onMessage, onGap: onMessage }).catch(() => undefined);
+    for (let pauseMs = 0; !signal.aborted; ) {
+      try {
+        this.#isTold = false;
+        const hadSome = await this.#sendDue();
+        if (!hadSome && !this.#isTold) await this.#untilTold(lookMs);
+        pauseMs = 0;
+      } catch (error) {
+        if (signal.aborted) break;
+        pauseMs = Math.min(longestPauseMs, Math.max(firstPauseMs, pauseMs * 2));
+        log.warn(`Failed to publish certificate issued event: ${(error as Error).message}`, { error, pauseMs });
+        await wait(pauseMs, undefined, { signal }).catch(() => undefined);
+      }
+    }
+    await giveLeaseBack(database.queries, { ...lease, holder: this.#holder }).catch(() => undefined);
+  }
+
+  /** @returns whether there was any. */
+  async #sendDue(): Promise<boolean> {
+    const { queries } = this.#options.database;
+    if (!(await takeLease(queries, { ...lease, holder: this.#holder }))) return false;
+    const due = await readDue(queries);
+    const good: WaitingEvent[] = [];
+    for (const event of due) {
+      const fault = faultOf(event);
+      if (fault === undefined) good.push(event);
+      else await this.#setAside(event, fault, 1);
+    }
+    if (good.length > 0) await this.#send(good);
+    return due.length > 0;
+  }
+
+  async #send(events: readonly WaitingEvent[]): Promise<void> {
+    const { database, sender } = this.#options;
+    try {
+      await sender.send(events);
+      await markSent(database.queries, events);
+      for (const event of events) tell(event);
+    } catch (error) {
+      if (!(error instanceof RefusedEvent)) throw error;
+      const [only, ...others] = events;
+      if (only !== undefined && others.length === 0)
+        return this.#setAside(only, (error.cause as Error).message, this.#options.mostAttempts);
+      // One of them is refused: each by itself, in their order.
+      for (const event of events) await this.#send([event]);
+    }
+  }
+
+  async #setAside(event: WaitingEvent, fault: string, mostAttempts: number): Promise<void> {
+    const state = await markFailed(this.#options.database.queries, event, { error: fault, mostAttempts });
+    log.warn(`Failed to publish certificate issued event: ${fault}`, { eventId: event.id, state });
+  }
+
+  /** Until something was added, or for so long. */
+  async #untilTold(ms: number): Promise<void> {
+    if (this.#stopping.signal.aborted) return;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#wake = resolve;
+    const timer = setTimeout(resolve, ms);
+    await promise;
+    clearTimeout(timer);
+  }
+}
+
+function tell({ type, body }: WaitingEvent): void {
+  if (type !== 'certificate.issued') return;
+  const { data } = JSON.parse(body) as { data: { userId: string; courseId: string } };
+  log.info(`Certificate issued event published for user ${data.userId} and course ${data.courseId}`);
+}
