@@ -3,7 +3,6 @@
 import type { Credentials } from '../credentials/contract.ts';
 import { type ErrorCode, fail } from '../errors.ts';
 import { bodyErrors, defineEndpoint, type Endpoint, type Exchange } from '../http/contract.ts';
-import { serviceOwner } from '../identity/contract.ts';
 import { readUuid } from '../uuid.ts';
 import { type PrefixOf, requireAdministrator } from './access.ts';
 import type { Certificates } from './certificates.ts';
@@ -16,18 +15,9 @@ interface Dependencies {
   prefixOf: PrefixOf;
 }
 
-/** The backend, or an administrator of the platform. */
-function tenantOf({ prefixOf }: Dependencies, exchange: Exchange<unknown, IssueBody>): string {
-  if (exchange.owner === serviceOwner) return prefixOf(undefined);
-  const { type, tenant } = exchange.caller;
-  if (type !== 'admin' || tenant === 'foreign')
-    throw fail('forbidden', { detail: 'Only an administrator issues certificates.' });
-  return prefixOf(tenant === 'unnamed' ? undefined : tenant.origin);
-}
-
 async function issue(dependencies: Dependencies, exchange: Exchange<unknown, IssueBody>): Promise<void> {
   const { body, owner, signal, res } = exchange;
-  const tenant = tenantOf(dependencies, exchange);
+  const { tenant } = requireAdministrator(exchange, dependencies.prefixOf);
   send(res, await dependencies.certificates.issue(body, { tenant, owner, signal }));
 }
 
