@@ -33,7 +33,7 @@ export async function readDue(queries: Queries): Promise<WaitingEvent[]> {
     WHERE state = 'waiting' AND next_at <= clock_timestamp()
       AND NOT EXISTS (
         SELECT FROM platen.events AS earlier
-        WHERE earlier.state = 'waiting' AND earlier.key = event.key AND earlier.seq < event.seq AND earlier.next_at > clock_timestamp())
+        WHERE earlier.state = 'waiting' AND earlier.attempts > 0 AND earlier.key = event.key AND earlier.seq < event.seq AND earlier.next_at > clock_timestamp())
     ORDER BY seq LIMIT ${readAtOnce}`.execute(queries);
   return rows;
 }

@@ -179,10 +179,10 @@ describe('a large document that comes torn', () => {
   test.each<Fault>(['reset', 'altered', 'truncated'])('never arrives whole: %s', async (fault) => {
     const id = storedStudent(5_000_000);
     s3.faultFor = (_key, method) => (method === 'GET' ? fault : undefined);
-    const response = await get(id);
     // One that is too short is small enough to be seen before it is sent.
-    if (fault === 'truncated') expect((await pdfOf(response)).text).toContain('Figures');
-    else await expect(response.arrayBuffer()).rejects.toThrow();
+    if (fault === 'truncated') expect((await pdfOf(await get(id))).text).toContain('Figures');
+    // The connection breaks; whether that overtakes the headers is chance.
+    else await expect(get(id).then((response) => response.arrayBuffer())).rejects.toThrow();
   });
 });
 

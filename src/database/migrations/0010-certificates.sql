@@ -59,6 +59,8 @@ CREATE TABLE platen.events (
   sent_at timestamptz
 );
 CREATE INDEX events_waiting ON platen.events (seq) WHERE state = 'waiting';
+-- Those that were refused and hold back the later ones of their key; few, or none.
+CREATE INDEX events_put_off ON platen.events (key, seq) WHERE state = 'waiting' AND attempts > 0;
 
 -- What one process does for all of them, for as long as it says that it is there.
 CREATE TABLE platen.leases (
