@@ -5,7 +5,7 @@ import { z } from 'zod';
 import type { CertificateFacts, Credentials } from '../credentials/contract.ts';
 import type { Database } from '../database/database.ts';
 import type { Documents } from '../documents/documents.ts';
-import { fail, ServiceError } from '../errors.ts';
+import { type ErrorCode, fail, ServiceError } from '../errors.ts';
 import type { Events } from '../events/events.ts';
 import type { JobDefinition, Work } from '../jobs/contract.ts';
 import { createLog } from '../log.ts';
@@ -32,15 +32,19 @@ export type MakeData = z.output<typeof makeData>;
 const mostFailures = 1;
 
 /** What is at fault lies outside of the certificate, and may heal. */
-const healing = new Set([
-  'storage_unavailable',
-  'issuer_unavailable',
+const healing = new Set<ErrorCode>([
   'browser_unavailable',
   'database_unavailable',
-  'render_timeout',
+  'deadline_exceeded',
+  'issuer_unavailable',
   'queue_full',
+  'render_timeout',
+  'resource_limit',
+  'shutting_down',
+  'storage_unavailable',
 ]);
-const mayHeal = (error: unknown) => !(error instanceof ServiceError) || healing.has(error.code);
+
+export const mayHeal = (error: unknown) => !(error instanceof ServiceError) || healing.has(error.code);
 
 export function nameOf({ firstName, middleName, lastName }: StoredCertificate['input']): string {
   return [firstName, middleName, lastName]

@@ -48,6 +48,14 @@ const final: ErrorCode[] = [
   'too_many_renders',
   'internal_error',
   'bulk_failed',
+  // Of certificates, not of reports.
+  'already_revoked',
+  'certificate_exists',
+  'issuer_unavailable',
+  'name_required',
+  'template_failed',
+  'unknown_language',
+  'unknown_template',
 ];
 
 test('every code is known here', () => {
