@@ -19,7 +19,8 @@ const numberPattern: Variable<string> = {
   fallback: '{year}-{number:6}',
   rule: 'letters, digits, blanks and . / _ - with {number} or {number:width}, and {year} where numbers begin anew each year',
   example: 'CERT/{year}/{number:5}',
-  meaning: 'Numbers of certificates. They are counted from 1 in each year.',
+  meaning:
+    'Numbers of certificates. Where they name their {year} they are counted from 1 in each, else once and for all.',
 };
 
 export const certificateVariables = {

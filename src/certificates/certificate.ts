@@ -7,7 +7,7 @@ export function isId(text: string): boolean {
   return /^[A-Za-z0-9][A-Za-z0-9._:@+-]{0,99}$/.test(text) && !text.includes('..');
 }
 
-const isoDate = /^(\d{4})-(\d\d)-(\d\d)(?:T\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?(?:Z|[+-]\d\d:\d\d))?$/;
+const isoDate = /^([1-9]\d{3})-(\d\d)-(\d\d)(?:T(?:[01]\d|2[0-3]):\d\d(?::\d\d(?:\.\d{1,9})?)?(?:Z|[+-]\d\d:\d\d))?$/;
 
 /** Milliseconds since 1970 of a date or an instant; undefined for what is on no calendar, or without its time zone. */
 export function readInstant(text: string): number | undefined {
@@ -24,12 +24,19 @@ export function readInstant(text: string): number | undefined {
 /** 128 bits that nobody guesses, in 22 letters that stand in an address as they are. */
 export const newCode = (): string => randomBytes(16).toString('base64url');
 
+/** The year whose certificates are counted together; 0 for all of them, where a number does not name its year. */
+export const countedYear = (pattern: string, now: Date): number =>
+  pattern.includes('{year}') ? now.getUTCFullYear() : 0;
+
 /** `2026-000123` for `{year}-{number:6}`. */
 export function formatNumber(pattern: string, { year, count }: { year: number; count: number }): string {
   return pattern
     .replaceAll('{year}', String(year))
     .replaceAll(/\{number(?::(\d{1,2}))?\}/g, (_, width = '1') => String(count).padStart(Number(width), '0'));
 }
+
+/** The address of the page on which anyone verifies it. */
+export const verifyUrlOf = (publicUrl: string, code: string): string => `${publicUrl}/verify/${code}`;
 
 /** The key of its document, below the prefix of its tenant. */
 export function certificateKey(

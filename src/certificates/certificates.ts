@@ -12,7 +12,7 @@ import type { Jobs } from '../jobs/jobs.ts';
 import { createLog } from '../log.ts';
 import type { Templating } from '../templating/templating.ts';
 import { mayRead, type Reader } from './access.ts';
-import { digestOf, newCode } from './certificate.ts';
+import { digestOf, newCode, verifyUrlOf } from './certificate.ts';
 import { type IssueAnswer, type IssueBody, issueBody, type ReissueBody } from './contract.ts';
 import { Ends } from './ends.ts';
 import { type MakeData, makeDefinition, templateDataOf } from './making.ts';
@@ -82,7 +82,7 @@ class IssuedCertificates implements Certificates {
     this.#definition = makeDefinition({
       ...dependencies,
       issuerName: config.issuerName,
-      verifyUrlOf: (code) => this.#verifyUrlOf(code),
+      publicUrl: config.publicUrl,
     });
     this.#ends = new Ends(database);
     jobs.define(this.#definition);
@@ -147,8 +147,8 @@ class IssuedCertificates implements Certificates {
   /** Before a number is taken. */
   #check(input: CertificateInput): void {
     const { templating, config } = this.#dependencies;
-    const { issuerName } = config;
-    const data = templateDataOf({ input, number: sampleNumber }, { verifyUrl: this.#verifyUrlOf(''), issuerName });
+    const { issuerName, publicUrl } = config;
+    const data = templateDataOf({ input, number: sampleNumber }, { verifyUrl: verifyUrlOf(publicUrl, ''), issuerName });
     templating.check(input.templateId, input.language, data);
   }
 
@@ -191,13 +191,9 @@ class IssuedCertificates implements Certificates {
     const downloadUrl = `${publicUrl}/certificates/${id}/download`;
     return {
       credential: { ...credential, id: String(credential?.id) },
-      certificate: { id, number, verifyUrl: this.#verifyUrlOf(code), downloadUrl },
+      certificate: { id, number, verifyUrl: verifyUrlOf(publicUrl, code), downloadUrl },
       ...(badge === null ? {} : { badge: { ...badge, id: String(badge.id) } }),
     };
-  }
-
-  #verifyUrlOf(code: string): string {
-    return `${this.#dependencies.config.publicUrl}/verify/${code}`;
   }
 }
 

@@ -11,8 +11,14 @@ const idText = z
   .string()
   .refine(isId, { error: 'must be 1 to 100 letters, digits or . _ : + @ -, beginning with a letter or digit' });
 
-const name = z
+/** What can be stored and printed: no halves of characters, nothing that steers a terminal or turns the letters after it around. */
+const isPlain = (text: string) =>
+  text.isWellFormed() && !/[\p{Cc}\u202A-\u202E\u2066-\u2069]/u.test(text.replaceAll(/[\t\n\r]/g, ' '));
+const plainText = z
   .string()
+  .refine(isPlain, { error: 'must be plain text, without control characters or marks that turn letters around' });
+
+const name = plainText
   .max(mostLetters * 10)
   .refine((text) => letters(text) <= mostLetters, { error: `must have at most ${mostLetters} letters` });
 
@@ -36,7 +42,7 @@ const issueFields = z.strictObject({
   expirationDate: optional(date),
   type: optional(idText),
   templateId: optional(idText),
-  language: optional(z.string().max(35)),
+  language: optional(plainText.max(35)),
   score: optional(z.number().min(0).max(1e9)),
   maxScore: optional(z.number().positive().max(1e9)),
   email: optional(z.email().max(254)),
@@ -84,11 +90,7 @@ export type CertificateRow = z.output<typeof certificateRow>;
 
 const mostReason = 1000;
 
-const reason = z
-  .string()
-  .max(mostReason)
-  .refine((text) => text.trim() !== '', { error: 'must not be empty' })
-  .refine((text) => !text.includes('\0') && text.isWellFormed(), { error: 'must be plain text' });
+const reason = plainText.max(mostReason).refine((text) => text.trim() !== '', { error: 'must not be empty' });
 
 export const revokeBody = z.strictObject({ reason });
 export type RevokeBody = z.output<typeof revokeBody>;

@@ -6,7 +6,7 @@ import type { Documents, StoredDocument } from '../documents/documents.ts';
 import { fail } from '../errors.ts';
 import { createLog } from '../log.ts';
 import { mayRead, type Reader } from './access.ts';
-import { readInstant } from './certificate.ts';
+import { readInstant, verifyUrlOf } from './certificate.ts';
 import type { CertificateRow, Verification } from './contract.ts';
 import type { FileLinks } from './file-links.ts';
 import { nameOf } from './making.ts';
@@ -142,7 +142,7 @@ class IssuedOnes implements Issued {
   }
 
   #verifyUrlOf({ code }: StoredCertificate): string {
-    return `${this.#dependencies.publicUrl}/verify/${code}`;
+    return verifyUrlOf(this.#dependencies.publicUrl, code);
   }
 
   #rowOf(certificate: StoredCertificate): CertificateRow {

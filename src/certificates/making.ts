@@ -10,6 +10,7 @@ import type { Events } from '../events/events.ts';
 import type { JobDefinition, Work } from '../jobs/contract.ts';
 import { createLog } from '../log.ts';
 import type { Templating } from '../templating/templating.ts';
+import { verifyUrlOf } from './certificate.ts';
 import { isUnmade } from './status.ts';
 import { findCertificate, markAvailable, markFailed, type StoredCertificate } from './store.ts';
 
@@ -22,7 +23,7 @@ interface Dependencies {
   credentials: Credentials | undefined;
   events: Events;
   issuerName: string;
-  verifyUrlOf(code: string): string;
+  publicUrl: string;
 }
 
 const makeData = z.object({ id: z.uuid() });
@@ -138,10 +139,10 @@ class Making {
     certificate: StoredCertificate,
     { signal, onStage }: Pick<Work<MakeData>, 'signal' | 'onStage'>,
   ): Promise<void> {
-    const { database, templating, credentials, events, issuerName, verifyUrlOf } = this.#dependencies;
+    const { database, templating, credentials, events, issuerName, publicUrl } = this.#dependencies;
     const { id, input, code } = certificate;
     if (credentials === undefined) throw fail('issuer_unavailable');
-    const verifyUrl = verifyUrlOf(code);
+    const verifyUrl = verifyUrlOf(publicUrl, code);
     onStage('template_loading', 5);
     const { templateId, language } = input;
     const data = templateDataOf(certificate, { verifyUrl, issuerName });

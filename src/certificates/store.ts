@@ -2,7 +2,7 @@
 
 import { sql } from 'kysely';
 import type { Queries } from '../database/database.ts';
-import { certificateKey, formatNumber } from './certificate.ts';
+import { certificateKey, countedYear, formatNumber } from './certificate.ts';
 import type { IssueBody } from './contract.ts';
 import type { CertificateStatus } from './status.ts';
 
@@ -63,7 +63,7 @@ export async function addCertificate(tx: Queries, asked: NewCertificate): Promis
     tx,
   );
   if (present.rows[0] !== undefined) return present.rows[0];
-  const year = new Date().getUTCFullYear();
+  const year = countedYear(numberPattern, new Date());
   const counted = await sql<{ last: number }>`
     INSERT INTO platen.certificate_numbers AS numbers (tenant, year, last) VALUES (${tenant}, ${year}, 1)
     ON CONFLICT (tenant, year) DO UPDATE SET last = numbers.last + 1 RETURNING last`.execute(tx);

@@ -5,9 +5,8 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import type { CDPSession, Protocol } from 'puppeteer-core';
 import { fail } from '../errors.ts';
-import { inspectPdf } from '../pdf/pdf.ts';
 import type { GivenDocument, PrintedDocument } from './contract.ts';
-import { printToPdf } from './print.ts';
+import { inspectPrinted, printToPdf } from './print.ts';
 import { type RenderEnvironment, TabUse } from './tab-use.ts';
 
 /** Of a name that can't exist (RFC 6761). */
@@ -123,12 +122,9 @@ class DocumentRender implements AsyncDisposable {
   }
 
   async #inspect(printed: Buffer): Promise<PrintedDocument> {
-    const pdf = await inspectPdf(printed);
-    if (pdf === undefined || pdf.pages === 0)
-      throw fail('page_failed', { detail: 'The browser did not give a whole PDF.', mayHeal: true });
-    if (pdf.pages > this.#env.limits.maxPages) throw fail('document_too_large');
-    if (!pdf.showsSomething) throw fail('page_failed', { detail: 'The sheets are empty.' });
-    return { bytes: pdf.bytes, pages: pdf.pages, refused: [...this.#refused] };
+    const { maxPages } = this.#env.limits;
+    const pdf = await inspectPrinted(printed, { maxPages, whyEmpty: 'The sheets are empty.' });
+    return { ...pdf, refused: [...this.#refused] };
   }
 }
 

@@ -4,10 +4,10 @@ import { abortable } from '../abortable.ts';
 import { fail } from '../errors.ts';
 import type { PageSettings } from '../page/contract.ts';
 import { Page, type Rest } from '../page/page.ts';
-import { holdsText, inspectPdf } from '../pdf/pdf.ts';
+import { holdsText } from '../pdf/pdf.ts';
 import { codeOfWarning } from '../warnings.ts';
 import type { RenderedPdf, RenderRequest } from './contract.ts';
-import { printToPdf } from './print.ts';
+import { inspectPrinted, printToPdf } from './print.ts';
 import { type RenderEnvironment, TabUse } from './tab-use.ts';
 
 export interface PageEnvironment extends RenderEnvironment {
@@ -137,13 +137,8 @@ class PageRender implements AsyncDisposable {
 
   async #inspect(printed: Buffer, rest: Rest): Promise<RenderedPdf> {
     const { limits, settings } = this.#env;
-    const pdf = await inspectPdf(printed);
-    if (pdf === undefined || pdf.pages === 0)
-      throw fail('page_failed', { detail: 'The browser did not give a whole PDF.', mayHeal: true });
-    const { bytes, pages } = pdf;
-    if (pages > limits.maxPages) throw fail('document_too_large');
-    if (!pdf.showsSomething)
-      throw fail('page_failed', { detail: 'The sheets are empty: what the page shows on screen is not printed.' });
+    const whyEmpty = 'The sheets are empty: what the page shows on screen is not printed.';
+    const { bytes, pages } = await inspectPrinted(printed, { maxPages: limits.maxPages, whyEmpty });
     const { token } = this.#request;
     if (token !== undefined && token.length >= leastSecret && holdsText(bytes, token))
       throw fail('page_failed', {

@@ -3,6 +3,7 @@
 import type { CDPSession } from 'puppeteer-core';
 import { BrowserFault } from '../browser/contract.ts';
 import { fail } from '../errors.ts';
+import { inspectPdf } from '../pdf/pdf.ts';
 
 const inch = 96;
 const margin = 20 / inch;
@@ -41,6 +42,24 @@ export async function printToPdf(session: CDPSession, { maxBytes, scale }: Print
     // Or the browser keeps the file as long as the tab. Nobody waits for it: a browser that is gone has closed it.
     session.send('IO.close', { handle: stream }).catch(() => undefined);
   }
+}
+
+/**
+ * Judges what was printed.
+ * @param whyEmpty what is said where the sheets show nothing.
+ * @throws page_failed; document_too_large.
+ */
+export async function inspectPrinted(
+  printed: Buffer,
+  { maxPages, whyEmpty }: { maxPages: number; whyEmpty: string },
+): Promise<{ bytes: Buffer; pages: number }> {
+  const pdf = await inspectPdf(printed);
+  if (pdf === undefined || pdf.pages === 0)
+    throw fail('page_failed', { detail: 'The browser did not give a whole PDF.', mayHeal: true });
+  const { bytes, pages } = pdf;
+  if (pages > maxPages) throw fail('document_too_large');
+  if (!pdf.showsSomething) throw fail('page_failed', { detail: whyEmpty });
+  return { bytes, pages };
 }
 
 async function readStream(session: CDPSession, handle: string, maxBytes: number): Promise<Buffer> {
