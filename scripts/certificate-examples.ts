@@ -112,6 +112,29 @@ export const certificateExamples: Example[] = [
       expiresAt: null,
     },
   },
+  { endpoint: 'GET /verify', as: 'nobody', path: '/verify', status: 200, text: 'type="file"' },
+  {
+    endpoint: 'POST /verify',
+    as: 'nobody',
+    path: '/verify',
+    file: {
+      name: 'certificate.pdf',
+      type: 'application/pdf',
+      text: '%PDF-1.4\n1 0 obj <</Type /Catalog /Pages 2 0 R>> endobj\n2 0 obj <</Type /Pages /Kids [3 0 R] /Count 1>> endobj\n3 0 obj <</Type /Page /Parent 2 0 R>> endobj\ntrailer <</Root 1 0 R>>\n%%EOF',
+    },
+    status: 200,
+    answer: {
+      valid: false,
+      checks: [{ name: 'known_file', passed: false, detail: 'No certificate with this very file was issued here.' }],
+    },
+  },
+  {
+    endpoint: 'GET /credentials/{id}',
+    as: 'nobody',
+    path: '/credentials/$CODE',
+    status: 200,
+    text: 'OpenBadgeCredential',
+  },
   {
     endpoint: 'POST /certificates/{id}/revoke',
     as: 'service',
@@ -142,6 +165,7 @@ export const certificateExamples: Example[] = [
     status: 200,
     text: 'Multikey',
   },
+  { endpoint: 'GET /did.json', as: 'nobody', path: '/did.json', status: 200, text: 'Multikey' },
   {
     endpoint: 'GET /contexts/certificate/v1',
     as: 'nobody',

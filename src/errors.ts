@@ -70,6 +70,12 @@ export const catalogue = {
   unknown_template: { status: 422, title: 'Unknown template', detail: 'There is no such template.' },
   unknown_language: { status: 422, title: 'Unknown language', detail: 'The template has no texts in this language.' },
   name_required: { status: 422, title: 'Name required', detail: 'There is no name to be seen.' },
+  pdf_unreadable: { status: 422, title: 'PDF unreadable', detail: 'The file is no PDF that can be read.' },
+  pdf_encrypted: {
+    status: 422,
+    title: 'PDF encrypted',
+    detail: 'The PDF is encrypted: nobody can read it without its password.',
+  },
   document_too_large: {
     status: 422,
     title: 'Document too large',

@@ -6,7 +6,8 @@ import { createFileLinks } from './certificates/file-links.ts';
 import { createIssued } from './certificates/issued.ts';
 import { issuedEndpoints } from './certificates/issued-routes.ts';
 import { certificateEndpoints } from './certificates/routes.ts';
-import { verificationEndpoints, verificationLimit } from './certificates/verification-routes.ts';
+import { createVerifications } from './certificates/verification.ts';
+import { fileVerificationLimit, verificationEndpoints, verificationLimit } from './certificates/verification-routes.ts';
 import { createClassRuns } from './class-runs/class-runs.ts';
 import { classRunEndpoints } from './class-runs/routes.ts';
 import type { Config, Secrets } from './config.ts';
@@ -179,7 +180,9 @@ function createFeatures(foundations: Foundations) {
   const { publicUrl, issuerName } = config.certificates;
   const tenantPrefix = (origin: string | undefined) => prefixOf(config, origin);
   const issued = createIssued({ database, documents, credentials, links, publicUrl });
-  const verifications = createRateLimiter({ database, ...verificationLimit });
+  const verifications = createVerifications({ database, credentials, publicUrl });
+  const codeLimit = createRateLimiter({ database, ...verificationLimit });
+  const fileLimit = createRateLimiter({ database, ...fileVerificationLimit });
   const tickets = createTickets(database);
   const streams = createRateLimiter({ database, ...streamLimit });
   const following = createFollowing(jobs);
@@ -189,7 +192,7 @@ function createFeatures(foundations: Foundations) {
     ...jobEndpoints({ jobs, following, progress, tickets, streams }),
     ...certificateEndpoints({ certificates, credentials, prefixOf: tenantPrefix }),
     ...issuedEndpoints({ issued, links, prefixOf: tenantPrefix }),
-    ...verificationEndpoints({ issued, verifications, issuerName }),
+    ...verificationEndpoints({ verifications, codeLimit, fileLimit, issuerName }),
   ];
   const endpoints = [
     ...(config.role === 'worker' ? [invalidationEndpoint(reports)] : features),

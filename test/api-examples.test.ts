@@ -31,11 +31,13 @@ function expected(value: unknown, name = ''): unknown {
 }
 
 async function send(example: Example) {
-  const { as, path, headers, body } = example;
+  const { as, path, headers, body, file } = example;
+  const json = body === undefined ? undefined : { type: 'application/json', text: JSON.stringify(body) };
+  const sent = file ?? json;
   const response = await fetch(service.url + fill(path), {
     method: methodOf(example),
-    headers: { ...headersOf[as], ...headers, ...(body === undefined ? {} : { 'content-type': 'application/json' }) },
-    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    headers: { ...headersOf[as], ...headers, ...(sent === undefined ? {} : { 'content-type': sent.type }) },
+    ...(sent === undefined ? {} : { body: sent.text }),
   });
   return { response, text: Buffer.from(await response.arrayBuffer()).toString('latin1') };
 }

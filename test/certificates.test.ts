@@ -54,6 +54,36 @@ describeDatabases('certificates', (server) => {
     return parts.use(await startTestService({ env: { DATABASE_URL: url, ...env } }));
   };
 
+  test('a request with an Idempotency-Key gets the same answer whatever has become of its certificate', async () => {
+    const service = await start();
+    const send = async (key: string, body: object = asked) => {
+      const response = await service.internal('/certificate/issue', body, { 'idempotency-key': key });
+      const { data, code } = (await response.json()) as { data?: Issued; code?: string };
+      return { status: response.status, data, code };
+    };
+    const [first, again] = await Promise.all([send('key 1'), send('key 1')]);
+    expect(first).toMatchObject({ status: 200, data: { certificate: { number: '2026-000001' } } });
+    expect(again).toEqual(first);
+    const id = first.data?.certificate.id;
+    expect(await send('key 1', { ...asked, lastName: 'Rao' })).toMatchObject({
+      status: 422,
+      code: 'idempotency_key_reused',
+    });
+    // The key of one learner's request, sent for another's: neither is made nor counted.
+    expect(await send('key 1', { ...asked, userId: 'STU_2' })).toMatchObject({ code: 'idempotency_key_reused' });
+    expect(await send('key 2')).toEqual(first);
+    const reissued = await service.internal(`/certificates/${id}/reissue`, { reason: 'misspelt', firstName: 'Anjaly' });
+    expect(((await reissued.json()) as { data: Issued }).data.certificate.number).toBe('2026-000002');
+    expect(await send('key 1')).toEqual(first);
+    expect(await send('key 3')).toMatchObject({ status: 409, code: 'certificate_exists' });
+    expect(await send('\u0007'.repeat(3)).catch(() => 'refused')).toBe('refused');
+    expect(await send('k'.repeat(256))).toMatchObject({ status: 422, code: 'invalid_request' });
+    expect(await send('key 3', { ...asked, userId: 'STU_3' })).toMatchObject({
+      status: 200,
+      data: { certificate: { number: '2026-000003' } },
+    });
+  });
+
   test('one request gives a certificate: credential, number, addresses, and the document under its key', async () => {
     const service = await start({ PUBLIC_URL: 'https://pdf.school.example', ISSUER_NAME: 'Example School' });
     const { credential, certificate, badge } = await issue(service);

@@ -21,9 +21,12 @@ import {
   addCertificate,
   type CertificateInput,
   findCertificate,
+  findRequest,
   holdCertificate,
   markReplaced,
+  type NamedRequest,
   nameSuccessor,
+  rememberRequest,
   type StoredCertificate,
   takeUnmade,
 } from './store.ts';
@@ -33,15 +36,23 @@ const log = createLog('certificates');
 /** What was to be begun again is looked for so often. */
 const lookMs = 15_000;
 
+interface IssueOptions {
+  tenant: string;
+  idempotencyKey: string | undefined;
+  owner: string;
+  signal: AbortSignal;
+}
+
 export interface Certificates extends Disposable {
   /** Begins to look after those whose making has failed. */
   start(): void;
   /**
    * Issues one, or gives the one that was issued for the same request.
    * @param tenant prefix of the keys of whoever it belongs to.
-   * @throws certificate_exists where it was issued with other data, or revoked; what keeps it from being made: it is tried again then.
+   * @param idempotencyKey of the request, which gets the same answer whenever it is sent again, whatever has become of the certificate.
+   * @throws idempotency_key_reused where the key came with other data; certificate_exists where it was issued with other data, or revoked; what keeps it from being made: it is tried again then.
    */
-  issue(body: IssueBody, options: { tenant: string; owner: string; signal: AbortSignal }): Promise<IssueAnswer['data']>;
+  issue(body: IssueBody, options: IssueOptions): Promise<IssueAnswer['data']>;
   /**
    * Puts another in the place of one, with these changes; asked again, it gives that same other.
    * @throws not_found; certificate_exists while there is nothing to replace; already_revoked where it was replaced with other changes.
@@ -98,14 +109,11 @@ class IssuedCertificates implements Certificates {
     clearInterval(this.#looking);
   }
 
-  async issue(
-    body: IssueBody,
-    { tenant, owner, signal }: { tenant: string; owner: string; signal: AbortSignal },
-  ): Promise<IssueAnswer['data']> {
+  async issue(body: IssueBody, { signal, ...asked }: IssueOptions): Promise<IssueAnswer['data']> {
     this.#requireIssuer();
     const input = { ...body, ...defaultsOf(body) };
     this.#check(input);
-    return this.#finish(await this.#accept(input, { tenant, owner }), signal);
+    return this.#finish(await this.#accept(input, asked), signal);
   }
 
   async reissue(
@@ -137,7 +145,8 @@ class IssuedCertificates implements Certificates {
   }
 
   async #finish(accepted: StoredCertificate, signal: AbortSignal): Promise<IssueAnswer['data']> {
-    const made = isUnmade(accepted.status) ? await this.#ends.wait(accepted, signal) : accepted;
+    if (!isUnmade(accepted.status)) return this.#describe(accepted);
+    const made = await this.#ends.wait(accepted, signal);
     if (made.status === 'error') throw fail(codeOf(made.lastError));
     // While it was made.
     if (made.status === 'revoked') throw revoked();
@@ -154,15 +163,32 @@ class IssuedCertificates implements Certificates {
 
   async #accept(
     input: CertificateInput,
-    { tenant, owner }: { tenant: string; owner: string },
+    { tenant, idempotencyKey, owner }: Omit<IssueOptions, 'signal'>,
   ): Promise<StoredCertificate> {
+    const digest = digestOf(input);
     return this.#dependencies.jobs.transaction(async (tx) => {
-      const certificate = await this.#add(input, { tx, tenant });
-      if (certificate.digest !== digestOf(input)) throw fail('certificate_exists');
-      if (certificate.status === 'revoked') throw revoked();
-      if (isUnmade(certificate.status)) await this.#enqueue(certificate, { tx, owner });
+      const repeated = idempotencyKey === undefined ? undefined : await findRequest(tx, { tenant, idempotencyKey });
+      const certificate = await this.#certificateOf(repeated, input, { tx, tenant });
+      const { id: certificateId, status } = certificate;
+      if (repeated === undefined && certificate.digest !== digest) throw fail('certificate_exists');
+      if (repeated === undefined && status === 'revoked') throw revoked();
+      if (idempotencyKey !== undefined) {
+        const present = await rememberRequest(tx, { tenant, idempotencyKey, digest, certificateId });
+        if (present !== digest) throw fail('idempotency_key_reused');
+      }
+      if (isUnmade(status)) await this.#enqueue(certificate, { tx, owner });
       return certificate;
     });
+  }
+
+  /** The one that the same request has made before, or the one of its learner, course and type. */
+  async #certificateOf(
+    repeated: NamedRequest | undefined,
+    input: CertificateInput,
+    within: { tx: Transaction; tenant: string },
+  ): Promise<StoredCertificate> {
+    const known = repeated === undefined ? undefined : await findCertificate(within.tx, repeated.certificateId);
+    return known ?? this.#add(input, within);
   }
 
   #add(input: CertificateInput, { tx, tenant }: { tx: Transaction; tenant: string }): Promise<StoredCertificate> {
@@ -222,6 +248,7 @@ async function successorOf(
 ): Promise<StoredCertificate> {
   const successor = replacedBy === null ? undefined : await findCertificate(tx, replacedBy);
   if (successor === undefined || successor.digest !== digest) throw fail('already_revoked');
+  if (successor.status === 'revoked') throw revoked();
   return successor;
 }
 

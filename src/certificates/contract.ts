@@ -110,3 +110,17 @@ export const verification = z.object({
   replacedBy: z.string().optional(),
 });
 export type Verification = z.output<typeof verification>;
+
+/** What is looked at, of a file. */
+export const fileCheckNames = ['known_file', 'credential', 'status', 'expiry', 'consistent'] as const;
+
+export const fileCheck = z.object({ name: z.enum(fileCheckNames), passed: z.boolean(), detail: z.string() });
+export type FileCheck = z.output<typeof fileCheck>;
+
+/** What is known of a file; one that is not known has no further checks. */
+export const fileVerification = z.object({
+  /** Whether all checks have passed: an expired or revoked one is genuine, and not valid. */
+  valid: z.boolean(),
+  checks: z.array(fileCheck),
+});
+export type FileVerification = z.output<typeof fileVerification>;

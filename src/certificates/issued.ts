@@ -1,4 +1,4 @@
-// Certificates after they were issued: listed, downloaded, revoked, verified.
+// Certificates after they were issued: listed, downloaded, revoked.
 
 import { type Credential, type Credentials, statusListSize } from '../credentials/contract.ts';
 import type { Database } from '../database/database.ts';
@@ -6,13 +6,11 @@ import type { Documents, StoredDocument } from '../documents/documents.ts';
 import { fail } from '../errors.ts';
 import { createLog } from '../log.ts';
 import { mayRead, type Reader } from './access.ts';
-import { readInstant, verifyUrlOf } from './certificate.ts';
-import type { CertificateRow, Verification } from './contract.ts';
+import { verifyUrlOf } from './certificate.ts';
+import type { CertificateRow } from './contract.ts';
 import type { FileLinks } from './file-links.ts';
-import { nameOf } from './making.ts';
 import { mayBecome } from './status.ts';
 import {
-  findByCode,
   findCertificate,
   findNotGood,
   findOfLearner,
@@ -34,8 +32,6 @@ export interface Issued {
   open(id: string): Promise<StoredDocument & { number: string }>;
   /** @throws not_found; already_revoked, also where it was replaced. */
   revoke(reader: Reader, revocation: { id: string; reason: string }): Promise<CertificateRow>;
-  /** What its page says; undefined where no document was ever given out with this code. */
-  verify(code: string): Promise<(Verification & Pick<StoredCertificate, 'number'> & { verifyUrl: string }) | undefined>;
   /** The signed list of those that are not good any more. @throws not_found. */
   statusList(list: number): Promise<Credential>;
 }
@@ -105,24 +101,6 @@ class IssuedOnes implements Issued {
     return row;
   }
 
-  async verify(code: string) {
-    const { queries } = this.#dependencies.database;
-    const certificate = await findByCode(queries, code);
-    if (certificate === undefined || certificate.sha256 === null) return undefined;
-    const { input, number, replacedBy } = certificate;
-    const successor = replacedBy === null ? undefined : await findCertificate(queries, replacedBy);
-    return {
-      status: standingOf(certificate),
-      name: nameOf(input),
-      courseName: input.courseName,
-      issuedAt: input.issuanceDate,
-      expiresAt: input.expirationDate ?? null,
-      ...(successor === undefined ? {} : { replacedBy: this.#verifyUrlOf(successor) }),
-      number,
-      verifyUrl: this.#verifyUrlOf(certificate),
-    };
-  }
-
   statusList(list: number): Promise<Credential> {
     const known = this.#statusLists.get(list);
     if (known !== undefined && known.until > Date.now()) return known.list;
@@ -163,12 +141,6 @@ class IssuedOnes implements Issued {
       last_error: lastError,
     };
   }
-}
-
-function standingOf({ status, input }: StoredCertificate): Verification['status'] {
-  if (status === 'revoked' || status === 'replaced') return status;
-  const expires = readInstant(input.expirationDate ?? '');
-  return expires !== undefined && expires <= Date.now() ? 'expired' : 'valid';
 }
 
 export function createIssued(dependencies: Dependencies): Issued {

@@ -2,7 +2,14 @@
 
 import type { Credentials } from '../credentials/contract.ts';
 import { type ErrorCode, fail } from '../errors.ts';
-import { bodyErrors, defineEndpoint, type Endpoint, type Exchange } from '../http/contract.ts';
+import {
+  bodyErrors,
+  defineEndpoint,
+  type Endpoint,
+  type Exchange,
+  idempotencyKey,
+  readIdempotencyKey,
+} from '../http/contract.ts';
 import { readUuid } from '../uuid.ts';
 import { type PrefixOf, requireAdministrator } from './access.ts';
 import type { Certificates } from './certificates.ts';
@@ -16,9 +23,10 @@ interface Dependencies {
 }
 
 async function issue(dependencies: Dependencies, exchange: Exchange<unknown, IssueBody>): Promise<void> {
-  const { body, owner, signal, res } = exchange;
+  const { body, owner, signal, req, res } = exchange;
   const { tenant } = requireAdministrator(exchange, dependencies.prefixOf);
-  send(res, await dependencies.certificates.issue(body, { tenant, owner, signal }));
+  const idempotencyKey = readIdempotencyKey(req);
+  send(res, await dependencies.certificates.issue(body, { tenant, idempotencyKey, owner, signal }));
 }
 
 async function reissue(dependencies: Dependencies, exchange: Exchange<unknown, ReissueBody>): Promise<void> {
@@ -50,13 +58,16 @@ function keyEndpoints({ credentials }: Dependencies): Endpoint[] {
     res.set(openly).type(type).send(JSON.stringify(document));
   };
   return [
-    defineEndpoint({
-      ...common,
-      path: '/.well-known/did.json',
-      summary: 'The issuer of credentials: its DID and its keys',
-      answers: { 200: { description: 'The DID document.', mediaType: 'application/did+json' } },
-      handle: (exchange) => publish(exchange, 'application/did+json', credentials?.didDocument()),
-    }),
+    // Of a PUBLIC_URL with a path `did:web` reads the second.
+    ...['/.well-known/did.json', '/did.json'].map((path) =>
+      defineEndpoint({
+        ...common,
+        path,
+        summary: 'The issuer of credentials: its DID and its keys',
+        answers: { 200: { description: 'The DID document.', mediaType: 'application/did+json' } },
+        handle: (exchange) => publish(exchange, 'application/did+json', credentials?.didDocument()),
+      }),
+    ),
     defineEndpoint({
       ...common,
       path: '/contexts/certificate/v1',
@@ -96,9 +107,15 @@ function issuingEndpoints(dependencies: Dependencies): Endpoint[] {
       description:
         'One for each learner, course and type: the same request again gets the same answer. It is answered when the document is stored and the event is written.',
       access: 'either',
+      headers: {
+        'Idempotency-Key': idempotencyKey.meta({
+          description:
+            'The same request with the same key gets the same answer for a week, whatever has become of the certificate.',
+        }),
+      },
       body: issueBody,
       answers: { 200: { description: 'Issued, now or before.', schema: issueAnswer } },
-      errors: makingErrors,
+      errors: [...makingErrors, 'idempotency_key_reused'],
       handle: (exchange) => issue(dependencies, exchange),
     }),
     defineEndpoint({

@@ -151,6 +151,54 @@ export async function findByCode(queries: Queries, code: string): Promise<Stored
   return rows[0];
 }
 
+/** The one whose document is this, to the byte. */
+export async function findByFile(queries: Queries, sha256: string): Promise<StoredCertificate | undefined> {
+  const { rows } = await sql<StoredCertificate>`
+    SELECT ${columns} FROM platen.certificates WHERE sha256 = ${sha256} LIMIT 1`.execute(queries);
+  return rows[0];
+}
+
+export interface NamedRequest {
+  /** Prefix of the keys of its tenant. */
+  tenant: string;
+  idempotencyKey: string;
+  digest: string;
+  certificateId: string;
+}
+
+type RequestName = Pick<NamedRequest, 'tenant' | 'idempotencyKey'>;
+
+export async function findRequest(
+  tx: Queries,
+  { tenant, idempotencyKey }: RequestName,
+): Promise<NamedRequest | undefined> {
+  const { rows } = await sql<NamedRequest>`
+    SELECT tenant, idempotency_key AS "idempotencyKey", input_digest AS digest, certificate_id AS "certificateId"
+    FROM platen.certificate_requests WHERE tenant = ${tenant} AND idempotency_key = ${idempotencyKey}`.execute(tx);
+  return rows[0];
+}
+
+const requestsKeptDays = 7;
+const sweptAtOnce = 10;
+
+/** Remembers it for a week. @returns the digest of the request that has its key: of this one, or of one that came before it. */
+export async function rememberRequest(tx: Queries, request: NamedRequest): Promise<string | undefined> {
+  const { tenant, idempotencyKey, digest, certificateId } = request;
+  const { rows } = await sql<{ digest: string }>`
+    WITH old AS (
+      DELETE FROM platen.certificate_requests WHERE (tenant, idempotency_key) IN (
+        SELECT tenant, idempotency_key FROM platen.certificate_requests
+        WHERE created_at < now() - make_interval(days => ${requestsKeptDays})
+          AND (tenant, idempotency_key) <> (${tenant}, ${idempotencyKey})
+        ORDER BY created_at LIMIT ${sweptAtOnce} FOR UPDATE SKIP LOCKED)
+    )
+    INSERT INTO platen.certificate_requests AS present (tenant, idempotency_key, input_digest, certificate_id)
+    VALUES (${tenant}, ${idempotencyKey}, ${digest}, ${certificateId})
+    ON CONFLICT (tenant, idempotency_key) DO UPDATE SET created_at = present.created_at
+    RETURNING input_digest AS digest`.execute(tx);
+  return rows[0]?.digest;
+}
+
 /** As it is, and stays until the transaction has ended. */
 export async function holdCertificate(tx: Queries, id: string): Promise<StoredCertificate | undefined> {
   const { rows } = await sql<StoredCertificate>`

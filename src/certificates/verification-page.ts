@@ -1,19 +1,26 @@
-// The page on which anyone verifies a certificate: a record in, HTML out. Pure; every value is escaped.
+// The page on which anyone verifies a certificate: what is known in, HTML out. Pure; every value is escaped.
 
 import { createHash } from 'node:crypto';
-import type { Verification } from './contract.ts';
+import type { FileCheck, Verification } from './contract.ts';
+import type { VerifiedCertificate } from './verification.ts';
+import { type VerificationLanguage, verificationLanguages, verificationTexts } from './verification-languages.ts';
 import { verificationStyle } from './verification-style.ts';
-import { type VerificationLanguage, verificationLanguages, verificationTexts } from './verification-texts.ts';
+import type { FileNotice, VerificationTexts } from './verification-texts.ts';
 
-export interface VerifiedCertificate extends Verification {
-  number: string;
-  verifyUrl: string;
-}
+/** What the page tells of. */
+export type Shown =
+  /** Nothing yet: a file can be given. */
+  | { kind: 'start' }
+  | { kind: 'certificate'; certificate: VerifiedCertificate }
+  /** By a code that none has: then the page is the same whatever was asked for. */
+  | { kind: 'no_certificate' }
+  | { kind: 'file'; certificate: VerifiedCertificate; checks: readonly FileCheck[] }
+  | { kind: 'no_file'; notice: FileNotice };
 
 const styleDigest = createHash('sha256').update(verificationStyle).digest('base64');
 
-/** Nothing is loaded, run, framed or sent. */
-export const verificationPolicy = `default-src 'none'; style-src 'sha256-${styleDigest}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'`;
+/** Nothing is loaded, run or framed; a file is sent to us alone. */
+export const verificationPolicy = `default-src 'none'; style-src 'sha256-${styleDigest}'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'`;
 
 const entities: Record<string, string> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', "'": '&#39;' };
 const escapeText = (text: string) => text.toWellFormed().replace(/[&<>"']/g, (sign) => entities[sign] ?? '');
@@ -38,7 +45,7 @@ function textOf(part: Part): string {
 const html = (texts: TemplateStringsArray, ...parts: Part[]) =>
   new Html(String.raw({ raw: texts }, ...parts.map(textOf)));
 
-type Standing = Verification['status'] | 'unknown';
+type Standing = Verification['status'] | 'unknown' | 'start';
 
 /** Told apart by form, not by colour alone. */
 const signs: Record<Standing, Html> = {
@@ -46,6 +53,7 @@ const signs: Record<Standing, Html> = {
   expired: html`<path d="M24 13v11.5l7.5 5"/>`,
   revoked: html`<path d="M16 16l16 16M32 16L16 32"/>`,
   replaced: html`<path d="M14 24h19M26 16.5l7.5 7.5-7.5 7.5"/>`,
+  start: html`<path d="M17 13.5h9.5l5 5v16H17zM21 25h7M21 29.5h7"/>`,
   unknown: html`<path d="M18.5 19a5.5 5.5 0 1 1 8 5c-1.9 1-2.5 2-2.5 4M24 33.5v.5"/>`,
 };
 
@@ -85,11 +93,14 @@ const mailAddress = ({ courseName, verifyUrl }: VerifiedCertificate) =>
 const field = (kind: string, [label, value]: [string, string | Html]) =>
   html`<div class="${kind}"><dt>${label}</dt><dd><bdi>${value}</bdi></dd></div>`;
 
-function describe(certificate: VerifiedCertificate, language: VerificationLanguage, issuerName: string): Html {
-  const texts = verificationTexts[language];
-  const { status, name, courseName, issuedAt, expiresAt, number } = certificate;
+function describe(
+  certificate: VerifiedCertificate,
+  standing: Standing,
+  { texts, language, issuerName }: { texts: VerificationTexts; language: VerificationLanguage; issuerName: string },
+): Html {
+  const { name, courseName, issuedAt, expiresAt, number } = certificate;
   const expiry = expiresAt === null ? texts.neverExpires : dayOf(language, expiresAt);
-  const isGood = status === 'valid';
+  const isGood = standing === 'valid';
   return html`<section><dl>
 ${field('wide name-field', [texts.issuedTo, html`<span class="name">${name}</span>`])}
 ${field('wide', [texts.course, html`<span class="course">${courseName}</span>`])}
@@ -102,16 +113,65 @@ ${field('', [texts.expiresOn, expiry])}
 ${isGood ? html`<div class="actions"><a href="${linkedInAddress(certificate, issuerName)}" rel="noopener noreferrer">${texts.linkedIn}</a><a href="${mailAddress(certificate)}">${texts.share}</a></div>` : undefined}</div>`;
 }
 
-/** @param certificate undefined where there is none: then the page is the same whatever was asked for. */
-export function buildVerificationPage(
-  certificate: VerifiedCertificate | undefined,
-  { language, issuerName }: { language: VerificationLanguage; issuerName: string },
-): string {
+/** What was looked at, told by sign and word. */
+function listChecks(checks: readonly FileCheck[], { file }: VerificationTexts): Html {
+  const items = checks.map(
+    ({ name, passed }) =>
+      html`<li class="${passed ? 'passed' : 'failed'}"><svg viewBox="0 0 20 20" fill="none" stroke="currentColor" stroke-width="2.4" stroke-linecap="round" stroke-linejoin="round" role="img" aria-label="${passed ? file.passed : file.failed}"><path d="${passed ? 'M4 10.5l4 4 8-9' : 'M5 5l10 10M15 5L5 15'}"/></svg><span>${file.checks[name]}</span></li>`,
+  );
+  return html`<section class="checks"><h2>${file.checksHeading}</h2><ul>${items}</ul></section>`;
+}
+
+/** It works without scripts, and browsers take what is dropped on a file field. */
+const askForFile = ({ file }: VerificationTexts, action: string) =>
+  html`<form class="more" method="post" enctype="multipart/form-data" action="${action}"><label for="file">${file.label}</label>
+<input type="file" id="file" name="file" accept="application/pdf,.pdf" required aria-describedby="hint"><p id="hint">${file.hint}</p><button>${file.action}</button></form>`;
+
+interface Head {
+  standing: Standing;
+  heading: string;
+  text: string;
+}
+
+const headOfCertificate = ({ status }: VerifiedCertificate, texts: VerificationTexts): Head => ({
+  standing: status,
+  heading: texts.headings[status],
+  text: texts.explanations[status],
+});
+
+function headOf(shown: Shown, texts: VerificationTexts): Head {
+  switch (shown.kind) {
+    case 'start':
+      return { standing: 'start', heading: texts.title, text: texts.start };
+    case 'no_certificate':
+      return { standing: 'unknown', heading: texts.notFoundHeading, text: texts.notFoundText };
+    case 'no_file':
+      return { standing: 'unknown', ...texts.file.notices[shown.notice] };
+    case 'certificate':
+      return headOfCertificate(shown.certificate, texts);
+    case 'file': {
+      // Nothing is called valid of which something could not be confirmed.
+      const isUnconfirmed = shown.certificate.status === 'valid' && shown.checks.some(({ passed }) => !passed);
+      return isUnconfirmed
+        ? { standing: 'unknown', ...texts.unconfirmed }
+        : headOfCertificate(shown.certificate, texts);
+    }
+  }
+}
+
+interface PageOptions {
+  language: VerificationLanguage;
+  issuerName: string;
+  /** Where a file is sent, as seen from the page's own address. */
+  fileAction: string;
+}
+
+export function buildVerificationPage(shown: Shown, { language, issuerName, fileAction }: PageOptions): string {
   const texts = verificationTexts[language];
-  const standing = certificate?.status ?? 'unknown';
-  const heading = certificate === undefined ? texts.notFoundHeading : texts.headings[certificate.status];
-  const explanation = certificate === undefined ? texts.notFoundText : texts.explanations[certificate.status];
+  const { standing, heading, text } = headOf(shown, texts);
+  const certificate = 'certificate' in shown ? shown.certificate : undefined;
   const successor = certificate?.replacedBy;
+  const title = heading === texts.title ? heading : `${heading} · ${texts.title}`;
   const languageLinks = verificationLanguages.map(
     (each) =>
       html`<a href="?language=${each}" lang="${each}" dir="auto"${each === language ? html` aria-current="true"` : undefined}>${verificationTexts[each].language}</a>`,
@@ -119,10 +179,12 @@ export function buildVerificationPage(
   return html`<!doctype html>
 <html lang="${language}" dir="${language === 'ar' ? 'rtl' : 'ltr'}">
 <head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><meta name="robots" content="noindex">
-<title>${heading} · ${texts.title}</title><style>${new Html(verificationStyle)}</style></head>
-<body><main><header class="${standing}">${drawSign(standing)}<h1>${heading}</h1><p>${explanation}</p>
+<title>${title}</title><style>${new Html(verificationStyle)}</style></head>
+<body><main><header class="${standing}">${drawSign(standing)}<h1>${heading}</h1><p>${text}</p>
 ${successor === undefined ? undefined : html`<a class="successor" href="${successor}">${texts.seeSuccessor}</a>`}</header>
-${certificate === undefined ? undefined : describe(certificate, language, issuerName)}</main>
+${certificate === undefined ? undefined : describe(certificate, standing, { texts, language, issuerName })}
+${shown.kind === 'file' ? listChecks(shown.checks, texts) : undefined}
+${askForFile(texts, `${fileAction}?language=${language}`)}</main>
 <nav aria-label="${texts.languages}">${languageLinks}</nav></body></html>
 `.text;
 }

@@ -12,7 +12,7 @@ main { width: 100%; max-width: 40rem; background: var(--sheet); border: 1px soli
 header, section, .more { padding: clamp(1.25rem, 5vw, 2.25rem); }
 header { display: grid; grid-template-columns: auto 1fr; gap: .5rem 1rem; align-items: center; color: var(--tone); background: var(--wash); }
 .valid { --tone: var(--good); --wash: var(--good-wash); } .expired { --tone: var(--late); --wash: var(--late-wash); }
-.revoked { --tone: var(--bad); --wash: var(--bad-wash); } .replaced, .unknown { --tone: var(--info); --wash: var(--info-wash); }
+.revoked { --tone: var(--bad); --wash: var(--bad-wash); } .replaced, .unknown, .start { --tone: var(--info); --wash: var(--info-wash); }
 header svg { width: 2.5rem; height: 2.5rem; }
 h1 { margin: 0; font-size: clamp(1.25rem, 4.5vw, 1.6rem); line-height: 1.3; font-weight: 650; text-wrap: balance; overflow-wrap: anywhere; }
 header p { grid-column: 2; margin: 0; color: var(--ink); text-wrap: pretty; }
@@ -27,10 +27,20 @@ dd { margin: .15rem 0 0; overflow-wrap: anywhere; }
 a { color: var(--link); text-underline-offset: .2em; }
 .actions { display: flex; flex-wrap: wrap; gap: .25rem 1.5rem; margin-top: .75rem; }
 .actions a, nav a { padding-block: .5rem; min-height: 2.75rem; display: inline-flex; align-items: center; }
+h2 { margin: 0 0 .75rem; font-size: .875rem; font-weight: 400; color: var(--quiet); }
+.checks { border-top: 1px solid var(--line); padding-block: 1.5rem; }
+.checks ul { list-style: none; margin: 0; padding: 0; display: grid; gap: .6rem; }
+.checks li { display: grid; grid-template-columns: 1.25rem 1fr; gap: .75rem; align-items: start; }
+.checks svg { width: 1.25rem; height: 1.25rem; margin-top: .15rem; } .passed svg { color: var(--good); } .failed svg { color: var(--bad); }
+form label { display: block; font-weight: 600; }
+form input { width: 100%; margin-top: .75rem; padding: 1.25rem 1rem; border: 1.5px dashed var(--quiet); border-radius: 10px; color: var(--quiet); font: inherit; }
+form input::file-selector-button { font: inherit; padding: .5rem .9rem; margin-inline-end: .9rem; border: 1px solid var(--quiet); border-radius: 7px; background: var(--sheet); color: var(--ink); }
+form.more p { margin-top: .5rem; }
+form button { margin-top: 1rem; min-height: 2.75rem; padding: .5rem 1.4rem; font: inherit; font-weight: 600; border: 0; border-radius: 8px; background: var(--link); color: var(--sheet); }
 .successor { grid-column: 2; justify-self: start; font-weight: 600; }
 nav { margin-top: 1rem; display: flex; flex-wrap: wrap; justify-content: center; gap: 0 1.25rem; font-size: .9rem; }
 nav a { color: var(--quiet); } nav a[aria-current] { color: var(--ink); font-weight: 600; text-decoration: none; }
 :focus-visible { outline: 3px solid var(--link); outline-offset: 3px; border-radius: 3px; }
 @media (max-width: 26rem) { dl { grid-template-columns: 1fr; gap: 1.1rem; } header { grid-template-columns: 1fr; } header p, .successor { grid-column: 1; } }
-@media print { body { padding: 0; background: none; } nav, .actions { display: none; } }
+@media print { body { padding: 0; background: none; } nav, form, .actions { display: none; } }
 `;

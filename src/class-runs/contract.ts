@@ -17,12 +17,6 @@ const ids = (each: typeof id, most: number) =>
     .max(most, { error: `must name at most ${most}` })
     .transform((list) => [...new Set(list)]);
 
-/** What the backend has made up, so that a request that is sent twice is done once. */
-export const idempotencyKey = z
-  .string()
-  .regex(/^[\x20-\x7e]{1,255}$/, { error: 'must be 1 to 255 visible ASCII characters' })
-  .meta({ description: 'The same request with the same key is accepted once, for as long as the run is remembered.' });
-
 export const classRunBody = z
   .strictObject({
     classId: id,

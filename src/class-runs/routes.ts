@@ -1,8 +1,14 @@
 // The endpoints of class runs, for the backend; people may follow those of their classes.
 
 import type { ErrorCode } from '../errors.ts';
-import { invalidField } from '../errors.ts';
-import { bodyErrors, defineEndpoint, type Endpoint, type Exchange } from '../http/contract.ts';
+import {
+  bodyErrors,
+  defineEndpoint,
+  type Endpoint,
+  type Exchange,
+  idempotencyKey,
+  readIdempotencyKey,
+} from '../http/contract.ts';
 import { reportTokenErrors, serviceOwner } from '../identity/contract.ts';
 import type { Tickets } from '../jobs/contract.ts';
 import type { RateLimiter } from '../rate-limiter.ts';
@@ -15,7 +21,6 @@ import {
   cancelledRunAnswer,
   classRunBody,
   type ItemsQuery,
-  idempotencyKey,
   itemsQuery,
   mostRunBytes,
   type RetryBody,
@@ -27,12 +32,6 @@ import {
   runsQuery,
   ticketAnswer,
 } from './contract.ts';
-
-function readIdempotencyKey(req: Exchange['req']): string | undefined {
-  const { data, error } = idempotencyKey.optional().safeParse(req.get('Idempotency-Key'));
-  if (error !== undefined) throw invalidField('Idempotency-Key', error.issues[0]?.message ?? 'is wrong');
-  return data;
-}
 
 async function accept(classRuns: ClassRuns, { body, req, res }: Exchange<unknown, ClassRunBody>): Promise<void> {
   const { teacherIds = [], overall = false } = body;
@@ -108,7 +107,11 @@ function changingEndpoints(classRuns: ClassRuns): Endpoint[] {
       summary: 'Render and store all reports of a class for one test',
       description: 'Answers when the run is committed; it goes on after a restart.',
       access: 'service',
-      headers: { 'Idempotency-Key': idempotencyKey },
+      headers: {
+        'Idempotency-Key': idempotencyKey.meta({
+          description: 'The same request with the same key is accepted once, for as long as the run is remembered.',
+        }),
+      },
       body: classRunBody,
       mostBodyBytes: mostRunBytes,
       answers: { 202: { description: 'Accepted.', schema: acceptedRunAnswer } },

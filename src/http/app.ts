@@ -12,6 +12,7 @@ import type { Metrics } from '../metrics.ts';
 import { callerOf, createAuthentication, ownerOf } from './authentication.ts';
 import { readJson } from './body.ts';
 import type { Endpoint, Exchange, RedeemTicket } from './contract.ts';
+import { readFile } from './file-body.ts';
 import { clientAddress, clientSignal, readBody, readQuery } from './input.ts';
 import { answerWithProblem } from './problem.ts';
 import { streamEvents } from './server-sent-events.ts';
@@ -80,6 +81,7 @@ function runEndpoint(endpoint: Endpoint): RequestHandler {
         return ownerOf(req);
       },
       streamBody: (content) => streamBody(res, content),
+      readFile: () => readFile(endpoint, req),
       streamEvents: (feed) => streamEvents(exchange, feed),
     };
     await endpoint.handle(exchange);

@@ -2,8 +2,8 @@
 
 import type { Readable } from 'node:stream';
 import type { Request, Response } from 'express';
-import type { z } from 'zod';
-import type { ErrorCode } from '../errors.ts';
+import { z } from 'zod';
+import { type ErrorCode, invalidField } from '../errors.ts';
 import type { Caller } from '../identity/contract.ts';
 
 /**
@@ -56,6 +56,8 @@ export interface Exchange<Query = unknown, Body = unknown> {
   owner: string;
   /** Sends the body as it comes, after the headers; a client that goes away in the middle ends it. @throws what the content fails with. */
   streamBody(content: Readable | AsyncIterable<Buffer>): Promise<void>;
+  /** The file that was sent, of the endpoint's `fileTypes`. @throws those of `fileErrors`; nothing is read before it is asked for. */
+  readFile(): Promise<Buffer>;
   /** Answers with server-sent events, until the last state is sent or the client goes away. */
   streamEvents(feed: EventFeed): Promise<void>;
 }
@@ -85,7 +87,9 @@ export interface Endpoint<Query = unknown, Body = unknown> {
   body?: z.ZodType<Body>;
   /** Whether the body may be left out. */
   isBodyOptional?: boolean;
-  /** Bytes that a body may have. Default: 256 KB. */
+  /** Media types of a file that is sent instead of JSON, as the body or as the one file of a form. */
+  fileTypes?: readonly string[];
+  /** Bytes that a body may have. Default: 256 KB; 50 MB for a file. */
   mostBodyBytes?: number;
   answers: Readonly<Record<number, Answer>>;
   errors: readonly ErrorCode[];
@@ -100,6 +104,26 @@ export const bodyErrors: readonly ErrorCode[] = [
   'body_too_large',
   'invalid_request',
 ];
+
+/** What may be wrong with a file that is sent. */
+export const fileErrors: readonly ErrorCode[] = [
+  'malformed_request',
+  'unsupported_media_type',
+  'body_too_large',
+  'queue_full',
+];
+
+/** What a client has made up, so that a request that is sent twice is done once. */
+export const idempotencyKey = z
+  .string()
+  .regex(/^[\x20-\x7e]{1,255}$/, { error: 'must be 1 to 255 visible ASCII characters' });
+
+/** @throws invalid_request. */
+export function readIdempotencyKey(req: Request): string | undefined {
+  const { data, error } = idempotencyKey.optional().safeParse(req.get('Idempotency-Key'));
+  if (error !== undefined) throw invalidField('Idempotency-Key', error.issues[0]?.message ?? 'is wrong');
+  return data;
+}
 
 /** Ties the types of schema and handler together. */
 export function defineEndpoint<Query, Body>(endpoint: Endpoint<Query, Body>): Endpoint {

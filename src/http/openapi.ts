@@ -103,8 +103,20 @@ function join(problem: Json | undefined, answer: Json): Json {
   return { content, description: `${String(problem.description)}. ${String(answer.description)}` };
 }
 
+function describeRequestBody({ body, fileTypes, isBodyOptional }: Endpoint): Json {
+  if (fileTypes !== undefined) {
+    const form = { type: 'object', required: ['file'], properties: { file: { type: 'string', format: 'binary' } } };
+    const asBody = fileTypes.map((type) => [type, { schema: { type: 'string', format: 'binary' } }]);
+    const content = { ...Object.fromEntries(asBody), 'multipart/form-data': { schema: form } };
+    return { requestBody: { required: true, content } };
+  }
+  if (body === undefined) return {};
+  const content = { 'application/json': { schema: toJsonSchema(body, 'input') } };
+  return { requestBody: { required: isBodyOptional !== true, content } };
+}
+
 function describeOperation(endpoint: Endpoint): Json {
-  const { tag, summary, description, access, body, answers, errors, method, path } = endpoint;
+  const { tag, summary, description, access, answers, errors, method, path } = endpoint;
   const parameters = describeParameters(endpoint);
   const everywhere: ErrorCode[] = ['uri_too_long', 'internal_error', 'shutting_down'];
   const problems = describeErrors([...errors, ...everywhere]);
@@ -115,14 +127,7 @@ function describeOperation(endpoint: Endpoint): Json {
     ...(description === undefined ? {} : { description }),
     ...schemes[access],
     ...(parameters.length === 0 ? {} : { parameters }),
-    ...(body === undefined
-      ? {}
-      : {
-          requestBody: {
-            required: endpoint.isBodyOptional !== true,
-            content: { 'application/json': { schema: toJsonSchema(body, 'input') } },
-          },
-        }),
+    ...describeRequestBody(endpoint),
     responses: {
       ...problems,
       ...Object.fromEntries(

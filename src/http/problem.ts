@@ -68,8 +68,9 @@ export function sendProblem(error: ServiceError, res: Response): void {
   const { status } = error.entry;
   if (error.code === 'unauthorized') res.set('WWW-Authenticate', 'Bearer realm="platen"');
   if (error.retryAfterSeconds !== undefined) res.set('Retry-After', String(error.retryAfterSeconds));
-  // A body that was refused unread would otherwise be read to its end.
-  if (status === 401 || status === 413) res.set('Connection', 'close');
+  // A body that was refused unread would otherwise be read to its end; one that is thrown away already is on its way there.
+  const isUnread = res.req.readableFlowing !== true;
+  if ((status === 401 || status === 413) && isUnread) res.set('Connection', 'close');
   res
     .status(status)
     .type(problemType)

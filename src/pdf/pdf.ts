@@ -40,3 +40,5 @@ export function holdsText(bytes: Buffer, text: string): boolean {
   const forms = [text, escaped, encodeURI(text), encodeURIComponent(text), wide, hex(Buffer.from(text)), hex(wide)];
   return [...new Set(forms)].some((form) => bytes.includes(form));
 }
+
+export { readStrangersPdf } from './reading.ts';

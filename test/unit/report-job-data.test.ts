@@ -33,6 +33,8 @@ const final: ErrorCode[] = [
   'unauthorized',
   'forbidden',
   'not_found',
+  'pdf_encrypted',
+  'pdf_unreadable',
   'report_not_found',
   'method_not_allowed',
   'request_timeout',
