@@ -26,6 +26,7 @@ const minimal: Record<string, string> = {
   'page.html': '<!doctype html><html lang="{{ page.language }}"><title>x</title><body><p>{{ name }}</p></body></html>',
   'schema.json': JSON.stringify({
     type: 'object',
+    required: ['name', 'count'],
     properties: { name: { type: 'string' }, count: { type: 'number' } },
   }),
   'sample.json': '{"name":"Ada","count":2}',
@@ -58,11 +59,23 @@ const broken: Record<string, [Record<string, string>, RegExp]> = {
   'writes-raw': [{ 'page.html': html('{{ name | raw }}') }, /undefined filter/],
   'includes-files': [{ 'page.html': html("{% render '../../../../etc/hostname' %}") }, /tag "render" not found/],
   'names-nothing': [{ 'page.html': html('{{ nmae }}') }, /undefined variable/],
+  'names-nothing-with-a-logo': [
+    { 'page.html': html('{% if page.images.logo %}{{ nmae }}{% endif %}{{ name }}') },
+    /undefined variable/,
+  ],
+  'needs-what-may-be-missing': [
+    {
+      'page.html': html('{{ name }} {{ grade }}'),
+      'schema.json': JSON.stringify({ type: 'object', required: ['name'] }),
+      'sample.json': '{"name":"Ada","grade":"A"}',
+    },
+    /undefined variable/,
+  ],
   'unknown-text': [{ 'page.html': html("{{ 'hello' | t }}") }, /no "hello"/],
   'lacks-text': [{ 'texts/de.json': '{}' }, /de\.json lacks points/],
   'not-json': [{ 'schema.json': '{' }, /schema\.json is not JSON/],
   'not-a-schema': [{ 'schema.json': '{"type":"text"}' }, /schema is invalid/],
-  'wrong-sample': [{ 'sample.json': '{"name":7}' }, /must be string/],
+  'wrong-sample': [{ 'sample.json': '{"name":7,"count":2}' }, /must be string/],
 };
 
 beforeAll(async () => {

@@ -3,6 +3,7 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { extname, join, relative, sep } from 'node:path';
 import type { GivenFile } from '../rendering/contract.ts';
+import { imageNames } from './contract.ts';
 import { compileSchema, type DataCheck } from './data-schema.ts';
 import { compilePage, type FillPage } from './page-filler.ts';
 import { Phrasebook, type Texts } from './texts.ts';
@@ -18,6 +19,9 @@ export interface Template {
   fill: FillPage;
 }
 
+/** Where a page finds a picture of the institution. */
+export const imagePath = (name: string): string => `/images/${name}`;
+
 const types: Record<string, string> = {
   '.css': 'text/css',
   '.svg': 'image/svg+xml',
@@ -28,8 +32,12 @@ const types: Record<string, string> = {
   '.woff2': 'font/woff2',
 };
 
-async function readJson<T>(folder: string, name: string): Promise<T> {
-  const text = await readFile(join(folder, name), 'utf8');
+/** Undefined where there is no such file. */
+async function readJson<T>(folder: string, name: string): Promise<T | undefined> {
+  const text = await readFile(join(folder, name), 'utf8').catch((error) => {
+    if (error.code !== 'ENOENT') throw error;
+  });
+  if (text === undefined) return undefined;
   try {
     return JSON.parse(text);
   } catch (cause) {
@@ -57,19 +65,60 @@ async function readFiles(folder: string): Promise<Map<string, GivenFile>> {
   return files;
 }
 
+/** What templates have in common: what one of them lacks of it is taken from here. */
+export interface SharedParts {
+  schema: object | undefined;
+  sample: Record<string, unknown> | undefined;
+  texts: ReadonlyMap<string, Texts>;
+  /** By path below `/shared`. */
+  files: ReadonlyMap<string, GivenFile>;
+}
+
+/** @throws {Error} that says what is wrong with them. */
+export async function readShared(folder: string): Promise<SharedParts> {
+  const [schema, sample, texts, files] = await Promise.all([
+    readJson<object>(folder, 'schema.json'),
+    readJson<Record<string, unknown>>(folder, 'sample.json'),
+    readTexts(folder),
+    readFiles(folder),
+  ]);
+  return { schema, sample, texts, files: new Map([...files].map(([path, file]) => [`/shared${path}`, file])) };
+}
+
 /** @throws {Error} that says what is wrong with it: nothing that its sample shows is left for the first who prints. */
-export async function readTemplate(id: string, folder: string): Promise<Template> {
-  const [page, schema, sample, texts, files] = await Promise.all([
+export async function readTemplate(id: string, folder: string, shared: SharedParts): Promise<Template> {
+  const [page, schema = shared.schema, sample = shared.sample, texts, files] = await Promise.all([
     readFile(join(folder, 'page.html'), 'utf8'),
     readJson<object>(folder, 'schema.json'),
     readJson<Record<string, unknown>>(folder, 'sample.json'),
     readTexts(folder),
     readFiles(folder),
   ]);
+  if (schema === undefined || sample === undefined) throw new Error('schema.json or sample.json is not there');
   const check = compileSchema(schema);
   check(sample);
-  const fill = compilePage(page, new Phrasebook(texts));
+  const fill = compilePage(page, new Phrasebook(texts, shared.texts));
   const languages = [...texts.keys()];
-  for (const language of languages) fill(language, sample, {});
-  return { id, languages, schema, sample, files, check, fill };
+  for (const language of languages) fillEveryWay(language, { fill, check, schema, sample });
+  return { id, languages, schema, sample, files: new Map([...shared.files, ...files]), check, fill };
+}
+
+/** With all that may be there, and with the least: a fault in a part that is shown now and then is known from the start. */
+function fillEveryWay(
+  language: string,
+  { fill, check, schema, sample }: Pick<Template, 'fill' | 'check' | 'schema' | 'sample'>,
+): void {
+  fill(language, sample, Object.fromEntries(imageNames.map((name) => [name, imagePath(name)])));
+  const { required = [] } = schema as { required?: string[] };
+  const least = Object.fromEntries(Object.entries(sample).filter(([name]) => required.includes(name)));
+  if (isAccepted(check, least)) fill(language, least, {});
+}
+
+function isAccepted(check: DataCheck, data: unknown): boolean {
+  try {
+    check(data);
+    return true;
+  } catch {
+    return false;
+  }
 }

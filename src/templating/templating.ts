@@ -9,7 +9,7 @@ import type { Rendering } from '../rendering/rendering.ts';
 import { StartError } from '../start-error.ts';
 import type { PrintRequest, TemplateSummary } from './contract.ts';
 import { readFonts } from './fonts.ts';
-import { readTemplate, type Template } from './template.ts';
+import { imagePath, readShared, readTemplate, type SharedParts, type Template } from './template.ts';
 
 const log = createLog('templating');
 
@@ -39,9 +39,9 @@ interface Broken {
   problem: string;
 }
 
-async function read(id: string, folder: string): Promise<Template | Broken> {
+async function read(id: string, folder: string, shared: SharedParts): Promise<Template | Broken> {
   try {
-    return await readTemplate(id, folder);
+    return await readTemplate(id, folder, shared);
   } catch (error) {
     const problem = (error as Error).message;
     log.error('A template is broken and can not be used', { code: 'template_failed', template: id, problem });
@@ -49,10 +49,13 @@ async function read(id: string, folder: string): Promise<Template | Broken> {
   }
 }
 
-async function readFolder(folder: string): Promise<(Template | Broken)[]> {
+/** Lies beside the templates, and is none. */
+const sharedFolder = 'shared';
+
+async function readFolder(folder: string, shared: SharedParts): Promise<(Template | Broken)[]> {
   const entries = await readdir(folder, { withFileTypes: true });
-  const ids = entries.filter((entry) => entry.isDirectory()).map(({ name }) => name);
-  return Promise.all(ids.sort().map((id) => read(id, join(folder, id))));
+  const ids = entries.filter((entry) => entry.isDirectory() && entry.name !== sharedFolder).map(({ name }) => name);
+  return Promise.all(ids.sort().map((id) => read(id, join(folder, id), shared)));
 }
 
 /** What the browser says of a page that is only the template's doing. */
@@ -93,8 +96,8 @@ class FilledTemplates implements Templating {
   async print({ templateId, language, data, images = {}, signal, priority }: PrintRequest) {
     const template = this.#find(templateId, language);
     template.check(data);
-    const pictures = new Map(Object.entries(images).map(([name, image]) => [`/images/${name}`, image]));
-    const paths = Object.fromEntries(Object.keys(images).map((name) => [name, `/images/${name}`]));
+    const pictures = new Map(Object.entries(images).map(([name, image]) => [imagePath(name), image]));
+    const paths = Object.fromEntries(Object.keys(images).map((name) => [name, imagePath(name)]));
     const html = fillPage(template, language, () => template.fill(language, data, paths));
     const files = new Map([...this.#fonts, ...template.files, ...pictures]);
     const printed = await this.#rendering
@@ -137,11 +140,12 @@ function checkRefused(id: string, { refused }: PrintedDocument): void {
 
 /** @throws {StartError} when `templatesDir` can't be read; a broken template is told in the log, and when it is asked for. */
 export async function openTemplating({ rendering, templatesDir }: Dependencies): Promise<Templating> {
+  const shared = await readShared(join(builtIn, sharedFolder));
   const added =
     templatesDir === undefined
       ? []
-      : await readFolder(templatesDir).catch((cause) => {
+      : await readFolder(templatesDir, shared).catch((cause) => {
           throw new StartError(`TEMPLATES_DIR can not be read: ${cause.message}`, { cause });
         });
-  return new FilledTemplates(rendering, [...(await readFolder(builtIn)), ...added], await readFonts());
+  return new FilledTemplates(rendering, [...(await readFolder(builtIn, shared)), ...added], await readFonts());
 }
