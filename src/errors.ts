@@ -69,6 +69,11 @@ export const catalogue = {
   },
   unknown_template: { status: 422, title: 'Unknown template', detail: 'There is no such template.' },
   unknown_language: { status: 422, title: 'Unknown language', detail: 'The template has no texts in this language.' },
+  glyph_missing: {
+    status: 422,
+    title: 'Letters without a font',
+    detail: 'No font here shows some of the letters: they would be empty boxes on paper.',
+  },
   name_required: { status: 422, title: 'Name required', detail: 'There is no name to be seen.' },
   document_too_large: {
     status: 422,

@@ -118,6 +118,23 @@ describeDatabases('certificates', (server) => {
       [{ ...asked, language: 'xx' }, '422 unknown_language'],
     ];
     for (const [body, answer] of refused) expect([body, await refusalOf(service, body)]).toEqual([body, answer]);
+    const unseen = await service.internal('/certificate/issue', {
+      ...asked,
+      lastName: 'ሰላም',
+      courseName: 'Algebra \ue000',
+    });
+    expect(unseen.status).toBe(422);
+    expect(await unseen.json()).toMatchObject({
+      code: 'glyph_missing',
+      detail: expect.stringContaining('ሰ (U+1230)'),
+      errors: [
+        { field: '/lastName', message: expect.stringContaining('U+1230') },
+        { field: '/courseName', message: 'no font here shows U+E000' },
+      ],
+    });
+    expect(
+      await (await service.get('/certificates/STU_1', signUserToken({ role: 'student', student_id: 'STU_1' }))).json(),
+    ).toEqual([]);
     expect((await issue(service)).certificate.number).toMatch(/-000001$/);
   });
 

@@ -173,7 +173,7 @@ describe('the certificate', () => {
     ['200 letters of Tamil', 'கிருஷ்ணமூர்த்தி '.repeat(20)],
     ['200 letters of Devanagari', 'श्रीवास्तव'.repeat(40)],
     ['200 letters of Arabic', 'عبد الرحمن '.repeat(18)],
-    ['200 letters of Chinese', '王'.repeat(200)],
+    ['200 letters of Cyrillic', 'Щ'.repeat(200)],
     ['three names of 200 letters', `${'Wolfeschlegel'.repeat(16)} `.repeat(3)],
     ['many marks', `A${'\u0301'.repeat(150)}nn`],
     ['an override of direction', '\u202Ennov\u202E Ann'],

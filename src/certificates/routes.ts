@@ -75,6 +75,7 @@ const makingErrors: ErrorCode[] = [
   'identity_unavailable',
   'certificate_exists',
   'name_required',
+  'glyph_missing',
   'unknown_template',
   'unknown_language',
   'template_failed',

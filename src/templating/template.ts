@@ -4,7 +4,9 @@ import { readdir, readFile } from 'node:fs/promises';
 import { extname, join, relative, sep } from 'node:path';
 import type { GivenFile } from '../rendering/contract.ts';
 import { imageNames } from './contract.ts';
+import { Coverage } from './coverage.ts';
 import { compileSchema, type DataCheck } from './data-schema.ts';
+import { readFonts } from './fonts.ts';
 import { compilePage, type FillPage } from './page-filler.ts';
 import { Phrasebook, type Texts } from './texts.ts';
 
@@ -13,10 +15,12 @@ export interface Template {
   languages: string[];
   schema: object;
   sample: Record<string, unknown>;
-  /** Style sheets, pictures and fonts of its own, by path. */
+  /** Style sheets, pictures and fonts, its own and those of all, by path. */
   files: ReadonlyMap<string, GivenFile>;
   check: DataCheck;
   fill: FillPage;
+  /** Which letters its fonts have. */
+  coverage: Coverage;
 }
 
 /** Where a page finds a picture of the institution. */
@@ -67,6 +71,8 @@ async function readFiles(folder: string): Promise<Map<string, GivenFile>> {
 
 /** What templates have in common: what one of them lacks of it is taken from here. */
 export interface SharedParts {
+  /** By path, for all pages. */
+  fonts: ReadonlyMap<string, GivenFile>;
   schema: object | undefined;
   sample: Record<string, unknown> | undefined;
   texts: ReadonlyMap<string, Texts>;
@@ -76,18 +82,19 @@ export interface SharedParts {
 
 /** @throws {Error} that says what is wrong with them. */
 export async function readShared(folder: string): Promise<SharedParts> {
-  const [schema, sample, texts, files] = await Promise.all([
+  const [fonts, schema, sample, texts, files] = await Promise.all([
+    readFonts(),
     readJson<object>(folder, 'schema.json'),
     readJson<Record<string, unknown>>(folder, 'sample.json'),
     readTexts(folder),
     readFiles(folder),
   ]);
-  return { schema, sample, texts, files: new Map([...files].map(([path, file]) => [`/shared${path}`, file])) };
+  return { fonts, schema, sample, texts, files: new Map([...files].map(([path, file]) => [`/shared${path}`, file])) };
 }
 
 /** @throws {Error} that says what is wrong with it: nothing that its sample shows is left for the first who prints. */
 export async function readTemplate(id: string, folder: string, shared: SharedParts): Promise<Template> {
-  const [page, schema = shared.schema, sample = shared.sample, texts, files] = await Promise.all([
+  const [page, schema = shared.schema, sample = shared.sample, texts, own] = await Promise.all([
     readFile(join(folder, 'page.html'), 'utf8'),
     readJson<object>(folder, 'schema.json'),
     readJson<Record<string, unknown>>(folder, 'sample.json'),
@@ -100,7 +107,8 @@ export async function readTemplate(id: string, folder: string, shared: SharedPar
   const fill = compilePage(page, new Phrasebook(texts, shared.texts));
   const languages = [...texts.keys()];
   for (const language of languages) fillEveryWay(language, { fill, check, schema, sample });
-  return { id, languages, schema, sample, files: new Map([...shared.files, ...files]), check, fill };
+  const files = new Map([...shared.fonts, ...shared.files, ...own]);
+  return { id, languages, schema, sample, files, check, fill, coverage: new Coverage(page, files) };
 }
 
 /** With all that may be there, and with the least: a fault in a part that is shown now and then is known from the start. */

@@ -52,6 +52,7 @@ const final: ErrorCode[] = [
   'already_revoked',
   'certificate_exists',
   'issuer_unavailable',
+  'glyph_missing',
   'name_required',
   'template_failed',
   'unknown_language',
