@@ -13,6 +13,8 @@ export interface Example {
   method?: string;
   headers?: Record<string, string>;
   body?: object;
+  /** A body that is a file: its name and what is in it. */
+  file?: { name: string; text: string };
   status: number;
   /** Headers that the answer has, exactly so. */
   answerHeaders?: Record<string, string>;
@@ -26,7 +28,7 @@ export interface Example {
 
 /** Names of values that differ from time to time. */
 export const changing = new Set(
-  'id jobId progressId timestamp version environment createdAt startedAt endedAt pages bytes sha256 durationMs ticket total cancelled nextCursor diagnosis detail stage percent number verifyUrl downloadUrl download_url verify_url s3_key generated_at credential badge'.split(
+  'id jobId progressId timestamp version environment createdAt startedAt endedAt pages bytes sha256 durationMs ticket total cancelled nextCursor diagnosis detail stage percent number verifyUrl downloadUrl download_url verify_url s3_key generated_at credential badge schema sample'.split(
     ' ',
   ),
 );
@@ -331,14 +333,15 @@ export const methodOf = ({ method, body, endpoint }: Example): string =>
 
 /** The example as Markdown. */
 export function describeExample(example: Example): string[] {
-  const { as, path, body, status, answer, text, answerHeaders = {} } = example;
+  const { as, path, body, file, status, answer, text, answerHeaders = {} } = example;
   const method = methodOf(example);
   const headers = Object.entries(example.headers ?? {}).map(([name, value]) => ` -H "${name}: ${value}"`);
   const command = `curl${method === 'GET' ? '' : ` -X ${method}`} "$PLATEN${path}"${tokenOf[as]}${headers.join('')}`;
+  const upload = file === undefined ? '' : ` --data-binary @${file.name}`;
   const data = body === undefined ? '' : ` -H "Content-Type: application/json" \\\n  -d '${JSON.stringify(body)}'`;
   const told = Object.entries(answerHeaders).map(([name, value]) => `${name}: ${value}`);
   const content =
     answer === undefined ? (text === undefined ? [] : [`… ${text} …`]) : [JSON.stringify(answer, null, 2)];
   const lines = [`HTTP ${status}`, ...told, ...(content.length === 0 ? [] : ['', ...content])];
-  return ['```sh', command + data, '```', '', '```', ...lines, '```', ''];
+  return ['```sh', command + data + upload, '```', '', '```', ...lines, '```', ''];
 }

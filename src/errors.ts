@@ -74,6 +74,11 @@ export const catalogue = {
     title: 'Letters without a font',
     detail: 'No font here shows some of the letters: they would be empty boxes on paper.',
   },
+  image_invalid: {
+    status: 422,
+    title: 'Not a picture for paper',
+    detail: 'It is neither a PNG nor a JPEG nor an SVG that can be printed.',
+  },
   name_required: { status: 422, title: 'Name required', detail: 'There is no name to be seen.' },
   document_too_large: {
     status: 422,
@@ -121,6 +126,11 @@ export const catalogue = {
     status: 500,
     title: 'Internal error',
     detail: 'Something unexpected failed. The log has the cause.',
+  },
+  image_missing: {
+    status: 500,
+    title: 'Picture missing',
+    detail: 'A picture that this certificate was made with is not stored any more.',
   },
   template_failed: {
     status: 500,

@@ -31,11 +31,12 @@ function expected(value: unknown, name = ''): unknown {
 }
 
 async function send(example: Example) {
-  const { as, path, headers, body } = example;
+  const { as, path, headers, body, file } = example;
   const response = await fetch(service.url + fill(path), {
     method: methodOf(example),
     headers: { ...headersOf[as], ...headers, ...(body === undefined ? {} : { 'content-type': 'application/json' }) },
     ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    ...(file === undefined ? {} : { body: file.text }),
   });
   return { response, text: Buffer.from(await response.arrayBuffer()).toString('latin1') };
 }

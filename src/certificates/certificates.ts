@@ -7,6 +7,7 @@ import type { Documents } from '../documents/documents.ts';
 import { type ErrorCode, fail, isErrorCode } from '../errors.ts';
 import type { Events } from '../events/events.ts';
 import { serviceOwner } from '../identity/contract.ts';
+import type { Images } from '../images/images.ts';
 import type { JobDefinition } from '../jobs/contract.ts';
 import type { Jobs } from '../jobs/jobs.ts';
 import { createLog } from '../log.ts';
@@ -21,6 +22,7 @@ import { isUnmade, mayBecome } from './status.ts';
 import {
   addCertificate,
   type CertificateInput,
+  type FrozenInput,
   findCertificate,
   holdCertificate,
   markReplaced,
@@ -59,6 +61,7 @@ interface Dependencies {
   jobs: Jobs;
   documents: Documents;
   templating: Templating;
+  images: Images;
   /** Undefined where no key was given to sign with. */
   credentials: Credentials | undefined;
   events: Events;
@@ -211,7 +214,7 @@ const defaultsOf = ({ type, templateId, language }: IssueBody) => ({
 });
 
 /** @throws invalid_request where they do not go together. */
-function applyChanges(input: CertificateInput, changes: Omit<ReissueBody, 'reason'>): CertificateInput {
+function applyChanges({ images: _, ...input }: FrozenInput, changes: Omit<ReissueBody, 'reason'>): CertificateInput {
   const merged = { ...input, ...changes };
   const { success, data, error } = issueBody.safeParse(merged);
   if (!success) {

@@ -10,7 +10,7 @@ import type { Identity } from '../identity/identity.ts';
 import { withLogContext } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
 import { callerOf, createAuthentication, ownerOf } from './authentication.ts';
-import { readJson } from './body.ts';
+import { readAsBytes, readJson } from './body.ts';
 import type { Endpoint, Exchange, RedeemTicket } from './contract.ts';
 import { clientAddress, clientSignal, readBody, readQuery } from './input.ts';
 import { answerWithProblem } from './problem.ts';
@@ -68,7 +68,7 @@ function runEndpoint(endpoint: Endpoint): RequestHandler {
     const exchange: Exchange = {
       query: readQuery(endpoint, req),
       body: readBody(endpoint, req),
-      params: req.params as Record<string, string>,
+      params: plainParams(req.params),
       req,
       res,
       signal: clientSignal(res),
@@ -86,6 +86,15 @@ function runEndpoint(endpoint: Endpoint): RequestHandler {
   };
 }
 
+function bodyReaders(endpoint: Endpoint): RequestHandler[] {
+  if (endpoint.bytes !== undefined) return [readAsBytes(endpoint)];
+  return endpoint.body === undefined ? [] : [readJson(endpoint)];
+}
+
+/** What a star stands for comes in pieces. */
+const plainParams = (params: Record<string, string | string[]>) =>
+  Object.fromEntries(Object.entries(params).map(([name, value]) => [name, [value].flat().join('/')]));
+
 function mountEndpoints(
   app: Express,
   endpoints: readonly Endpoint[],
@@ -97,8 +106,7 @@ function mountEndpoints(
       next();
     });
     for (const endpoint of atPath) {
-      const bodyHandlers = endpoint.body === undefined ? [] : [readJson(endpoint)];
-      route[endpoint.method](...handlersFor(endpoint.access), ...bodyHandlers, runEndpoint(endpoint));
+      route[endpoint.method](...handlersFor(endpoint.access), ...bodyReaders(endpoint), runEndpoint(endpoint));
     }
     const allowed = atPath.flatMap(({ method }) => (method === 'get' ? ['GET', 'HEAD'] : [method.toUpperCase()]));
     route.all((_req, res) => {

@@ -38,6 +38,15 @@ function isTooDeep(value: unknown, depth = 0): boolean {
   return depth >= deepest || Object.values(value).some((each) => isTooDeep(each, depth + 1));
 }
 
+/** Puts the bytes that are the body into `req.body`. */
+export function readAsBytes({ mostBodyBytes = usualBytes }: Pick<Endpoint, 'mostBodyBytes'>): RequestHandler {
+  return async (req, _res, next) => {
+    if ((req.get('Content-Encoding') ?? 'identity').toLowerCase() !== 'identity') throw fail('unsupported_media_type');
+    req.body = await readBytes(req, mostBodyBytes);
+    next();
+  };
+}
+
 /** Puts the JSON object that is the body into `req.body`; nothing where it may be, and is, left out. */
 export function readJson({
   isBodyOptional = false,

@@ -69,8 +69,8 @@ export interface Answer {
 }
 
 export interface Endpoint<Query = unknown, Body = unknown> {
-  method: 'get' | 'post' | 'delete';
-  /** Parts that vary begin with a colon. */
+  method: 'get' | 'post' | 'put' | 'delete';
+  /** Parts that vary begin with a colon; one that may have slashes in it, at the end, with a star. */
   path: string;
   /** Group in the documentation. */
   tag: string;
@@ -85,6 +85,8 @@ export interface Endpoint<Query = unknown, Body = unknown> {
   body?: z.ZodType<Body>;
   /** Whether the body may be left out. */
   isBodyOptional?: boolean;
+  /** A body that is taken as it is, instead of JSON: its handler has the bytes. Their type is not believed, but looked at. */
+  bytes?: { mediaTypes: readonly string[] };
   /** Bytes that a body may have. Default: 256 KB. */
   mostBodyBytes?: number;
   answers: Readonly<Record<number, Answer>>;

@@ -24,11 +24,11 @@ function toJsonSchema(schema: z.ZodType, io: 'input' | 'output'): Json {
   return rest;
 }
 
-/** Express writes `:id` where OpenAPI writes `{id}`. */
-const openApiPath = (path: string) => path.replace(/:(\w+)/g, '{$1}');
+/** Express writes `:id` and `*path` where OpenAPI writes `{id}`. */
+const openApiPath = (path: string) => path.replace(/[:*](\w+)/g, '{$1}');
 
 function describeParameters(endpoint: Endpoint): Json[] {
-  const inPath = [...endpoint.path.matchAll(/:(\w+)/g)].map(([, name]) => ({
+  const inPath = [...endpoint.path.matchAll(/[:*](\w+)/g)].map(([, name]) => ({
     name,
     in: 'path',
     required: true,
@@ -103,8 +103,20 @@ function join(problem: Json | undefined, answer: Json): Json {
   return { content, description: `${String(problem.description)}. ${String(answer.description)}` };
 }
 
+function describeRequestBody({ body, bytes, isBodyOptional }: Endpoint): Json {
+  if (bytes !== undefined) {
+    const binary = { schema: { type: 'string', format: 'binary' } };
+    return {
+      requestBody: { required: true, content: Object.fromEntries(bytes.mediaTypes.map((type) => [type, binary])) },
+    };
+  }
+  if (body === undefined) return {};
+  const content = { 'application/json': { schema: toJsonSchema(body, 'input') } };
+  return { requestBody: { required: isBodyOptional !== true, content } };
+}
+
 function describeOperation(endpoint: Endpoint): Json {
-  const { tag, summary, description, access, body, answers, errors, method, path } = endpoint;
+  const { tag, summary, description, access, answers, errors, method, path } = endpoint;
   const parameters = describeParameters(endpoint);
   const everywhere: ErrorCode[] = ['uri_too_long', 'internal_error', 'shutting_down'];
   const problems = describeErrors([...errors, ...everywhere]);
@@ -115,14 +127,7 @@ function describeOperation(endpoint: Endpoint): Json {
     ...(description === undefined ? {} : { description }),
     ...schemes[access],
     ...(parameters.length === 0 ? {} : { parameters }),
-    ...(body === undefined
-      ? {}
-      : {
-          requestBody: {
-            required: endpoint.isBodyOptional !== true,
-            content: { 'application/json': { schema: toJsonSchema(body, 'input') } },
-          },
-        }),
+    ...describeRequestBody(endpoint),
     responses: {
       ...problems,
       ...Object.fromEntries(

@@ -53,6 +53,8 @@ const final: ErrorCode[] = [
   'certificate_exists',
   'issuer_unavailable',
   'glyph_missing',
+  'image_invalid',
+  'image_missing',
   'name_required',
   'template_failed',
   'unknown_language',
