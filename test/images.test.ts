@@ -7,12 +7,14 @@ import { join } from 'node:path';
 import { CreateBucketCommand, S3Client } from '@aws-sdk/client-s3';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { createCanvas, loadImage } from '@napi-rs/canvas';
+import { sql } from 'kysely';
 import { drawFirstPage } from '../scripts/picture.ts';
+import { openDatabase } from '../src/database/database.ts';
 import { openFolderStore } from '../src/documents/folder-store.ts';
 import type { ObjectStore } from '../src/documents/object-store.ts';
 import { createS3Store } from '../src/documents/s3-store.ts';
 import { createImages } from '../src/images/images.ts';
-import { issueCertificate } from './support/certificates.ts';
+import { askedCertificate, issueCertificate } from './support/certificates.ts';
 import { readPdf } from './support/pdf.ts';
 import { s3FromEnvironment } from './support/s3.ts';
 import { startTestService, type TestService } from './support/service.ts';
@@ -83,6 +85,43 @@ describe('a picture that is put', () => {
     });
     const { data } = (await reissued.json()) as { data: { certificate: { id: string } } };
     expect(await shows(await documentOf(data.certificate.id, 'S1'), lime)).toBe(true);
+  }, 60_000);
+
+  test('stays what it was for a certificate that is made again, or is missed by name', async () => {
+    await using parts = new AsyncDisposableStack();
+    const dataDir = await mkdtemp(join(tmpdir(), 'platen-again-'));
+    parts.defer(() => rm(dataDir, { recursive: true, force: true }));
+    const start = () => startTestService({ origin: 'http://127.0.0.1:1', env: { DATA_DIR: dataDir } });
+    const putTo = (url: string, colour: string) =>
+      fetch(`${url}/internal/images/logo.svg`, { method: 'PUT', headers: asService, body: logo(colour) });
+    const asUnmade = async () => {
+      await using database = openDatabase({ url: undefined, dataDir });
+      await sql`UPDATE platen.certificates SET status = 'error', last_error = 'storage_unavailable'`.execute(
+        database.queries,
+      );
+    };
+    const asked = { ...askedCertificate, courseId: 'ALG1' };
+    let id = '';
+    {
+      await using first = await start();
+      await putTo(first.url, '#ff00ff');
+      id = (await issueCertificate(first, { courseId: 'ALG1' })).certificate.id;
+      await putTo(first.url, '#00ff00');
+    }
+    const pdf = join(dataDir, 'documents/certificates/ALG1/STU_1', `${id}.pdf`);
+    const before = await drawFirstPage(await readFile(pdf));
+    await rm(pdf);
+    await asUnmade();
+    {
+      await using second = await start();
+      await issueCertificate(second, { courseId: 'ALG1' });
+      expect(await drawFirstPage(await readFile(pdf))).toEqual(before);
+    }
+    await asUnmade();
+    await rm(join(dataDir, 'documents/images/kept'), { recursive: true });
+    await using third = await start();
+    const refused = await third.internal('/certificate/issue', asked);
+    expect([refused.status, ((await refused.json()) as { code: string }).code]).toEqual([500, 'image_missing']);
   }, 60_000);
 
   test('is judged before anything is kept', async () => {

@@ -78,6 +78,8 @@ const makingErrors: ErrorCode[] = [
   'glyph_missing',
   'unknown_template',
   'unknown_language',
+  'image_invalid',
+  'image_missing',
   'template_failed',
   'storage_unavailable',
   'issuer_unavailable',
