@@ -108,6 +108,8 @@ describeDatabases('certificates', (server) => {
       [{ ...asked, issuanceDate: '0000-01-01' }, '422 invalid_request'],
       [{ ...asked, issuanceDate: '2026-03-01T24:00:00Z' }, '422 invalid_request'],
       [{ ...asked, firstName: 'a'.repeat(201) }, '422 invalid_request'],
+      [{ ...asked, firstName: 'a'.repeat(10_000) }, '422 invalid_request'],
+      [{ ...asked, firstName: '', lastName: '\u200b\u0301' }, '422 name_required'],
       [{ ...asked, firstName: 'A\0B' }, '422 invalid_request'],
       [{ ...asked, lastName: 'half \ud800' }, '422 invalid_request'],
       [{ ...asked, courseName: 'A\u0007' }, '422 invalid_request'],

@@ -60,7 +60,12 @@ const letters = (text: string) => [...new Intl.Segmenter('und').segment(text)].m
 const long = (word: string) => letters(word.repeat(200)).slice(0, 200).join('').trim();
 
 const names: Record<string, string[]> = {
-  en: ['Li', 'W'.repeat(200), long('Wolfeschlegelsteinhausen ')],
+  en: [
+    'Li',
+    'W'.repeat(200),
+    long('Wolfeschlegelsteinhausen '),
+    `${long('Wolfeschlegelsteinhausen ')} `.repeat(3).trim(),
+  ],
   ta: ['கவி', long('கிருஷ்ணமூர்த்தி '), long('மூ')],
   hi: ['राम', long('श्रीवास्तव '), long('A\u0301\u0323\u0302')],
   ar: ['علي', long('عبد الرحمن '), long('محمد')],

@@ -71,6 +71,11 @@ const broken: Record<string, [Record<string, string>, RegExp]> = {
     },
     /undefined variable/,
   ],
+  'asks-for-no-style': [
+    { 'page.html': '<!doctype html><html><link rel="stylesheet" href="/pirnt.css"><body>{{ name }}</body></html>' },
+    /asks for \/pirnt\.css/,
+  ],
+  'asks-for-no-picture': [{ 'print.css': 'body { background: url("/bordre.svg") }' }, /asks for \/bordre\.svg/],
   'unknown-text': [{ 'page.html': html("{{ 'hello' | t }}") }, /no "hello"/],
   'lacks-text': [{ 'texts/de.json': '{}' }, /de\.json lacks points/],
   'not-json': [{ 'schema.json': '{' }, /schema\.json is not JSON/],

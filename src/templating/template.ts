@@ -106,8 +106,13 @@ export async function readTemplate(id: string, folder: string, shared: SharedPar
   check(sample);
   const fill = compilePage(page, new Phrasebook(texts, shared.texts));
   const languages = [...texts.keys()];
-  for (const language of languages) fillEveryWay(language, { fill, check, schema, sample });
   const files = new Map([...shared.fonts, ...shared.files, ...own]);
+  const styles = [...own.values()].filter(({ type }) => type === 'text/css');
+  for (const { bytes } of styles) checkNamed(Buffer.from(bytes).toString(), files);
+  for (const language of languages) {
+    fillEveryWay(language, { fill, check, schema, sample });
+    checkNamed(fill(language, sample, {}), files);
+  }
   return { id, languages, schema, sample, files, check, fill, coverage: new Coverage(page, files) };
 }
 
@@ -120,6 +125,12 @@ function fillEveryWay(
   const { required = [] } = schema as { required?: string[] };
   const least = Object.fromEntries(Object.entries(sample).filter(([name]) => required.includes(name)));
   if (isAccepted(check, least)) fill(language, least, {});
+}
+
+/** What it asks for by a path of its own is there. Other addresses are seen when it asks for them. */
+function checkNamed(text: string, files: ReadonlyMap<string, GivenFile>): void {
+  for (const [, path = ''] of text.matchAll(/(?:\b(?:href|src)="|\burl\(["']?)(\/[^/"')][^"')]*)/g))
+    if (!files.has(path)) throw new Error(`it asks for ${path}, which is not there`);
 }
 
 function isAccepted(check: DataCheck, data: unknown): boolean {
