@@ -28,7 +28,7 @@ export interface Example {
 
 /** Names of values that differ from time to time. */
 export const changing = new Set(
-  'id jobId progressId timestamp version environment createdAt startedAt endedAt pages bytes sha256 durationMs ticket total cancelled nextCursor diagnosis detail stage percent number verifyUrl downloadUrl download_url verify_url s3_key generated_at credential badge'.split(
+  'id jobId progressId timestamp version environment createdAt startedAt endedAt pages bytes sha256 durationMs ticket total cancelled nextCursor diagnosis detail stage percent number verifyUrl downloadUrl download_url verify_url s3_key generated_at credential badge schema sample'.split(
     ' ',
   ),
 );

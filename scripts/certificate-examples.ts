@@ -55,7 +55,53 @@ const issued = {
   },
 };
 
+const logo = {
+  type: 'image/svg+xml',
+  name: 'logo.svg',
+  text: '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 60 20" onload="alert(1)"><circle cx="10" cy="10" r="10" fill="#1d2f4f"/></svg>',
+};
+
 export const certificateExamples: Example[] = [
+  {
+    endpoint: 'GET /internal/templates',
+    as: 'service',
+    path: '/internal/templates?limit=1',
+    status: 200,
+    answer: {
+      items: [
+        {
+          id: 'course-completion',
+          languages: ['ar', 'en', 'hi', 'ta'],
+          schema: { type: 'object', required: ['name', 'courseName'] },
+          sample: { name: 'Ada Lovelace', courseName: 'Foundations of Mathematics' },
+        },
+      ],
+      next: 'course-completion',
+    },
+  },
+  {
+    endpoint: 'PUT /internal/images/{path}',
+    as: 'service',
+    path: '/internal/images/logo.svg',
+    file: logo,
+    status: 200,
+    answer: {
+      path: 'logo.svg',
+      type: 'image/svg+xml',
+      bytes: 119,
+      width: 60,
+      height: 20,
+      sha256: '5d70ae7d2f6e8f1f0d8f0b1b3b6b1f0a2c4e6f8091a2b3c4d5e6f708192a3b4c',
+      leftOut: ['onload'],
+    },
+  },
+  {
+    endpoint: 'GET /internal/templates/{id}/preview',
+    as: 'service',
+    path: '/internal/templates/modern-certificate/preview?language=ta&name=Anjali',
+    status: 200,
+    answerHeaders: { 'content-type': 'application/pdf', 'cache-control': 'no-store' },
+  },
   {
     endpoint: 'POST /certificate/issue',
     as: 'service',

@@ -37,6 +37,14 @@ export const certificateVariables = {
     example: '/etc/platen/templates',
     meaning: 'Folder with further templates, one folder each.',
   }),
+  IMAGES_PREFIX: {
+    parse: (value) =>
+      /^([A-Za-z0-9_-][A-Za-z0-9._-]*\/)+$/.test(value) && !/^(reports|certificates)\//.test(value) ? value : undefined,
+    fallback: 'images/',
+    rule: 'folders, each with a slash after it, the first of them not reports or certificates',
+    example: 'images/python/',
+    meaning: 'Prefix of the keys of logo, signature and backgrounds, behind that of the tenant.',
+  } satisfies Variable<string>,
   CREDENTIAL_KEY: {
     parse: readCredentialKeys,
     fallback: undefined as [KeyObject, ...KeyObject[]] | undefined,

@@ -187,6 +187,7 @@ function buildCertificates(values: Values) {
     issuerName: values.ISSUER_NAME ?? new URL(publicUrl).hostname,
     numberPattern: values.CERTIFICATE_NUMBER_PATTERN,
     templatesDir: values.TEMPLATES_DIR,
+    imagesPrefix: values.IMAGES_PREFIX,
     sunbird: buildSunbird(values),
   };
 }

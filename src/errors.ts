@@ -69,6 +69,16 @@ export const catalogue = {
   },
   unknown_template: { status: 422, title: 'Unknown template', detail: 'There is no such template.' },
   unknown_language: { status: 422, title: 'Unknown language', detail: 'The template has no texts in this language.' },
+  glyph_missing: {
+    status: 422,
+    title: 'Letters without a font',
+    detail: 'No font here shows some of the letters: they would be empty boxes on paper.',
+  },
+  image_invalid: {
+    status: 422,
+    title: 'Not a picture for paper',
+    detail: 'It is neither a PNG nor a JPEG nor an SVG that can be printed.',
+  },
   name_required: { status: 422, title: 'Name required', detail: 'There is no name to be seen.' },
   pdf_unreadable: { status: 422, title: 'PDF unreadable', detail: 'The file is no PDF that can be read.' },
   pdf_encrypted: {
@@ -122,6 +132,11 @@ export const catalogue = {
     status: 500,
     title: 'Internal error',
     detail: 'Something unexpected failed. The log has the cause.',
+  },
+  image_missing: {
+    status: 500,
+    title: 'Picture missing',
+    detail: 'A picture that this certificate was made with is not stored any more.',
   },
   template_failed: {
     status: 500,

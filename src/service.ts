@@ -6,6 +6,7 @@ import { createFileLinks } from './certificates/file-links.ts';
 import { createIssued } from './certificates/issued.ts';
 import { issuedEndpoints } from './certificates/issued-routes.ts';
 import { certificateEndpoints } from './certificates/routes.ts';
+import { templateEndpoints } from './certificates/template-routes.ts';
 import { createVerifications } from './certificates/verification.ts';
 import { fileVerificationLimit, verificationEndpoints, verificationLimit } from './certificates/verification-routes.ts';
 import { createClassRuns } from './class-runs/class-runs.ts';
@@ -27,6 +28,7 @@ import { createOpenApiDocument } from './http/openapi.ts';
 import { type HttpLimits, openHttpServer } from './http/server.ts';
 import { serviceEndpoints } from './http/service-endpoints.ts';
 import { createIdentity } from './identity/identity.ts';
+import { createImages } from './images/images.ts';
 import { createFollowing } from './jobs/following.ts';
 import { createJobProgress } from './jobs/job-progress.ts';
 import { createJobs, type Jobs } from './jobs/jobs.ts';
@@ -137,6 +139,7 @@ async function openFoundations(parts: AsyncDisposableStack, { config, secrets, l
   const database = parts.use(openDatabase({ url: secrets.databaseUrl, dataDir: config.dataDir }));
   const store = await openStore(config, secrets);
   const documents = parts.use(createDocuments({ store, metrics, limits, belongs, ...config.documents }));
+  const images = createImages({ store, prefix: config.certificates.imagesPrefix });
   const rendering = parts.use(await startRendering({ config: config.rendering, origins, metrics }));
   const identity = createTokens(config, secrets);
   const jobs = parts.use(openJobs(config, secrets, { database, metrics }));
@@ -155,6 +158,7 @@ async function openFoundations(parts: AsyncDisposableStack, { config, secrets, l
     metrics,
     database,
     documents,
+    images,
     rendering,
     identity,
     jobs,
@@ -190,6 +194,7 @@ function createFeatures(foundations: Foundations) {
     ...reportEndpoints({ reports, concurrency }),
     ...classRunEndpoints({ classRuns, tickets, streams }),
     ...jobEndpoints({ jobs, following, progress, tickets, streams }),
+    ...templateEndpoints({ templating: foundations.templating, images: foundations.images, prefixOf: tenantPrefix }),
     ...certificateEndpoints({ certificates, credentials, prefixOf: tenantPrefix }),
     ...issuedEndpoints({ issued, links, prefixOf: tenantPrefix }),
     ...verificationEndpoints({ verifications, codeLimit, fileLimit, issuerName }),

@@ -138,6 +138,8 @@ describeDatabases('certificates', (server) => {
       [{ ...asked, issuanceDate: '0000-01-01' }, '422 invalid_request'],
       [{ ...asked, issuanceDate: '2026-03-01T24:00:00Z' }, '422 invalid_request'],
       [{ ...asked, firstName: 'a'.repeat(201) }, '422 invalid_request'],
+      [{ ...asked, firstName: 'a'.repeat(10_000) }, '422 invalid_request'],
+      [{ ...asked, firstName: '', lastName: '\u200b\u0301' }, '422 name_required'],
       [{ ...asked, firstName: 'A\0B' }, '422 invalid_request'],
       [{ ...asked, lastName: 'half \ud800' }, '422 invalid_request'],
       [{ ...asked, courseName: 'A\u0007' }, '422 invalid_request'],
@@ -148,6 +150,23 @@ describeDatabases('certificates', (server) => {
       [{ ...asked, language: 'xx' }, '422 unknown_language'],
     ];
     for (const [body, answer] of refused) expect([body, await refusalOf(service, body)]).toEqual([body, answer]);
+    const unseen = await service.internal('/certificate/issue', {
+      ...asked,
+      lastName: 'ሰላም',
+      courseName: 'Algebra \ue000',
+    });
+    expect(unseen.status).toBe(422);
+    expect(await unseen.json()).toMatchObject({
+      code: 'glyph_missing',
+      detail: expect.stringContaining('ሰ (U+1230)'),
+      errors: [
+        { field: '/lastName', message: expect.stringContaining('U+1230') },
+        { field: '/courseName', message: 'no font here shows U+E000' },
+      ],
+    });
+    expect(
+      await (await service.get('/certificates/STU_1', signUserToken({ role: 'student', student_id: 'STU_1' }))).json(),
+    ).toEqual([]);
     expect((await issue(service)).certificate.number).toMatch(/-000001$/);
   });
 

@@ -26,6 +26,7 @@ const minimal: Record<string, string> = {
   'page.html': '<!doctype html><html lang="{{ page.language }}"><title>x</title><body><p>{{ name }}</p></body></html>',
   'schema.json': JSON.stringify({
     type: 'object',
+    required: ['name', 'count'],
     properties: { name: { type: 'string' }, count: { type: 'number' } },
   }),
   'sample.json': '{"name":"Ada","count":2}',
@@ -58,11 +59,28 @@ const broken: Record<string, [Record<string, string>, RegExp]> = {
   'writes-raw': [{ 'page.html': html('{{ name | raw }}') }, /undefined filter/],
   'includes-files': [{ 'page.html': html("{% render '../../../../etc/hostname' %}") }, /tag "render" not found/],
   'names-nothing': [{ 'page.html': html('{{ nmae }}') }, /undefined variable/],
+  'names-nothing-with-a-logo': [
+    { 'page.html': html('{% if page.images.logo %}{{ nmae }}{% endif %}{{ name }}') },
+    /undefined variable/,
+  ],
+  'needs-what-may-be-missing': [
+    {
+      'page.html': html('{{ name }} {{ grade }}'),
+      'schema.json': JSON.stringify({ type: 'object', required: ['name'] }),
+      'sample.json': '{"name":"Ada","grade":"A"}',
+    },
+    /undefined variable/,
+  ],
+  'asks-for-no-style': [
+    { 'page.html': '<!doctype html><html><link rel="stylesheet" href="/pirnt.css"><body>{{ name }}</body></html>' },
+    /asks for \/pirnt\.css/,
+  ],
+  'asks-for-no-picture': [{ 'print.css': 'body { background: url("/bordre.svg") }' }, /asks for \/bordre\.svg/],
   'unknown-text': [{ 'page.html': html("{{ 'hello' | t }}") }, /no "hello"/],
   'lacks-text': [{ 'texts/de.json': '{}' }, /de\.json lacks points/],
   'not-json': [{ 'schema.json': '{' }, /schema\.json is not JSON/],
   'not-a-schema': [{ 'schema.json': '{"type":"text"}' }, /schema is invalid/],
-  'wrong-sample': [{ 'sample.json': '{"name":7}' }, /must be string/],
+  'wrong-sample': [{ 'sample.json': '{"name":7,"count":2}' }, /must be string/],
 };
 
 beforeAll(async () => {
@@ -160,7 +178,7 @@ describe('the certificate', () => {
     ['200 letters of Tamil', 'கிருஷ்ணமூர்த்தி '.repeat(20)],
     ['200 letters of Devanagari', 'श्रीवास्तव'.repeat(40)],
     ['200 letters of Arabic', 'عبد الرحمن '.repeat(18)],
-    ['200 letters of Chinese', '王'.repeat(200)],
+    ['200 letters of Cyrillic', 'Щ'.repeat(200)],
     ['three names of 200 letters', `${'Wolfeschlegel'.repeat(16)} `.repeat(3)],
     ['many marks', `A${'\u0301'.repeat(150)}nn`],
     ['an override of direction', '\u202Ennov\u202E Ann'],

@@ -36,6 +36,6 @@ export function requireAdministrator(asker: Asker, prefixOf: PrefixOf): Reader {
   const reader = readerOf(asker, prefixOf);
   const isAllowed = asker.owner === serviceOwner || asker.caller.type === 'admin';
   if (reader === undefined || !isAllowed)
-    throw fail('forbidden', { detail: 'Only the backend, or an administrator of its tenant, changes a certificate.' });
+    throw fail('forbidden', { detail: 'Only the backend, or an administrator of the tenant, may do this.' });
   return reader;
 }

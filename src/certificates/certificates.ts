@@ -7,9 +7,11 @@ import type { Documents } from '../documents/documents.ts';
 import { type ErrorCode, fail, isErrorCode } from '../errors.ts';
 import type { Events } from '../events/events.ts';
 import { serviceOwner } from '../identity/contract.ts';
+import type { Images } from '../images/images.ts';
 import type { JobDefinition } from '../jobs/contract.ts';
 import type { Jobs } from '../jobs/jobs.ts';
 import { createLog } from '../log.ts';
+import { glyphMissing } from '../templating/contract.ts';
 import type { Templating } from '../templating/templating.ts';
 import { mayRead, type Reader } from './access.ts';
 import { digestOf, newCode, verifyUrlOf } from './certificate.ts';
@@ -20,6 +22,7 @@ import { isUnmade, mayBecome } from './status.ts';
 import {
   addCertificate,
   type CertificateInput,
+  type FrozenInput,
   findCertificate,
   findRequest,
   holdCertificate,
@@ -69,6 +72,7 @@ interface Dependencies {
   jobs: Jobs;
   documents: Documents;
   templating: Templating;
+  images: Images;
   /** Undefined where no key was given to sign with. */
   credentials: Credentials | undefined;
   events: Events;
@@ -112,7 +116,7 @@ class IssuedCertificates implements Certificates {
   async issue(body: IssueBody, { signal, ...asked }: IssueOptions): Promise<IssueAnswer['data']> {
     this.#requireIssuer();
     const input = { ...body, ...defaultsOf(body) };
-    this.#check(input);
+    await this.#check(input, signal);
     return this.#finish(await this.#accept(input, asked), signal);
   }
 
@@ -122,11 +126,15 @@ class IssuedCertificates implements Certificates {
     { reader, owner, signal }: { reader: Reader; owner: string; signal: AbortSignal },
   ): Promise<IssueAnswer['data']> {
     this.#requireIssuer();
-    const accepted = await this.#dependencies.jobs.transaction(async (tx) => {
+    const { database, jobs } = this.#dependencies;
+    const asked = await findCertificate(database.queries, id);
+    if (asked === undefined || !mayRead(reader, asked)) throw fail('not_found');
+    // What it was issued with never changes, so that all may be looked at before anything is held.
+    const input = applyChanges(asked.input, changes);
+    await this.#check(input, signal);
+    const accepted = await jobs.transaction(async (tx) => {
       const old = await holdCertificate(tx, id);
-      if (old === undefined || !mayRead(reader, old)) throw fail('not_found');
-      const input = applyChanges(old.input, changes);
-      this.#check(input);
+      if (old === undefined) throw fail('not_found');
       if (old.status === 'replaced') return successorOf(tx, old, digestOf(input));
       if (!mayBecome(old.status, 'replaced'))
         throw fail('certificate_exists', { detail: 'It is still being made: there is nothing to replace yet.' });
@@ -154,11 +162,13 @@ class IssuedCertificates implements Certificates {
   }
 
   /** Before a number is taken. */
-  #check(input: CertificateInput): void {
+  async #check(input: CertificateInput, signal: AbortSignal): Promise<void> {
     const { templating, config } = this.#dependencies;
     const { issuerName, publicUrl } = config;
+    const { templateId, language, firstName, middleName, lastName, courseName } = input;
     const data = templateDataOf({ input, number: sampleNumber }, { verifyUrl: verifyUrlOf(publicUrl, ''), issuerName });
-    templating.check(input.templateId, input.language, data);
+    const letters = await templating.missingLetters({ templateId, language, data, signal, priority: 'trigger' });
+    if (letters.length > 0) throw glyphMissing(letters, { firstName, middleName, lastName, courseName });
   }
 
   async #accept(
@@ -230,7 +240,7 @@ const defaultsOf = ({ type, templateId, language }: IssueBody) => ({
 });
 
 /** @throws invalid_request where they do not go together. */
-function applyChanges(input: CertificateInput, changes: Omit<ReissueBody, 'reason'>): CertificateInput {
+function applyChanges({ images: _, ...input }: FrozenInput, changes: Omit<ReissueBody, 'reason'>): CertificateInput {
   const merged = { ...input, ...changes };
   const { success, data, error } = issueBody.safeParse(merged);
   if (!success) {

@@ -7,12 +7,14 @@ import type { Database } from '../database/database.ts';
 import type { Documents } from '../documents/documents.ts';
 import { type ErrorCode, fail, ServiceError } from '../errors.ts';
 import type { Events } from '../events/events.ts';
+import type { Pictures } from '../images/contract.ts';
+import type { Images } from '../images/images.ts';
 import type { JobDefinition, Work } from '../jobs/contract.ts';
 import { createLog } from '../log.ts';
 import type { Templating } from '../templating/templating.ts';
 import { verifyUrlOf } from './certificate.ts';
 import { isUnmade } from './status.ts';
-import { findCertificate, markAvailable, markFailed, type StoredCertificate } from './store.ts';
+import { findCertificate, freezeImages, markAvailable, markFailed, type StoredCertificate } from './store.ts';
 
 const log = createLog('certificates');
 
@@ -20,6 +22,7 @@ interface Dependencies {
   database: Database;
   documents: Documents;
   templating: Templating;
+  images: Images;
   credentials: Credentials | undefined;
   events: Events;
   issuerName: string;
@@ -147,7 +150,8 @@ class Making {
     const { templateId, language } = input;
     const data = templateDataOf(certificate, { verifyUrl, issuerName });
     onStage('pdf_generation', 20);
-    const { bytes, pages } = await templating.print({ templateId, language, data, signal });
+    const images = await this.#picturesOf(certificate);
+    const { bytes, pages } = await templating.print({ templateId, language, data, images, signal });
     onStage('file_preparation', 70);
     const facts = factsOf(certificate, verifyUrl);
     const [credential, badge] = await Promise.all([credentials.issue(facts), credentials.badge(facts)]);
@@ -169,6 +173,16 @@ class Making {
       });
     });
     log.info('Certificate issued', { certificateId: id, courseId: input.courseId, s3Key: certificate.key });
+  }
+
+  /** Those that it was first made with, or is made with now: whatever takes their place later, it stays as it is. */
+  async #picturesOf({ id, tenant, input }: StoredCertificate): Promise<Pictures> {
+    const { database, images } = this.#dependencies;
+    if (input.images !== undefined) return images.findKept(tenant, input.images);
+    const found = await images.find(tenant, input.templateId);
+    if (Object.keys(found).length === 0) return {};
+    const digests = await images.keep(tenant, found);
+    return images.findKept(tenant, await freezeImages(database.queries, id, digests));
   }
 
   async #keep(

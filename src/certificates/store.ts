@@ -2,12 +2,18 @@
 
 import { sql } from 'kysely';
 import type { Queries } from '../database/database.ts';
+import type { PictureDigests } from '../images/contract.ts';
 import { certificateKey, countedYear, formatNumber } from './certificate.ts';
 import type { IssueBody } from './contract.ts';
 import type { CertificateStatus } from './status.ts';
 
 /** What a certificate is made from, as it was asked for. */
 export type CertificateInput = IssueBody & { type: string; templateId: string; language: string };
+
+/** Which pictures it shows, once that is decided. */
+export interface FrozenInput extends CertificateInput {
+  images?: PictureDigests;
+}
 
 type Json = Record<string, unknown>;
 
@@ -19,7 +25,7 @@ export interface StoredCertificate {
   number: string;
   code: string;
   status: CertificateStatus;
-  input: CertificateInput;
+  input: FrozenInput;
   digest: string;
   key: string;
   statusIndex: number;
@@ -101,6 +107,14 @@ export async function markAvailable(
     )
     SELECT ${told(id)} FROM made`.execute(tx);
   return rows.length > 0;
+}
+
+/** Once and for all. @returns those that were decided on first. */
+export async function freezeImages(queries: Queries, id: string, images: PictureDigests): Promise<PictureDigests> {
+  const { rows } = await sql<{ images: PictureDigests }>`
+    UPDATE platen.certificates SET input = jsonb_build_object('images', ${JSON.stringify(images)}::jsonb) || input
+    WHERE id = ${id} RETURNING input->'images' AS images`.execute(queries);
+  return rows[0]?.images ?? images;
 }
 
 const retrySeconds = 30;

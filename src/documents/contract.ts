@@ -2,6 +2,8 @@
 
 import type { ObjectMetadata } from './object-store.ts';
 
+export type { ObjectStore } from './object-store.ts';
+
 /** `canonical`: the educator's page; `student`: the student's own page, under the same key. */
 export type View = 'canonical' | 'student';
 

@@ -36,6 +36,8 @@ export interface OpenOptions {
 
 export interface PutOptions {
   metadata: ObjectMetadata;
+  /** Media type, for stores that give it out. Default: that of a PDF. */
+  type?: string;
   /** Version that is replaced; undefined when there must be none yet. */
   replaces: string | undefined;
   signal?: AbortSignal;

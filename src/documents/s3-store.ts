@@ -115,13 +115,17 @@ class BucketStore implements S3Store {
     }
   }
 
-  async put(key: string, bytes: Buffer, { metadata, replaces, signal }: PutOptions): Promise<boolean> {
+  async put(
+    key: string,
+    bytes: Buffer,
+    { metadata, type = 'application/pdf', replaces, signal }: PutOptions,
+  ): Promise<boolean> {
     const condition = replaces === undefined ? { IfNoneMatch: '*' } : { IfMatch: replaces };
     const command = new PutObjectCommand({
       ...this.#target(key),
       Body: bytes,
       ContentLength: bytes.length,
-      ContentType: 'application/pdf',
+      ContentType: type,
       Metadata: encodeMetadata(metadata),
       ...condition,
     });

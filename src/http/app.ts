@@ -69,7 +69,7 @@ function runEndpoint(endpoint: Endpoint): RequestHandler {
     const exchange: Exchange = {
       query: readQuery(endpoint, req),
       body: readBody(endpoint, req),
-      params: req.params as Record<string, string>,
+      params: plainParams(req.params),
       req,
       res,
       signal: clientSignal(res),
@@ -87,6 +87,10 @@ function runEndpoint(endpoint: Endpoint): RequestHandler {
     await endpoint.handle(exchange);
   };
 }
+
+/** What a star stands for comes in pieces. */
+const plainParams = (params: Record<string, string | string[]>) =>
+  Object.fromEntries(Object.entries(params).map(([name, value]) => [name, [value].flat().join('/')]));
 
 function mountEndpoints(
   app: Express,

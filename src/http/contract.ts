@@ -71,8 +71,8 @@ export interface Answer {
 }
 
 export interface Endpoint<Query = unknown, Body = unknown> {
-  method: 'get' | 'post' | 'delete';
-  /** Parts that vary begin with a colon. */
+  method: 'get' | 'post' | 'put' | 'delete';
+  /** Parts that vary begin with a colon; one that may have slashes in it, at the end, with a star. */
   path: string;
   /** Group in the documentation. */
   tag: string;

@@ -24,11 +24,11 @@ function toJsonSchema(schema: z.ZodType, io: 'input' | 'output'): Json {
   return rest;
 }
 
-/** Express writes `:id` where OpenAPI writes `{id}`. */
-const openApiPath = (path: string) => path.replace(/:(\w+)/g, '{$1}');
+/** Express writes `:id` and `*path` where OpenAPI writes `{id}`. */
+const openApiPath = (path: string) => path.replace(/[:*](\w+)/g, '{$1}');
 
 function describeParameters(endpoint: Endpoint): Json[] {
-  const inPath = [...endpoint.path.matchAll(/:(\w+)/g)].map(([, name]) => ({
+  const inPath = [...endpoint.path.matchAll(/[:*](\w+)/g)].map(([, name]) => ({
     name,
     in: 'path',
     required: true,

@@ -3,6 +3,7 @@
 import { disarmLinks } from './links.ts';
 import { PdfFile, tableStartOf } from './pdf-file.ts';
 import { toPlainForm } from './plain-form.ts';
+import { readShownGlyphs, type ShownGlyphs } from './shown-glyphs.ts';
 import { showsSomething } from './visible-marks.ts';
 
 export interface InspectedPdf {
@@ -30,6 +31,12 @@ function judge(bytes: Buffer, file: PdfFile): InspectedPdf | undefined {
   const pages = file.pageCount;
   if (pages === undefined || !disarmLinks(bytes)) return unreadable;
   return { bytes, pages, showsSomething: showsSomething(file) };
+}
+
+/** Whether letters are missing that the browser had no font for, and which are there; of a file as the browser wrote it. */
+export function shownGlyphsOf(bytes: Buffer): ShownGlyphs {
+  const file = PdfFile.open(bytes);
+  return file === undefined ? { missing: 0, letters: new Set() } : readShownGlyphs(file);
 }
 
 /** Whether the file holds an ASCII text outside of its drawings: in links, title, names, in any of the forms that strings have there. */

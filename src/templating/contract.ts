@@ -1,5 +1,6 @@
 // What a template is to those who print by it.
 
+import { fail, type ServiceError } from '../errors.ts';
 import type { GivenFile, Priority } from '../rendering/contract.ts';
 
 export interface TemplateSummary {
@@ -30,4 +31,22 @@ export interface PrintRequest {
   signal?: AbortSignal | undefined;
   /** `background` when nothing is said. */
   priority?: Priority | undefined;
+}
+
+const mostTold = 10;
+const codePoint = (letter: string) => `U+${(letter.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, '0')}`;
+const tell = (letters: readonly string[]) =>
+  letters
+    .slice(0, mostTold)
+    .map((letter) => (/[\p{C}\p{M}]/u.test(letter) ? codePoint(letter) : `${letter} (${codePoint(letter)})`))
+    .join(', ');
+
+/** @param texts what was to be shown, by the name of its field. */
+export function glyphMissing(letters: readonly string[], texts: Readonly<Record<string, unknown>>): ServiceError {
+  const errors = Object.entries(texts).flatMap(([name, text]) => {
+    const missing = letters.filter((letter) => typeof text === 'string' && text.normalize('NFC').includes(letter));
+    return missing.length === 0 ? [] : [{ field: `/${name}`, message: `no font here shows ${tell(missing)}` }];
+  });
+  const detail = letters.length === 0 ? {} : { detail: `No font here shows ${tell(letters)}.` };
+  return fail('glyph_missing', { ...detail, errors });
 }

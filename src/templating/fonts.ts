@@ -11,6 +11,10 @@ const families: Record<string, string[]> = {
   'noto-serif': ['400', '400-italic', '700'],
   'noto-serif-tamil': ['400', '700'],
   'noto-serif-devanagari': ['400', '700'],
+  manrope: ['500', '700', '800'],
+  'noto-sans': ['400', '700'],
+  'noto-sans-tamil': ['400', '700'],
+  'noto-sans-devanagari': ['400', '700'],
   amiri: ['400', '700'],
 };
 

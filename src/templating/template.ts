@@ -3,7 +3,10 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { extname, join, relative, sep } from 'node:path';
 import type { GivenFile } from '../rendering/contract.ts';
+import { imageNames } from './contract.ts';
+import { Coverage } from './coverage.ts';
 import { compileSchema, type DataCheck } from './data-schema.ts';
+import { readFonts } from './fonts.ts';
 import { compilePage, type FillPage } from './page-filler.ts';
 import { Phrasebook, type Texts } from './texts.ts';
 
@@ -12,11 +15,16 @@ export interface Template {
   languages: string[];
   schema: object;
   sample: Record<string, unknown>;
-  /** Style sheets, pictures and fonts of its own, by path. */
+  /** Style sheets, pictures and fonts, its own and those of all, by path. */
   files: ReadonlyMap<string, GivenFile>;
   check: DataCheck;
   fill: FillPage;
+  /** Which letters its fonts have. */
+  coverage: Coverage;
 }
+
+/** Where a page finds a picture of the institution. */
+export const imagePath = (name: string): string => `/images/${name}`;
 
 const types: Record<string, string> = {
   '.css': 'text/css',
@@ -28,8 +36,12 @@ const types: Record<string, string> = {
   '.woff2': 'font/woff2',
 };
 
-async function readJson<T>(folder: string, name: string): Promise<T> {
-  const text = await readFile(join(folder, name), 'utf8');
+/** Undefined where there is no such file. */
+async function readJson<T>(folder: string, name: string): Promise<T | undefined> {
+  const text = await readFile(join(folder, name), 'utf8').catch((error) => {
+    if (error.code !== 'ENOENT') throw error;
+  });
+  if (text === undefined) return undefined;
   try {
     return JSON.parse(text);
   } catch (cause) {
@@ -57,19 +69,75 @@ async function readFiles(folder: string): Promise<Map<string, GivenFile>> {
   return files;
 }
 
+/** What templates have in common: what one of them lacks of it is taken from here. */
+export interface SharedParts {
+  /** By path, for all pages. */
+  fonts: ReadonlyMap<string, GivenFile>;
+  schema: object | undefined;
+  sample: Record<string, unknown> | undefined;
+  texts: ReadonlyMap<string, Texts>;
+  /** By path below `/shared`. */
+  files: ReadonlyMap<string, GivenFile>;
+}
+
+/** @throws {Error} that says what is wrong with them. */
+export async function readShared(folder: string): Promise<SharedParts> {
+  const [fonts, schema, sample, texts, files] = await Promise.all([
+    readFonts(),
+    readJson<object>(folder, 'schema.json'),
+    readJson<Record<string, unknown>>(folder, 'sample.json'),
+    readTexts(folder),
+    readFiles(folder),
+  ]);
+  return { fonts, schema, sample, texts, files: new Map([...files].map(([path, file]) => [`/shared${path}`, file])) };
+}
+
 /** @throws {Error} that says what is wrong with it: nothing that its sample shows is left for the first who prints. */
-export async function readTemplate(id: string, folder: string): Promise<Template> {
-  const [page, schema, sample, texts, files] = await Promise.all([
+export async function readTemplate(id: string, folder: string, shared: SharedParts): Promise<Template> {
+  const [page, schema = shared.schema, sample = shared.sample, texts, own] = await Promise.all([
     readFile(join(folder, 'page.html'), 'utf8'),
     readJson<object>(folder, 'schema.json'),
     readJson<Record<string, unknown>>(folder, 'sample.json'),
     readTexts(folder),
     readFiles(folder),
   ]);
+  if (schema === undefined || sample === undefined) throw new Error('schema.json or sample.json is not there');
   const check = compileSchema(schema);
   check(sample);
-  const fill = compilePage(page, new Phrasebook(texts));
+  const fill = compilePage(page, new Phrasebook(texts, shared.texts));
   const languages = [...texts.keys()];
-  for (const language of languages) fill(language, sample, {});
-  return { id, languages, schema, sample, files, check, fill };
+  const files = new Map([...shared.fonts, ...shared.files, ...own]);
+  const styles = [...own.values()].filter(({ type }) => type === 'text/css');
+  for (const { bytes } of styles) checkNamed(Buffer.from(bytes).toString(), files);
+  for (const language of languages) {
+    fillEveryWay(language, { fill, check, schema, sample });
+    checkNamed(fill(language, sample, {}), files);
+  }
+  return { id, languages, schema, sample, files, check, fill, coverage: new Coverage(page, files) };
+}
+
+/** With all that may be there, and with the least: a fault in a part that is shown now and then is known from the start. */
+function fillEveryWay(
+  language: string,
+  { fill, check, schema, sample }: Pick<Template, 'fill' | 'check' | 'schema' | 'sample'>,
+): void {
+  fill(language, sample, Object.fromEntries(imageNames.map((name) => [name, imagePath(name)])));
+  const { required = [] } = schema as { required?: string[] };
+  const least = Object.fromEntries(Object.entries(sample).filter(([name]) => required.includes(name)));
+  if (isAccepted(check, least)) fill(language, least, {});
+}
+
+/** What it asks for by a path of its own is there. Other addresses are seen when it asks for them. */
+function checkNamed(text: string, files: ReadonlyMap<string, GivenFile>): void {
+  for (const [, path = ''] of text.matchAll(/(?:\b(?:href|src)="|\burl\(["']?)(\/[^/"')][^"')]*)/g))
+    if (!files.has(path)) throw new Error(`it asks for ${path}, which is not there`);
+}
+
+function isAccepted(check: DataCheck, data: unknown): boolean {
+  try {
+    check(data);
+    return true;
+  } catch {
+    return false;
+  }
 }

@@ -4,12 +4,12 @@ import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type ErrorCode, fail, ServiceError } from '../errors.ts';
 import { createLog } from '../log.ts';
-import type { GivenFile, PrintedDocument } from '../rendering/contract.ts';
+import { shownGlyphsOf } from '../pdf/pdf.ts';
+import type { PrintedDocument } from '../rendering/contract.ts';
 import type { Rendering } from '../rendering/rendering.ts';
 import { StartError } from '../start-error.ts';
-import type { PrintRequest, TemplateSummary } from './contract.ts';
-import { readFonts } from './fonts.ts';
-import { readTemplate, type Template } from './template.ts';
+import { glyphMissing, type PrintRequest, type TemplateSummary } from './contract.ts';
+import { imagePath, readShared, readTemplate, type SharedParts, type Template } from './template.ts';
 
 const log = createLog('templating');
 
@@ -18,9 +18,11 @@ export interface Templating {
   list(): TemplateSummary[];
   /** @throws {ServiceError} unknown_template, unknown_language, name_required, invalid_request, template_failed. */
   check(templateId: string, language: string, data: unknown): void;
+  /** Letters that would be empty boxes. Prints to find out, where the fonts of the template are not known to have all. @throws as `print`. */
+  missingLetters(request: PrintRequest): Promise<string[]>;
   /**
    * Fills and prints; the same input gives the same page.
-   * @throws {ServiceError} as `check` and `Rendering.printDocument`.
+   * @throws {ServiceError} glyph_missing; as `check` and `Rendering.printDocument`.
    */
   print(request: PrintRequest): Promise<{ bytes: Buffer; pages: number }>;
 }
@@ -39,9 +41,9 @@ interface Broken {
   problem: string;
 }
 
-async function read(id: string, folder: string): Promise<Template | Broken> {
+async function read(id: string, folder: string, shared: SharedParts): Promise<Template | Broken> {
   try {
-    return await readTemplate(id, folder);
+    return await readTemplate(id, folder, shared);
   } catch (error) {
     const problem = (error as Error).message;
     log.error('A template is broken and can not be used', { code: 'template_failed', template: id, problem });
@@ -49,10 +51,13 @@ async function read(id: string, folder: string): Promise<Template | Broken> {
   }
 }
 
-async function readFolder(folder: string): Promise<(Template | Broken)[]> {
+/** Lies beside the templates, and is none. */
+const sharedFolder = 'shared';
+
+async function readFolder(folder: string, shared: SharedParts): Promise<(Template | Broken)[]> {
   const entries = await readdir(folder, { withFileTypes: true });
-  const ids = entries.filter((entry) => entry.isDirectory()).map(({ name }) => name);
-  return Promise.all(ids.sort().map((id) => read(id, join(folder, id))));
+  const ids = entries.filter((entry) => entry.isDirectory() && entry.name !== sharedFolder).map(({ name }) => name);
+  return Promise.all(ids.sort().map((id) => read(id, join(folder, id), shared)));
 }
 
 /** What the browser says of a page that is only the template's doing. */
@@ -66,16 +71,10 @@ function explain(error: unknown): unknown {
 class FilledTemplates implements Templating {
   readonly #rendering: Dependencies['rendering'];
   readonly #templates: ReadonlyMap<string, Template | Broken>;
-  readonly #fonts: ReadonlyMap<string, GivenFile>;
 
-  constructor(
-    rendering: Dependencies['rendering'],
-    templates: (Template | Broken)[],
-    fonts: ReadonlyMap<string, GivenFile>,
-  ) {
+  constructor(rendering: Dependencies['rendering'], templates: (Template | Broken)[]) {
     this.#rendering = rendering;
     this.#templates = new Map(templates.map((template) => [template.id, template]));
-    this.#fonts = fonts;
   }
 
   list(): TemplateSummary[] {
@@ -90,20 +89,35 @@ class FilledTemplates implements Templating {
     this.#find(templateId, language).check(data);
   }
 
-  async print({ templateId, language, data, images = {}, signal, priority }: PrintRequest) {
+  async missingLetters(request: PrintRequest): Promise<string[]> {
+    const { coverage, check } = this.#find(request.templateId, request.language);
+    check(request.data);
+    if (coverage.doubtful(textOf(request.data)).length === 0) return [];
+    const { missing, isWhole } = await this.#print(request);
+    if (!isWhole && missing.length === 0) throw glyphMissing([], {});
+    return missing;
+  }
+
+  async print(request: PrintRequest) {
+    const { bytes, pages, missing, isWhole } = await this.#print(request);
+    if (!isWhole) throw glyphMissing(missing, request.data);
+    return { bytes, pages };
+  }
+
+  async #print({ templateId, language, data, images = {}, signal, priority }: PrintRequest) {
     const template = this.#find(templateId, language);
     template.check(data);
-    const pictures = new Map(Object.entries(images).map(([name, image]) => [`/images/${name}`, image]));
-    const paths = Object.fromEntries(Object.keys(images).map((name) => [name, `/images/${name}`]));
+    const pictures = new Map(Object.entries(images).map(([name, image]) => [imagePath(name), image]));
+    const paths = Object.fromEntries(Object.keys(images).map((name) => [name, imagePath(name)]));
     const html = fillPage(template, language, () => template.fill(language, data, paths));
-    const files = new Map([...this.#fonts, ...template.files, ...pictures]);
+    const files = new Map([...template.files, ...pictures]);
     const printed = await this.#rendering
       .printDocument({ html, files }, { priority: priority ?? 'background', signal })
       .catch((error) => {
         throw explain(error);
       });
     checkRefused(templateId, printed);
-    return { bytes: printed.bytes, pages: printed.pages };
+    return { bytes: printed.bytes, pages: printed.pages, ...judgeLetters(template, data, printed.bytes) };
   }
 
   #find(templateId: string, language: string): Template {
@@ -117,6 +131,19 @@ class FilledTemplates implements Templating {
       throw fail('unknown_language', { detail: `The template has these languages: ${template.languages.join(', ')}.` });
     return template;
   }
+}
+
+const textOf = (data: Record<string, unknown>) =>
+  Object.values(data)
+    .filter((value) => typeof value === 'string')
+    .join('\n');
+
+/** By the file itself: which fonts a browser has come to is seen nowhere else. */
+function judgeLetters({ coverage }: Template, data: Record<string, unknown>, pdf: Buffer) {
+  const { missing, letters } = shownGlyphsOf(pdf);
+  const doubtful = coverage.doubtful(textOf(data));
+  if (missing === 0) coverage.learn(doubtful);
+  return { isWhole: missing === 0, missing: missing === 0 ? [] : doubtful.filter((letter) => !letters.has(letter)) };
 }
 
 function fillPage({ id }: Template, language: string, fill: () => string): string {
@@ -137,11 +164,12 @@ function checkRefused(id: string, { refused }: PrintedDocument): void {
 
 /** @throws {StartError} when `templatesDir` can't be read; a broken template is told in the log, and when it is asked for. */
 export async function openTemplating({ rendering, templatesDir }: Dependencies): Promise<Templating> {
+  const shared = await readShared(join(builtIn, sharedFolder));
   const added =
     templatesDir === undefined
       ? []
-      : await readFolder(templatesDir).catch((cause) => {
+      : await readFolder(templatesDir, shared).catch((cause) => {
           throw new StartError(`TEMPLATES_DIR can not be read: ${cause.message}`, { cause });
         });
-  return new FilledTemplates(rendering, [...(await readFolder(builtIn)), ...added], await readFonts());
+  return new FilledTemplates(rendering, [...(await readFolder(builtIn, shared)), ...added]);
 }

@@ -20,11 +20,15 @@ function checkKeys(byLanguage: ReadonlyMap<string, Texts>): void {
 export class Phrasebook {
   readonly #i18n: i18n;
 
-  constructor(byLanguage: ReadonlyMap<string, Texts>) {
+  /** @param shared what a template may leave to all of them. */
+  constructor(byLanguage: ReadonlyMap<string, Texts>, shared: ReadonlyMap<string, Texts>) {
     checkKeys(byLanguage);
     this.#i18n = createInstance();
+    const resources = [...byLanguage].map(([language, own]) => [language, { own, shared: shared.get(language) ?? {} }]);
     void this.#i18n.init({
-      resources: Object.fromEntries([...byLanguage].map(([language, translation]) => [language, { translation }])),
+      resources: Object.fromEntries(resources),
+      defaultNS: 'own',
+      fallbackNS: 'shared',
       fallbackLng: false,
       load: 'currentOnly',
       keySeparator: false,

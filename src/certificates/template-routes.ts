@@ -1,0 +1,146 @@
+// The endpoints for those who look after templates: which there are, how they look, and the pictures that they show.
+
+import { z } from 'zod';
+import { type ErrorCode, fail } from '../errors.ts';
+import { defineEndpoint, type Endpoint, type Exchange, fileErrors } from '../http/contract.ts';
+import { type Images, mostImageBytes } from '../images/images.ts';
+import type { Templating } from '../templating/templating.ts';
+import { type PrefixOf, requireAdministrator } from './access.ts';
+
+interface Dependencies {
+  templating: Templating;
+  images: Images;
+  prefixOf: PrefixOf;
+}
+
+const common = { tag: 'Certificates', access: 'either' } as const;
+const askerErrors = [
+  'unauthorized',
+  'forbidden',
+  'rate_limited',
+  'identity_unavailable',
+] as const satisfies ErrorCode[];
+
+const usualLimit = 50;
+const mostListed = 500;
+const listQuery = z.object({
+  limit: z.coerce.number().int().min(1).max(mostListed).default(usualLimit).meta({ description: 'How many.' }),
+  cursor: z.string().max(200).optional().meta({ description: 'What an earlier answer gave as `next`.' }),
+});
+type ListQuery = z.output<typeof listQuery>;
+
+const templateAnswer = z.object({
+  id: z.string(),
+  languages: z.array(z.string()),
+  schema: z.looseObject({}),
+  sample: z.looseObject({}),
+  problem: z.string().optional(),
+});
+const listAnswer = z.object({ items: z.array(templateAnswer), next: z.string().nullable() });
+
+const previewQuery = z.object({
+  language: z.string().max(35).optional().meta({ description: 'Default: the first that the template has.' }),
+  name: z.string().max(2000).optional().meta({ description: 'In the place of the name of the sample.' }),
+});
+type PreviewQuery = z.output<typeof previewQuery>;
+
+const imageAnswer = z.object({
+  path: z.string(),
+  type: z.string(),
+  bytes: z.number().int(),
+  width: z.number(),
+  height: z.number(),
+  sha256: z.string(),
+  leftOut: z.array(z.string()),
+});
+
+function list({ templating, prefixOf }: Dependencies, exchange: Exchange<ListQuery>): void {
+  requireAdministrator(exchange, prefixOf);
+  const { limit, cursor = '' } = exchange.query;
+  const all = templating
+    .list()
+    .sort((one, other) => (one.id < other.id ? -1 : 1))
+    .filter(({ id }) => id > cursor);
+  const items = all.slice(0, limit);
+  const next = all.length > limit ? (items.at(-1)?.id ?? null) : null;
+  exchange.res.set('Cache-Control', 'no-store').json({ items, next });
+}
+
+async function preview({ templating, images, prefixOf }: Dependencies, exchange: Exchange<PreviewQuery>) {
+  const { tenant } = requireAdministrator(exchange, prefixOf);
+  const { query, params, res, signal } = exchange;
+  const template = templating.list().find(({ id }) => id === params.id);
+  if (template === undefined) throw fail('not_found');
+  const { bytes } = await templating.print({
+    templateId: template.id,
+    language: query.language ?? template.languages[0] ?? '',
+    data: { ...template.sample, ...(query.name === undefined ? {} : { name: query.name }) },
+    images: await images.find(tenant, template.id),
+    signal,
+    priority: 'trigger',
+  });
+  res.set({ 'Content-Type': 'application/pdf', 'Cache-Control': 'no-store', 'Content-Length': String(bytes.length) });
+  res.end(bytes);
+}
+
+async function putImage({ images, prefixOf }: Dependencies, exchange: Exchange): Promise<void> {
+  const { tenant } = requireAdministrator(exchange, prefixOf);
+  const { params, res } = exchange;
+  const { path = '' } = params;
+  const { type, bytes, size, sha256, leftOut } = await images.put(tenant, path, await exchange.readFile());
+  res.json({ path, type, bytes: bytes.length, ...size, sha256, leftOut });
+}
+
+export function templateEndpoints(dependencies: Dependencies): Endpoint[] {
+  return [
+    defineEndpoint({
+      ...common,
+      method: 'get',
+      path: '/internal/templates',
+      summary: 'The templates',
+      description: 'Broken ones too, each with its `problem`.',
+      query: listQuery,
+      answers: { 200: { description: 'By their ids.', schema: listAnswer } },
+      errors: [...askerErrors, 'malformed_request', 'invalid_request'],
+      handle: (exchange: Exchange<ListQuery>) => list(dependencies, exchange),
+    }),
+    defineEndpoint({
+      ...common,
+      method: 'get',
+      path: '/internal/templates/:id/preview',
+      summary: 'A template, printed with its sample',
+      query: previewQuery,
+      answers: { 200: { description: 'The PDF.', mediaType: 'application/pdf' } },
+      errors: [
+        ...askerErrors,
+        'malformed_request',
+        'invalid_request',
+        'not_found',
+        'unknown_language',
+        'name_required',
+        'glyph_missing',
+        'image_invalid',
+        'template_failed',
+        'storage_unavailable',
+        'browser_unavailable',
+        'queue_full',
+        'render_timeout',
+      ],
+      handle: (exchange: Exchange<PreviewQuery>) => preview(dependencies, exchange),
+    }),
+    defineEndpoint({
+      ...common,
+      method: 'put',
+      path: '/internal/images/*path',
+      summary: 'Put a picture that templates show',
+      description:
+        '`logo`, `signature` or `backgrounds/{templateId}`, with `.png`, `.jpg` or `.svg`. An SVG is written anew from what can only be seen; `leftOut` names the rest. Certificates that were made before keep the picture that they were made with.',
+      // What it is said to be is not believed, but looked at.
+      fileTypes: ['image/png', 'image/jpeg', 'image/svg+xml', 'application/octet-stream'],
+      mostBodyBytes: mostImageBytes,
+      answers: { 200: { description: 'It is used from now on, by other processes within 10 s.', schema: imageAnswer } },
+      errors: [...askerErrors, ...fileErrors, 'invalid_request', 'image_invalid', 'storage_unavailable'],
+      handle: (exchange) => putImage(dependencies, exchange),
+    }),
+  ];
+}
