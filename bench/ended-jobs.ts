@@ -5,7 +5,7 @@ import { z } from 'zod';
 import { openDatabase } from '../src/database/database.ts';
 import type { JobDefinition } from '../src/jobs/contract.ts';
 import { createJobs } from '../src/jobs/jobs.ts';
-import { createSealing } from '../src/jobs/sealing.ts';
+import { createSealing } from '../src/sealing.ts';
 import { configureLog } from '../src/log.ts';
 import { createMetrics } from '../src/metrics.ts';
 import { addPast } from '../test/support/ended-jobs.ts';

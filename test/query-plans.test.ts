@@ -13,13 +13,13 @@ import { hasEnded, type JobDefinition, type JobRequest } from '../src/jobs/contr
 import { deadLetterEndpoints } from '../src/jobs/dead-letters.ts';
 import { createFollowing } from '../src/jobs/following.ts';
 import { createJobs, type Jobs } from '../src/jobs/jobs.ts';
-import { createSealing } from '../src/jobs/sealing.ts';
 import { createTickets } from '../src/jobs/tickets.ts';
 import { announceWorker, watchWorkers } from '../src/jobs/workers.ts';
 import { configureLog } from '../src/log.ts';
 import { createMetrics } from '../src/metrics.ts';
 import { createRateLimiter } from '../src/rate-limiter.ts';
 import { Revisions } from '../src/reports/revisions.ts';
+import { createSealing } from '../src/sealing.ts';
 import { addPast } from './support/ended-jobs.ts';
 import { createTestDatabase, describeServer, type TestDatabase } from './support/postgres.ts';
 import { connectTo } from './support/postgres-database.ts';

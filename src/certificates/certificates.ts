@@ -26,6 +26,7 @@ import {
   nameSuccessor,
   type StoredCertificate,
   takeUnmade,
+  toldOf,
 } from './store.ts';
 
 const log = createLog('certificates');
@@ -125,6 +126,8 @@ class IssuedCertificates implements Certificates {
       await markReplaced(tx, id, reason);
       const added = await this.#add(input, { tx, tenant: old.tenant });
       await nameSuccessor(tx, id, added.id);
+      const replacedBy = { certificateId: added.id, number: added.number };
+      await this.#dependencies.events.certificateReplaced(tx, old.tenant, { ...toldOf(old), replacedBy });
       await this.#enqueue(added, { tx, owner });
       return added;
     });
