@@ -29,30 +29,58 @@ const webhookHeaders = textHeaders({
   'webhook-signature': '`v1,` and HMAC-SHA256, in base64, of id, timestamp and body with dots between.',
 });
 
+const course = 'CourseStatusUpdated';
+const names = webhookTypes.map(nameOf);
+
+const courseMessage = {
+  name: 'COURSE_STATUS_UPDATED',
+  summary: eventSchemas.kafka['certificate.issued']?.description,
+  headers: kafkaHeaders,
+  payload: reference(`components/schemas/${course}`),
+  bindings: { kafka: { key: { type: 'string', description: 'The `courseId`.' } } },
+};
+
+const webhookMessage = (type: string) => ({
+  name: type,
+  summary: eventSchemas.webhook[type]?.description,
+  headers: webhookHeaders,
+  payload: reference(`components/schemas/${nameOf(type)}`),
+});
+
+/** @param topic of Kafka. */
+function channelsOf(topic: string) {
+  return {
+    kafka: {
+      address: topic,
+      title: 'Kafka',
+      description: 'Events of one key come in their order.',
+      messages: { [course]: reference(`components/messages/${course}`) },
+    },
+    webhooks: {
+      address: null,
+      title: 'Webhooks',
+      description: 'POST to the URL of each `POST /internal/webhooks`, in any order.',
+      messages: Object.fromEntries(names.map((name) => [name, reference(`components/messages/${name}`)])),
+    },
+  };
+}
+
+const operations = {
+  publish: {
+    action: 'send',
+    channel: reference('channels/kafka'),
+    messages: [reference(`channels/kafka/messages/${course}`)],
+  },
+  callWebhook: {
+    action: 'send',
+    channel: reference('channels/webhooks'),
+    messages: names.map((name) => reference(`channels/webhooks/messages/${name}`)),
+    bindings: { http: { method: 'POST' } },
+  },
+};
+
 /** @param topic that of Kafka. */
 export function createAsyncApiDocument({ topic, version }: { topic: string; version: string }) {
-  const messages = Object.fromEntries(
-    webhookTypes.map((type) => [
-      nameOf(type),
-      {
-        name: type,
-        summary: eventSchemas.webhook[type]?.description,
-        contentType: 'application/json',
-        headers: webhookHeaders,
-        payload: reference(`components/schemas/${nameOf(type)}`),
-      },
-    ]),
-  );
-  const names = webhookTypes.map(nameOf);
-  const course = 'CourseStatusUpdated';
-  const courseMessage = {
-    name: 'COURSE_STATUS_UPDATED',
-    summary: eventSchemas.kafka['certificate.issued']?.description,
-    contentType: 'application/json',
-    headers: kafkaHeaders,
-    payload: reference(`components/schemas/${course}`),
-    bindings: { kafka: { key: { type: 'string', description: 'The `courseId`.' } } },
-  };
   return {
     asyncapi: '3.0.0',
     info: {
@@ -61,36 +89,13 @@ export function createAsyncApiDocument({ topic, version }: { topic: string; vers
       description: 'Each is told once or more: whoever hears one twice knows it by its id. See docs/events.md.',
     },
     defaultContentType: 'application/json',
-    channels: {
-      kafka: {
-        address: topic,
-        title: 'Kafka',
-        description: 'Events of one key come in their order.',
-        messages: { [course]: reference(`components/messages/${course}`) },
-      },
-      webhooks: {
-        address: null,
-        title: 'Webhooks',
-        description: 'POST to the URL of each `POST /internal/webhooks`, in any order.',
-        messages: Object.fromEntries(names.map((name) => [name, reference(`components/messages/${name}`)])),
-        bindings: { http: {} },
-      },
-    },
-    operations: {
-      publish: {
-        action: 'send',
-        channel: reference('channels/kafka'),
-        messages: [reference(`channels/kafka/messages/${course}`)],
-      },
-      callWebhook: {
-        action: 'send',
-        channel: reference('channels/webhooks'),
-        messages: names.map((name) => reference(`channels/webhooks/messages/${name}`)),
-        bindings: { http: { method: 'POST' } },
-      },
-    },
+    channels: channelsOf(topic),
+    operations,
     components: {
-      messages: { [course]: courseMessage, ...messages },
+      messages: {
+        [course]: courseMessage,
+        ...Object.fromEntries(webhookTypes.map((type) => [nameOf(type), webhookMessage(type)])),
+      },
       schemas: {
         [course]: jsonSchema(eventSchemas.kafka['certificate.issued']),
         ...Object.fromEntries(webhookTypes.map((type) => [nameOf(type), jsonSchema(eventSchemas.webhook[type])])),

@@ -100,7 +100,7 @@ export async function replayBatch(
     ), replayed AS (
       UPDATE platen.events SET ${again} FROM found WHERE seq = found.number AND state <> 'waiting' RETURNING seq
     )
-    SELECT (SELECT count(*)::integer FROM replayed) AS count, (SELECT count(pg_notify(${eventsChannel}, '')) FROM (SELECT FROM replayed LIMIT 1) AS some),
+    SELECT (SELECT count(*)::integer FROM replayed) AS count, (SELECT count(pg_notify(${eventsChannel}, '')) FROM (SELECT FROM replayed LIMIT 1) AS few) AS told,
       (SELECT (extract(epoch FROM time) * 1000000)::bigint || '-' || number FROM found ORDER BY time DESC, number DESC LIMIT 1) AS last`.execute(
     queries,
   );
@@ -129,7 +129,7 @@ export interface EventFigures {
 
 const mostCounted = 10_000;
 const counted = (kind: Kind, state: EventState) => sql`(
-  SELECT count(*)::integer FROM (SELECT FROM platen.events WHERE state = ${sql.lit(state)} AND kind = ${sql.lit(kind)} LIMIT ${mostCounted}) AS some)`;
+  SELECT count(*)::integer FROM (SELECT FROM platen.events WHERE state = ${sql.lit(state)} AND kind = ${sql.lit(kind)} LIMIT ${mostCounted}) AS few)`;
 const age = (kind: Kind, order: RawBuilder<unknown>) => sql`coalesce((
   SELECT extract(epoch FROM clock_timestamp() - created_at)::float8 FROM platen.events
   WHERE state = 'waiting' AND kind = ${sql.lit(kind)} ORDER BY ${order} LIMIT 1), 0)`;

@@ -38,7 +38,11 @@ test('a trigger that can not end in 140 s is given up with deadline_exceeded, an
   } as Partial<Database> as Database;
   database.ready.catch(() => undefined);
   const events = {} as Partial<Events> as Events;
-  const jobs = { define: () => undefined, onEnd: () => undefined, subscribe: () => () => undefined } as Partial<Jobs> as Jobs;
+  const jobs = {
+    define: () => undefined,
+    onEnd: () => undefined,
+    subscribe: () => () => undefined,
+  } as Partial<Jobs> as Jobs;
   const { config } = loadConfig({}, false);
   const reports = createReports({
     rendering,
