@@ -1,6 +1,5 @@
 // The SQL of events that wait for Kafka: written with what they tell of, read in order, and kept until they were sent.
 
-import { randomUUID } from 'node:crypto';
 import { sql } from 'kysely';
 import type { Queries } from '../database/database.ts';
 import type { WaitingEvent } from './contract.ts';
@@ -22,7 +21,7 @@ interface NewEvent {
 export async function addEvent(tx: Queries, { type, tenant, key, body }: NewEvent): Promise<void> {
   await sql`
     WITH added AS (
-      INSERT INTO platen.events (id, type, tenant, key, body) VALUES (${randomUUID()}, ${type}, ${tenant}, ${key}, ${JSON.stringify(body)}) RETURNING id
+      INSERT INTO platen.events (id, type, tenant, key, body) VALUES (gen_random_uuid(), ${type}, ${tenant}, ${key}, ${JSON.stringify(body)}) RETURNING id
     )
     SELECT pg_notify(${eventsChannel}, '') FROM added`.execute(tx);
 }

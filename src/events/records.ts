@@ -80,7 +80,7 @@ export async function redriveEvent(
   return event;
 }
 
-const replayedAtOnce = 5000;
+const replayedAtOnce = 100;
 
 /**
  * Those of a time that were sent or set aside wait again: a batch of them, the oldest first.
