@@ -16,6 +16,8 @@ const lease = { name: 'events', seconds: 60 };
 /** What nobody told of is looked for so often; so is whether the one who sends is still there. */
 const lookMs = 5000;
 const firstPauseMs = 500;
+/** For what is being sent when the process stops. */
+const graceMs = 3000;
 const longestPauseMs = 30_000;
 
 interface Options {
@@ -30,6 +32,8 @@ export class Relay implements AsyncDisposable {
   readonly #options: Options;
   readonly #holder = randomUUID();
   readonly #stopping = new AbortController();
+  /** Comes a little later: what is being sent may end. */
+  readonly #givingUp = new AbortController();
   #running: Promise<void> | undefined;
   readonly #waking = new Waking();
 
@@ -44,7 +48,9 @@ export class Relay implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stopping.abort();
     this.#waking.wake();
+    const timer = setTimeout(() => this.#givingUp.abort(), graceMs);
     await this.#running;
+    clearTimeout(timer);
     await this.#options.sender[Symbol.asyncDispose]();
   }
 
@@ -92,7 +98,7 @@ export class Relay implements AsyncDisposable {
   async #send(events: readonly WaitingEvent[]): Promise<void> {
     const { database, sender } = this.#options;
     try {
-      await sender.send(events);
+      await abortable(sender.send(events), this.#givingUp.signal);
       await markSent(database.queries, events);
       for (const event of events) this.#tell(event);
     } catch (error) {

@@ -53,6 +53,8 @@ describeKafkaFaults('Kafka', () => {
     await kafka?.[Symbol.asyncDispose]();
   });
 
+  afterEach(() => network.heal());
+
   async function open() {
     const { url = '', dataDir } = parts.use(await createTestDatabase(process.env.DATABASE_URL));
     const database = parts.use(openDatabase({ url, dataDir }));
@@ -127,7 +129,7 @@ describeKafkaFaults('Kafka', () => {
     // Nobody waits for Kafka: these are written while nothing gets through.
     await write(database, 40);
     if (doesFail) {
-      await until(async () => (await failures()) > 0);
+      await until(async () => (await failures()) > 0, recoveryMs);
       const waiting = (await readAll(database)).filter(({ state }) => state === 'waiting');
       expect(waiting).toHaveLength(40);
     }
