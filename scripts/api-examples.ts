@@ -1,6 +1,7 @@
 // An example of a request and its answer for each endpoint, in an order in which they can be sent: docs/http-api.md shows them, test/api-examples.test.ts sends them.
 
 import { certificateExamples } from './certificate-examples.ts';
+import { eventExamples } from './event-examples.ts';
 
 export type Who = 'service' | 'student' | 'teacher' | 'nobody';
 
@@ -28,7 +29,7 @@ export interface Example {
 
 /** Names of values that differ from time to time. */
 export const changing = new Set(
-  'id jobId progressId timestamp version environment createdAt startedAt endedAt pages bytes sha256 durationMs ticket total cancelled nextCursor diagnosis detail stage percent number verifyUrl downloadUrl download_url verify_url s3_key generated_at credential badge schema sample'.split(
+  'id jobId progressId timestamp version environment createdAt startedAt endedAt pages bytes sha256 durationMs ticket total cancelled nextCursor diagnosis detail stage percent number verifyUrl downloadUrl download_url verify_url s3_key generated_at credential badge schema sample secret next nextAt count'.split(
     ' ',
   ),
 );
@@ -318,6 +319,7 @@ export const examples: Example[] = [
   ...jobs,
   ...cancelling,
   ...certificateExamples,
+  ...eventExamples,
   ...service,
 ];
 

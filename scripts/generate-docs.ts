@@ -9,6 +9,8 @@ import { verificationEndpoints } from '../src/certificates/verification-routes.t
 import { classRunEndpoints } from '../src/class-runs/routes.ts';
 import { developmentSecrets } from '../src/config-checks.ts';
 import { catalogue } from '../src/errors.ts';
+import { eventEndpoints } from '../src/events/routes.ts';
+import { webhookEndpoints } from '../src/events/webhook-routes.ts';
 import { createOpenApiDocument } from '../src/http/openapi.ts';
 import { serviceEndpoints } from '../src/http/service-endpoints.ts';
 import { jobEndpoints } from '../src/jobs/routes.ts';
@@ -120,6 +122,8 @@ function apiPage(): string {
     ...issuedEndpoints({} as Parameters<typeof issuedEndpoints>[0]),
     ...certificateEndpoints({} as Parameters<typeof certificateEndpoints>[0]),
     ...verificationEndpoints({} as Parameters<typeof verificationEndpoints>[0]),
+    ...eventEndpoints({} as Parameters<typeof eventEndpoints>[0]),
+    ...webhookEndpoints({} as Parameters<typeof webhookEndpoints>[0]),
     ...jobEndpoints({} as Parameters<typeof jobEndpoints>[0]),
     ...serviceEndpoints({
       environment: '',

@@ -6,8 +6,8 @@ import { join } from 'node:path';
 import { openDatabase } from '../src/database/database.ts';
 import { packPrepared, preparedFile } from '../src/database/prepared.ts';
 import { createJobs } from '../src/jobs/jobs.ts';
-import { createSealing } from '../src/jobs/sealing.ts';
 import { createMetrics } from '../src/metrics.ts';
+import { createSealing } from '../src/sealing.ts';
 
 const dataDir = await mkdtemp(join(tmpdir(), 'platen-prepared-'));
 // Else it would begin from the one that is there.

@@ -9,6 +9,9 @@ function parseBroker(item: string): string | undefined {
   return host !== '' && Number(port) > 0 && Number(port) < 65_536 ? item : undefined;
 }
 
+const parseHost = (item: string): string | undefined =>
+  /^([a-z0-9_.-]+|[0-9a-f]*:[0-9a-f:.]+)$/i.test(item) ? item.toLowerCase() : undefined;
+
 const numberPattern: Variable<string> = {
   parse: (value) =>
     /^[A-Za-z0-9 ./_-]*(\{(year|number(:[1-9]\d?)?)\}[A-Za-z0-9 ./_-]*)+$/.test(value) &&
@@ -83,5 +86,11 @@ export const certificateVariables = {
     example: 'certificates',
     meaning: 'Topic of the events; made when it is missing.',
   }),
-  EVENT_MAX_ATTEMPTS: integer(10, [1, 1000], 'Attempts after which an event that is refused is set aside.'),
+  WEBHOOK_HOSTS: list(parseHost, {
+    rule: 'names or addresses of hosts, without ports',
+    example: 'backend.internal 10.0.0.7',
+    meaning: 'Hosts that webhooks may call although they lead inside, and without TLS.',
+  }),
+  EVENT_HISTORY_DAYS: integer(90, [1, 3650], 'Days for which events that were sent are kept, and can be replayed.'),
+  EVENT_MAX_ATTEMPTS: integer(10, [1, 1000], 'Attempts after which an event that Kafka refuses is set aside.'),
 };

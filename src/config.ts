@@ -195,7 +195,13 @@ function buildCertificates(values: Values) {
 function buildEvents(values: Values) {
   const brokers = values.KAFKA_BROKERS.length > 0 ? values.KAFKA_BROKERS : ['localhost:9092'];
   const kafka = { brokers, clientId: values.KAFKA_CLIENT_ID, topic: values.KAFKA_TOPIC };
-  return { kafka: values.kafkaEnabled ? kafka : undefined, mostAttempts: values.EVENT_MAX_ATTEMPTS };
+  return {
+    kafka: values.kafkaEnabled ? kafka : undefined,
+    topic: values.KAFKA_TOPIC,
+    mostAttempts: values.EVENT_MAX_ATTEMPTS,
+    historyDays: values.EVENT_HISTORY_DAYS,
+    webhookHosts: values.WEBHOOK_HOSTS,
+  };
 }
 
 function buildConfig(facts: Facts) {

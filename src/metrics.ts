@@ -63,6 +63,36 @@ function jobMetrics(registers: Registry[]) {
   };
 }
 
+function eventMetrics(registers: Registry[]) {
+  return {
+    eventAttempts: new Counter({
+      name: 'platen_event_attempts_total',
+      help: 'Attempts to tell others of events, by kind (kafka, webhook) and outcome: ok, failed (tried again later), parked (set aside).',
+      labelNames: ['kind', 'outcome'],
+      registers,
+    }),
+    eventDelay: new Histogram({
+      name: 'platen_event_delay_seconds',
+      help: 'Time from when an event was written until it was sent, by kind (kafka, webhook).',
+      labelNames: ['kind'],
+      buckets: [...seconds, 300, 3600, 21_600, 86_400],
+      registers,
+    }),
+    events: new Gauge({
+      name: 'platen_events',
+      help: 'Events in the database, of all processes, by kind (kafka, webhook) and state: waiting, parked. At most 10,000 are counted. Each process gives the same.',
+      labelNames: ['kind', 'state'],
+      registers,
+    }),
+    eventOldest: new Gauge({
+      name: 'platen_event_oldest_waiting_seconds',
+      help: 'Age of the oldest event that waits, by kind (kafka, webhook); 0 where none does.',
+      labelNames: ['kind'],
+      registers,
+    }),
+  };
+}
+
 function tellBuild(registers: Registry[]): void {
   const build = new Gauge({
     name: 'platen_build_info',
@@ -139,6 +169,7 @@ export function createMetrics() {
     }),
     ...documentMetrics(registers),
     ...jobMetrics(registers),
+    ...eventMetrics(registers),
     http: new Histogram({
       name: 'platen_http_request_seconds',
       help: 'Time until a request was answered in full, by method, route and status.',

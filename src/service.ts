@@ -21,7 +21,10 @@ import { createDocuments, type Documents, type StorageLimits } from './documents
 import { openFolderStore } from './documents/folder-store.ts';
 import { openEncryptionKey } from './encryption-key.ts';
 import { fail } from './errors.ts';
+import { createAsyncApiDocument } from './events/asyncapi.ts';
 import { createEvents } from './events/events.ts';
+import { eventEndpoints } from './events/routes.ts';
+import { webhookEndpoints } from './events/webhook-routes.ts';
 import { createApp } from './http/app.ts';
 import { documentationPages } from './http/documentation.ts';
 import { createOpenApiDocument } from './http/openapi.ts';
@@ -33,7 +36,6 @@ import { createFollowing } from './jobs/following.ts';
 import { createJobProgress } from './jobs/job-progress.ts';
 import { createJobs, type Jobs } from './jobs/jobs.ts';
 import { jobEndpoints, streamLimit } from './jobs/routes.ts';
-import { createSealing } from './jobs/sealing.ts';
 import { createTickets } from './jobs/tickets.ts';
 import { announceWorker, watchWorkers } from './jobs/workers.ts';
 import { configureLog, createLog } from './log.ts';
@@ -45,6 +47,7 @@ import { startRendering } from './rendering/rendering.ts';
 import { isRecordOf } from './reports/report.ts';
 import { createReports } from './reports/reports.ts';
 import { invalidationEndpoint, reportEndpoints } from './reports/routes.ts';
+import { createSealing, type Sealing } from './sealing.ts';
 import { describeStorage, summariseSettings } from './settings-summary.ts';
 import { openTemplating } from './templating/templating.ts';
 import { version } from './version.ts';
@@ -100,14 +103,12 @@ function openEncryptionKeys({ dataDir }: Config, { encryptionKeys }: Secrets): [
 
 function openJobs(
   config: Config,
-  secrets: Secrets,
-  { database, metrics }: { database: Database; metrics: Metrics },
+  { databaseUrl }: Secrets,
+  parts: { database: Database; metrics: Metrics; sealing: Sealing },
 ): Jobs {
   return createJobs({
-    database,
-    metrics,
-    isEmbedded: secrets.databaseUrl === undefined,
-    sealing: createSealing(...openEncryptionKeys(config, secrets)),
+    ...parts,
+    isEmbedded: databaseUrl === undefined,
     concurrency: config.role === 'api' ? 0 : config.rendering.concurrency,
     ...config.jobs,
   });
@@ -142,15 +143,17 @@ async function openFoundations(parts: AsyncDisposableStack, { config, secrets, l
   const images = createImages({ store, prefix: config.certificates.imagesPrefix });
   const rendering = parts.use(await startRendering({ config: config.rendering, origins, metrics }));
   const identity = createTokens(config, secrets);
-  const jobs = parts.use(openJobs(config, secrets, { database, metrics }));
+  const encryptionKeys = openEncryptionKeys(config, secrets);
+  const sealing = createSealing(...encryptionKeys);
+  const jobs = parts.use(openJobs(config, secrets, { database, metrics, sealing }));
   // A database of one process needs nobody to be told who works.
   const absentMs = limits?.workersAbsentMs;
   if (secrets.databaseUrl !== undefined && config.role !== 'api') parts.use(announceWorker({ database, absentMs }));
   const workersStatus = config.role === 'api' ? watchWorkers({ database, absentMs }) : undefined;
   const templating = await openTemplating({ rendering, templatesDir: config.certificates.templatesDir });
   const credentials = openCredentials(config, secrets);
-  const links = createFileLinks({ secrets: openEncryptionKeys(config, secrets), ...config.certificates });
-  const events = parts.use(createEvents({ database, ...config.events }));
+  const links = createFileLinks({ secrets: encryptionKeys, ...config.certificates });
+  const events = parts.use(createEvents({ database, metrics, sealing, ...config.events }));
   const progress = createJobProgress(parts.use(createProgressTracker()));
   return {
     config,
@@ -168,6 +171,7 @@ async function openFoundations(parts: AsyncDisposableStack, { config, secrets, l
     credentials,
     links,
     events,
+    sealing,
   };
 }
 
@@ -175,21 +179,22 @@ type Foundations = Awaited<ReturnType<typeof openFoundations>>;
 
 /** Every feature, and the endpoints that this role of process offers. */
 function createFeatures(foundations: Foundations) {
-  const { config, metrics, database, documents, rendering, jobs, progress, workersStatus, credentials, links } =
-    foundations;
+  const { config, metrics, database, documents, rendering, jobs, progress, workersStatus, credentials } = foundations;
+  const { links, events, sealing } = foundations;
   const { concurrency } = config.rendering;
   const reports = createReports(foundations);
-  const classRuns = createClassRuns({ database, jobs, documents, reports, concurrency });
+  const classRuns = createClassRuns({ database, jobs, events, documents, reports, concurrency });
   const certificates = createCertificates({ ...foundations, config: config.certificates });
   const { publicUrl, issuerName } = config.certificates;
   const tenantPrefix = (origin: string | undefined) => prefixOf(config, origin);
-  const issued = createIssued({ database, documents, credentials, links, publicUrl });
+  const issued = createIssued({ database, documents, credentials, events, links, publicUrl });
   const verifications = createVerifications({ database, credentials, publicUrl });
   const codeLimit = createRateLimiter({ database, ...verificationLimit });
   const fileLimit = createRateLimiter({ database, ...fileVerificationLimit });
   const tickets = createTickets(database);
   const streams = createRateLimiter({ database, ...streamLimit });
   const following = createFollowing(jobs);
+  const document = createAsyncApiDocument({ topic: config.events.topic, version });
   const features = [
     ...reportEndpoints({ reports, concurrency }),
     ...classRunEndpoints({ classRuns, tickets, streams }),
@@ -198,6 +203,8 @@ function createFeatures(foundations: Foundations) {
     ...certificateEndpoints({ certificates, credentials, prefixOf: tenantPrefix }),
     ...issuedEndpoints({ issued, links, prefixOf: tenantPrefix }),
     ...verificationEndpoints({ verifications, codeLimit, fileLimit, issuerName }),
+    ...eventEndpoints({ database, prefixOf: tenantPrefix, document }),
+    ...webhookEndpoints({ database, prefixOf: tenantPrefix, sealing, trustedHosts: config.events.webhookHosts }),
   ];
   const endpoints = [
     ...(config.role === 'worker' ? [invalidationEndpoint(reports)] : features),
@@ -209,7 +216,9 @@ function createFeatures(foundations: Foundations) {
       storageStatus: () => documents.status(),
       databaseStatus: () => jobs.status(),
       workersStatus,
-      measure: () => jobs.measure(),
+      measure: async () => {
+        await Promise.all([jobs.measure(), events.measure()]);
+      },
     }),
   ];
   return { reports, certificates, tickets, endpoints };

@@ -8,6 +8,8 @@ import { type Database, openDatabase } from '../src/database/database.ts';
 import type { CertificateIssued } from '../src/events/contract.ts';
 import { createEvents } from '../src/events/events.ts';
 import { configureLog } from '../src/log.ts';
+import { createMetrics } from '../src/metrics.ts';
+import { createSealing } from '../src/sealing.ts';
 import { describeKafka, readTopic } from './support/kafka.ts';
 import { createTestDatabase, describeDatabases } from './support/postgres.ts';
 import { until } from './support/until.ts';
@@ -20,7 +22,19 @@ beforeEach(() => {
 });
 afterEach(() => parts.disposeAsync());
 
+const settings = {
+  metrics: createMetrics(),
+  sealing: createSealing(Buffer.alloc(32)),
+  mostAttempts: 3,
+  historyDays: 90,
+  webhookHosts: [],
+};
+
 const issued = (course: string, user: string): CertificateIssued => ({
+  tenant: '',
+  certificateId: randomUUID(),
+  number: '2026-000001',
+  verifyUrl: 'https://pdf.school.example/verify/x',
   userId: user,
   courseId: course,
   courseName: 'Algebra "I"',
@@ -53,7 +67,7 @@ describeDatabases('the outbox', (server) => {
 
   test('without Kafka an event is kept, and one whose transaction fails was never there', async () => {
     const database = await open();
-    const events = parts.use(createEvents({ database, kafka: undefined, mostAttempts: 3 }));
+    const events = parts.use(createEvents({ database, kafka: undefined, ...settings }));
     events.start();
     await database.transaction((tx) => events.certificateIssued(tx, issued('C1', 'S1')));
     const undone = database.transaction(async (tx) => {
@@ -67,7 +81,7 @@ describeDatabases('the outbox', (server) => {
   describeKafka('and Kafka', (brokers) => {
     const start = (database: Database, topic: string, address = brokers) => {
       const kafka = { brokers: [address], clientId: 'platen-test', topic };
-      const events = parts.use(createEvents({ database, kafka, mostAttempts: 3 }));
+      const events = parts.use(createEvents({ database, kafka, ...settings }));
       events.start();
       return events;
     };
@@ -115,7 +129,7 @@ describeDatabases('the outbox', (server) => {
     test('one that must not be sent is set aside, and what comes after it goes on', async () => {
       const database = await open();
       const topic = `platen-${randomUUID()}`;
-      const kept = parts.use(createEvents({ database, kafka: undefined, mostAttempts: 3 }));
+      const kept = parts.use(createEvents({ database, kafka: undefined, ...settings }));
       await database.transaction((tx) => kept.certificateIssued(tx, issued('C1', 'S1')));
       await sql`UPDATE platen.events SET body = '{"eventType":"COURSE_STATUS_UPDATED"}'`.execute(database.queries);
       await database.transaction((tx) => kept.certificateIssued(tx, issued('C1', 'S2')));

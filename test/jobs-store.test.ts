@@ -9,9 +9,9 @@ import { fail, ServiceError } from '../src/errors.ts';
 import type { JobDefinition, JobRecord, JobRequest, Work } from '../src/jobs/contract.ts';
 import { hasEnded } from '../src/jobs/contract.ts';
 import { createJobs, type Jobs } from '../src/jobs/jobs.ts';
-import { createSealing } from '../src/jobs/sealing.ts';
 import { configureLog } from '../src/log.ts';
 import { createMetrics } from '../src/metrics.ts';
+import { createSealing } from '../src/sealing.ts';
 import { createTestDatabase, describeDatabases, type TestDatabase } from './support/postgres.ts';
 import { until } from './support/until.ts';
 

@@ -1,25 +1,39 @@
-// No statement of jobs, class runs, rate limits and removals reads a large table from end to end: each is planned and run on filled tables of PostgreSQL.
+// No statement of jobs, class runs, events, rate limits and removals reads a large table from end to end: each is planned and run on filled tables of PostgreSQL.
 
 import { randomUUID } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import type pg from 'pg';
 import { z } from 'zod';
-import { addRun, findItems, findKnownRun, findOwner, findRun, findRuns } from '../src/class-runs/store.ts';
+import { addRun, findItems, findKnownRun, findOwner, findRun, findRuns, holdEnded } from '../src/class-runs/store.ts';
 import { type Database, openDatabase } from '../src/database/database.ts';
 import { fail } from '../src/errors.ts';
+import type { WaitingEvent } from '../src/events/contract.ts';
+import { addEvent, giveLeaseBack, markFailed, markSent, readDue, takeLease } from '../src/events/outbox.ts';
+import { countEvents, findEvents, forgetSent, redriveEvent, replayBatch } from '../src/events/records.ts';
+import {
+  addForWebhooks,
+  addWebhook,
+  claimDue,
+  type Delivery,
+  findWebhooks,
+  giveBack,
+  markDelivered,
+  markUndelivered,
+  removeWebhook,
+} from '../src/events/webhook-store.ts';
 import type { Endpoint } from '../src/http/contract.ts';
 import { hasEnded, type JobDefinition, type JobRequest } from '../src/jobs/contract.ts';
 import { deadLetterEndpoints } from '../src/jobs/dead-letters.ts';
 import { createFollowing } from '../src/jobs/following.ts';
 import { createJobs, type Jobs } from '../src/jobs/jobs.ts';
-import { createSealing } from '../src/jobs/sealing.ts';
 import { createTickets } from '../src/jobs/tickets.ts';
 import { announceWorker, watchWorkers } from '../src/jobs/workers.ts';
 import { configureLog } from '../src/log.ts';
 import { createMetrics } from '../src/metrics.ts';
 import { createRateLimiter } from '../src/rate-limiter.ts';
 import { Revisions } from '../src/reports/revisions.ts';
+import { createSealing } from '../src/sealing.ts';
 import { addPast } from './support/ended-jobs.ts';
 import { createTestDatabase, describeServer, type TestDatabase } from './support/postgres.ts';
 import { connectTo } from './support/postgres-database.ts';
@@ -32,7 +46,7 @@ configureLog({ level: 'silent', secrets: [] });
 const endedJobs = 60_000;
 /** Blocks that a statement may look at: index pages of a few hundred rows, and far from all of a large table. */
 const mostBlocks = 1000;
-const largeTables = ['jobs', 'tasks', 'class_runs', 'rate_limits', 'tickets', 'removals', 'job_common'];
+const largeTables = ['jobs', 'tasks', 'class_runs', 'rate_limits', 'tickets', 'removals', 'job_common', 'events'];
 
 interface Plan {
   'Node Type': string;
@@ -47,7 +61,7 @@ const plain = (text: string) => text.replaceAll(/--.*$/gm, ' ').replaceAll(/\s+/
 /** The beginnings of all statements that are written in these files, up to their first value. */
 function writtenStatements(): string[] {
   const files = ['src/rate-limiter.ts', 'src/reports/revisions.ts'];
-  for (const folder of ['src/jobs', 'src/class-runs'])
+  for (const folder of ['src/jobs', 'src/class-runs', 'src/events'])
     files.push(...readdirSync(folder).map((name) => `${folder}/${name}`));
   return files.flatMap((file) => {
     const source = readFileSync(file, 'utf8').replaceAll(/\$\{schema\}/g, 'platen_queue');
@@ -103,12 +117,27 @@ describeServer('statements on filled tables', (server) => {
     await addPast(client, { jobs: endedJobs, days: 13, name: definition.name });
     const fill = (table: string, values: string) =>
       client.query(
-        `INSERT INTO platen.${table} SELECT ${values} FROM generate_series(1, 60000) AS number; ANALYZE platen.${table}`,
+        `INSERT INTO platen.${table} SELECT ${values} FROM generate_series(1, 60000) AS number; ANALYZE platen.${table.split(' ')[0]}`,
       );
     // Few of them are old enough to go.
     const later = `now() + (number - 500) * interval '1 second'`;
     await fill('rate_limits', `'event streams', 'caller ' || number, ARRAY[now()], ${later}`);
     await fill('tickets', `sha256(number::text::bytea), 'owner', 'opens', ${later}`);
+    const states = `(ARRAY['sent', 'sent', 'waiting', 'parked'])[number % 4 + 1]`;
+    const times = `now() - (number - 500) * interval '1 minute'`;
+    await client.query(
+      `INSERT INTO platen.webhooks (id, url, types, secret) SELECT '00000000-0000-4000-8000-000000000001', 'https://hook.example/y', '{}', ''`,
+    );
+    await fill(
+      'events (id, type, key, body, state, created_at, sent_at, next_at, tenant)',
+      `gen_random_uuid(), 'certificate.issued', 'k' || number % 100, repeat('x', 400), ${states}, ${times}, ${times}, now(), CASE number % 2000 WHEN 0 THEN 'few' ELSE 'T' END`,
+    );
+    await fill(
+      'events (id, kind, webhook_id, type, key, body, state, created_at, sent_at, next_at, tenant)',
+      `gen_random_uuid(), 'webhook', '00000000-0000-4000-8000-000000000001', 'report.failed', 'k', repeat('x', 400), ${states}, ${times}, ${times}, now() + interval '1 day', 'T'`,
+    );
+    // As the server does by itself now and then.
+    await client.query('VACUUM platen.events');
     await fill(
       'removals',
       `'reports/C' || number || '/', '', number, now() - interval '2 days' + (number - 500) * interval '1 second'`,
@@ -160,6 +189,7 @@ describeServer('statements on filled tables', (server) => {
     await ended(ids);
     await findRun(database.queries, groupId);
     await findOwner(database.queries, groupId);
+    await holdEnded(database.queries, groupId);
     const newest = await findRuns(database.queries, { classId: undefined, cursor: undefined, most: 201 });
     const cursor = newest.at(-1)?.id;
     await findRuns(database.queries, { classId: run.classId, cursor: undefined, most: 201 });
@@ -202,6 +232,46 @@ describeServer('statements on filled tables', (server) => {
     await watchWorkers({ database })();
   }
 
+  /** All that is done with events in the life of some. */
+  async function useEvents(): Promise<void> {
+    const { queries } = database;
+    const hook = { id: randomUUID(), url: 'https://hook.example/x', types: ['report.failed' as const] };
+    await addWebhook(queries, { ...hook, tenant: undefined, secret: Buffer.alloc(1) });
+    await findWebhooks(queries, { tenant: 'T', cursor: hook.id, most: 51 });
+    const told = { type: 'report.failed', tenant: 'T', key: 'k' } as const;
+    await addEvent(queries, { ...told, body: {} });
+    for (let each = 0; each < 3; each++) await addForWebhooks(queries, { ...told, data: {} as never });
+    await takeLease(queries, { name: 'test', holder: hook.id, seconds: 1 });
+    await giveLeaseBack(queries, { name: 'test', holder: hook.id });
+    const [first] = await readDue(queries);
+    await markSent(queries, first === undefined ? [] : [first]);
+    await markFailed(queries, first as WaitingEvent, { error: 'no', mostAttempts: 3 });
+    const busy = new Map([[hook.id, 1]]);
+    const [one, other, third] = (await claimDue(queries, { busy, most: 4, claimSeconds: 1 })) as [
+      Delivery,
+      Delivery,
+      Delivery,
+    ];
+    await markDelivered(queries, one);
+    await markUndelivered(queries, other, { error: 'no', pauseSeconds: undefined });
+    await giveBack(queries, third);
+    const all = { tenant: undefined, from: undefined, to: undefined, state: undefined, cursor: undefined, most: 51 };
+    const [newest] = await findEvents(queries, all);
+    const cursor = newest?.place;
+    const past = { from: new Date(Date.now() - 2 * 86_400_000), to: new Date(Date.now() - 2 * 86_400_000 + 3_600_000) };
+    for (const tenant of [undefined, 'T', 'few'])
+      for (const state of [undefined, 'waiting', 'parked', 'sent'] as const) {
+        await findEvents(queries, { ...all, tenant, state, cursor });
+        await findEvents(queries, { ...all, ...past, tenant, state });
+      }
+    await redriveEvent(queries, { tenant: 'T', id: other.id });
+    const { last } = await replayBatch(queries, { tenant: 'T', ...past, after: undefined });
+    await replayBatch(queries, { tenant: undefined, ...past, after: last });
+    await forgetSent(queries, 90);
+    await countEvents(queries);
+    await removeWebhook(queries, { tenant: undefined, id: hook.id });
+  }
+
   async function list(jobs: Jobs, query: object): Promise<void> {
     const [endpoint] = deadLetterEndpoints(jobs) as [Endpoint];
     const res = { set: () => res, json: () => res };
@@ -232,6 +302,7 @@ describeServer('statements on filled tables', (server) => {
     const { ticket } = await tickets.issue('me', randomUUID());
     await tickets.redeem(ticket, randomUUID());
     await createRateLimiter({ database, name: 'event streams', limit: 10, windowSeconds: 60 }).take('me');
+    await useEvents();
     const revisions = new Revisions(database);
     await revisions.recordRemoval('reports/C1/', []);
     await revisions.isRemoved('reports/C1/Test_1/overall.pdf', 1n);

@@ -32,6 +32,7 @@ import {
   rememberRequest,
   type StoredCertificate,
   takeUnmade,
+  toldOf,
 } from './store.ts';
 
 const log = createLog('certificates');
@@ -141,6 +142,8 @@ class IssuedCertificates implements Certificates {
       await markReplaced(tx, id, reason);
       const added = await this.#add(input, { tx, tenant: old.tenant });
       await nameSuccessor(tx, id, added.id);
+      const replacedBy = { certificateId: added.id, number: added.number };
+      await this.#dependencies.events.certificateReplaced(tx, old.tenant, { ...toldOf(old), replacedBy });
       await this.#enqueue(added, { tx, owner });
       return added;
     });

@@ -4,6 +4,7 @@ import { type Credential, type Credentials, statusListSize } from '../credential
 import type { Database } from '../database/database.ts';
 import type { Documents, StoredDocument } from '../documents/documents.ts';
 import { fail } from '../errors.ts';
+import type { Events } from '../events/events.ts';
 import { createLog } from '../log.ts';
 import { mayRead, type Reader } from './access.ts';
 import { verifyUrlOf } from './certificate.ts';
@@ -17,6 +18,7 @@ import {
   holdCertificate,
   markRevoked,
   type StoredCertificate,
+  toldOf,
 } from './store.ts';
 
 const log = createLog('certificates');
@@ -41,6 +43,7 @@ interface Dependencies {
   documents: Documents;
   /** Undefined where no key was given to sign with. */
   credentials: Credentials | undefined;
+  events: Events;
   links: FileLinks;
   publicUrl: string;
 }
@@ -89,11 +92,13 @@ class IssuedOnes implements Issued {
   }
 
   async revoke(reader: Reader, { id, reason }: { id: string; reason: string }): Promise<CertificateRow> {
-    const row = await this.#dependencies.database.transaction(async (tx) => {
+    const { database, events } = this.#dependencies;
+    const row = await database.transaction(async (tx) => {
       const certificate = await holdCertificate(tx, id);
       if (certificate === undefined || !mayRead(reader, certificate)) throw fail('not_found');
       if (!mayBecome(certificate.status, 'revoked')) throw fail('already_revoked');
       await markRevoked(tx, id, reason);
+      await events.certificateRevoked(tx, certificate.tenant, toldOf(certificate));
       return this.#rowOf({ ...certificate, status: 'revoked' });
     });
     this.#statusLists.clear();

@@ -143,7 +143,7 @@ class Making {
     { signal, onStage }: Pick<Work<MakeData>, 'signal' | 'onStage'>,
   ): Promise<void> {
     const { database, templating, credentials, events, issuerName, publicUrl } = this.#dependencies;
-    const { id, input, code } = certificate;
+    const { id, tenant, number, input, code } = certificate;
     if (credentials === undefined) throw fail('issuer_unavailable');
     const verifyUrl = verifyUrlOf(publicUrl, code);
     onStage('template_loading', 5);
@@ -162,6 +162,10 @@ class Making {
     await database.transaction(async (tx) => {
       if (!(await markAvailable(tx, id, { credential, badge, sha256 }))) return;
       await events.certificateIssued(tx, {
+        tenant,
+        certificateId: id,
+        number,
+        verifyUrl,
         userId: input.userId,
         courseId: input.courseId,
         courseName: input.courseName,

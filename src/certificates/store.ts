@@ -251,3 +251,11 @@ export async function findNotGood(
   const { last = null, places = [] } = rows[0] ?? {};
   return from === 0 || (last !== null && last >= from) ? places : undefined;
 }
+
+/** What others are told of one when it changes. */
+export const toldOf = ({ id, number, studentId, courseId }: StoredCertificate) => ({
+  certificateId: id,
+  number,
+  userId: studentId,
+  courseId,
+});

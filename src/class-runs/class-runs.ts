@@ -7,6 +7,7 @@ import type { Tenant } from '../config.ts';
 import type { Database } from '../database/database.ts';
 import type { Documents } from '../documents/documents.ts';
 import { fail } from '../errors.ts';
+import type { Events } from '../events/events.ts';
 import type { EventFeed } from '../http/contract.ts';
 import type { Caller } from '../identity/contract.ts';
 import type { Jobs, SecretFor } from '../jobs/jobs.ts';
@@ -26,6 +27,7 @@ import {
   type RunState,
   type RunsQuery,
 } from './contract.ts';
+import { tellOfEnds } from './ends.ts';
 import { RunFollowing } from './following.ts';
 import {
   addRun,
@@ -42,6 +44,7 @@ import {
 interface Dependencies {
   database: Database;
   jobs: Jobs;
+  events: Events;
   documents: Documents;
   reports: Reports;
   /** Reports at once, where nothing better is known of how many there are. */
@@ -91,6 +94,7 @@ class DurableClassRuns implements ClassRuns {
   constructor(dependencies: Dependencies) {
     this.#dependencies = dependencies;
     this.#following = new RunFollowing(dependencies.jobs, (id) => this.find(id));
+    dependencies.jobs.onEnd(tellOfEnds(dependencies.events));
   }
 
   async accept(request: ClassRunRequest): Promise<{ id: string; total: number }> {

@@ -68,6 +68,16 @@ export async function addRun(tx: Queries, run: NewRun): Promise<boolean> {
   return added !== undefined;
 }
 
+/** A run of which nothing is queued or active, held until the transaction has ended: of several whose last jobs end at once one sees that it has. */
+export async function holdEnded(tx: Queries, id: string): Promise<CountedRun | undefined> {
+  const held = await sql`SELECT FROM platen.class_runs WHERE id = ${id} FOR UPDATE`.execute(tx);
+  if (held.rows.length === 0) return undefined;
+  // A statement of its own, which sees what those have done for whom it waited.
+  const left = await sql`
+    SELECT FROM platen.jobs WHERE group_id = ${id} AND state IN ('queued', 'active') LIMIT 1`.execute(tx);
+  return left.rows.length > 0 ? undefined : findRun(tx, id);
+}
+
 /** Whose a run is. */
 export async function findOwner(
   queries: Queries,

@@ -1,6 +1,7 @@
 // The door to Kafka: events of one key go to one partition, in their order, and are taken by all replicas or not at all.
 
 import type { Producer } from '@platformatic/kafka';
+import { abortable } from '../abortable.ts';
 import { createLog } from '../log.ts';
 import { RefusedEvent, type Sender, type WaitingEvent } from './contract.ts';
 
@@ -13,6 +14,9 @@ export interface KafkaConfig {
 }
 
 const sendTimeoutMs = 15_000;
+/** For all of a batch, with connecting and what the library repeats: the library itself may wait for ever for a connection that was cut. Shorter than the lease of who sends. */
+const longestSendMs = 40_000;
+const longestCloseMs = 3000;
 const everyReplica = -1;
 /** Answers of a broker to one message that no repetition mends. */
 const refusals = new Set(['MESSAGE_TOO_LARGE', 'INVALID_RECORD', 'INVALID_TIMESTAMP', 'CORRUPT_MESSAGE']);
@@ -36,19 +40,23 @@ class KafkaSender implements Sender {
   }
 
   async send(events: readonly WaitingEvent[]): Promise<void> {
-    const { topic } = this.#config;
-    this.#producer ??= this.#open();
     try {
-      const producer = await this.#producer;
-      await producer.send({
-        messages: events.map(({ id, key, body }) => ({ topic, key, value: body, headers: { 'event-id': id } })),
-      });
+      await abortable(this.#sendAll(events), AbortSignal.timeout(longestSendMs));
     } catch (error) {
       if (hasAnswer(error, (answer) => refusals.has(answer)))
         throw new RefusedEvent('Kafka refused the event', { cause: error });
       await this.#drop();
       throw error;
     }
+  }
+
+  async #sendAll(events: readonly WaitingEvent[]): Promise<void> {
+    const { topic } = this.#config;
+    this.#producer ??= this.#open();
+    const producer = await this.#producer;
+    await producer.send({
+      messages: events.map(({ id, key, body }) => ({ topic, key, value: body, headers: { 'event-id': id } })),
+    });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -90,9 +98,11 @@ class KafkaSender implements Sender {
   async #drop(): Promise<void> {
     const producer = this.#producer;
     this.#producer = undefined;
-    await producer
-      ?.then((open) => open.close(true))
-      .catch((error) => log.debug('A producer could not be closed in order', { error }));
+    if (producer === undefined) return;
+    const closed = producer.then((open) => open.close(true));
+    await abortable(closed, AbortSignal.timeout(longestCloseMs)).catch((error) =>
+      log.debug('A producer could not be closed in order', { error }),
+    );
   }
 }
 

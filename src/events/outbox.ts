@@ -1,9 +1,8 @@
-// The SQL of events that wait: written with what they tell of, read in order, and kept until they were sent.
+// The SQL of events that wait for Kafka: written with what they tell of, read in order, and kept until they were sent.
 
-import { randomUUID } from 'node:crypto';
 import { sql } from 'kysely';
 import type { Queries } from '../database/database.ts';
-import type { EventType, WaitingEvent } from './contract.ts';
+import type { WaitingEvent } from './contract.ts';
 
 export const eventsChannel = 'platen_events';
 
@@ -12,16 +11,17 @@ const firstPauseSeconds = 1;
 const longestPauseSeconds = 300;
 
 interface NewEvent {
-  type: EventType;
+  type: string;
+  tenant: string;
   key: string;
   body: object;
 }
 
 /** Belongs to the transaction: it is told of when that commits, or never. */
-export async function addEvent(tx: Queries, { type, key, body }: NewEvent): Promise<void> {
+export async function addEvent(tx: Queries, { type, tenant, key, body }: NewEvent): Promise<void> {
   await sql`
     WITH added AS (
-      INSERT INTO platen.events (id, type, key, body) VALUES (${randomUUID()}, ${type}, ${key}, ${JSON.stringify(body)}) RETURNING id
+      INSERT INTO platen.events (id, type, tenant, key, body) VALUES (gen_random_uuid(), ${type}, ${tenant}, ${key}, ${JSON.stringify(body)}) RETURNING id
     )
     SELECT pg_notify(${eventsChannel}, '') FROM added`.execute(tx);
 }
@@ -29,11 +29,13 @@ export async function addEvent(tx: Queries, { type, key, body }: NewEvent): Prom
 /** Those that may be sent now, in order: one that has to wait holds back the later ones of its key. */
 export async function readDue(queries: Queries): Promise<WaitingEvent[]> {
   const { rows } = await sql<WaitingEvent>`
-    SELECT seq, id, type, key, body, attempts FROM platen.events AS event
-    WHERE state = 'waiting' AND next_at <= clock_timestamp()
+    SELECT seq, id, type, key, body, attempts, extract(epoch FROM clock_timestamp() - created_at)::float8 AS "ageSeconds"
+    FROM platen.events AS event
+    WHERE state = 'waiting' AND kind = 'kafka' AND next_at <= clock_timestamp()
       AND NOT EXISTS (
         SELECT FROM platen.events AS earlier
-        WHERE earlier.state = 'waiting' AND earlier.attempts > 0 AND earlier.key = event.key AND earlier.seq < event.seq AND earlier.next_at > clock_timestamp())
+        WHERE earlier.state = 'waiting' AND earlier.kind = 'kafka' AND earlier.attempts > 0 AND earlier.key = event.key
+          AND earlier.seq < event.seq AND earlier.next_at > clock_timestamp())
     ORDER BY seq LIMIT ${readAtOnce}`.execute(queries);
   return rows;
 }

@@ -5,8 +5,10 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { abortable } from '../abortable.ts';
 import type { Database } from '../database/database.ts';
 import { createLog } from '../log.ts';
-import { eventSchemas, RefusedEvent, type Sender, type WaitingEvent } from './contract.ts';
+import type { Metrics } from '../metrics.ts';
+import { faultOf, RefusedEvent, type Sender, type WaitingEvent } from './contract.ts';
 import { eventsChannel, giveLeaseBack, markFailed, markSent, readDue, takeLease } from './outbox.ts';
+import { Waking } from './waking.ts';
 
 const log = createLog('events');
 
@@ -14,35 +16,26 @@ const lease = { name: 'events', seconds: 60 };
 /** What nobody told of is looked for so often; so is whether the one who sends is still there. */
 const lookMs = 5000;
 const firstPauseMs = 500;
+/** For what is being sent when the process stops. */
+const graceMs = 3000;
 const longestPauseMs = 30_000;
 
 interface Options {
   database: Database;
+  metrics: Metrics;
   sender: Sender;
   /** Of one event that is refused; an outage is not its fault and does not count. */
   mostAttempts: number;
-}
-
-/** Why an event must not be sent; undefined for one that is as it should be. */
-function faultOf({ type, body }: WaitingEvent): string | undefined {
-  const schema = type in eventSchemas ? eventSchemas[type as keyof typeof eventSchemas] : undefined;
-  if (schema === undefined) return `nothing is known of events of type ${type}`;
-  try {
-    const { error } = schema.safeParse(JSON.parse(body));
-    return error === undefined ? undefined : `it does not fit its schema: ${error.issues[0]?.path.join('.')}`;
-  } catch {
-    return 'it is no JSON';
-  }
 }
 
 export class Relay implements AsyncDisposable {
   readonly #options: Options;
   readonly #holder = randomUUID();
   readonly #stopping = new AbortController();
+  /** Comes a little later: what is being sent may end. */
+  readonly #givingUp = new AbortController();
   #running: Promise<void> | undefined;
-  /** Whether something was added since it was looked for. */
-  #isTold = false;
-  #wake: () => void = () => undefined;
+  readonly #waking = new Waking();
 
   constructor(options: Options) {
     this.#options = options;
@@ -54,8 +47,10 @@ export class Relay implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stopping.abort();
-    this.#wake();
+    this.#waking.wake();
+    const timer = setTimeout(() => this.#givingUp.abort(), graceMs);
     await this.#running;
+    clearTimeout(timer);
     await this.#options.sender[Symbol.asyncDispose]();
   }
 
@@ -67,20 +62,17 @@ export class Relay implements AsyncDisposable {
       () => false,
     );
     if (!isReady) return;
-    const onMessage = () => {
-      this.#isTold = true;
-      this.#wake();
-    };
+    const onMessage = () => this.#waking.wake();
     void database.listen(eventsChannel, { onMessage, onGap: onMessage }).catch(() => undefined);
     for (let pauseMs = 0; !signal.aborted; ) {
       try {
-        this.#isTold = false;
-        const hadSome = await this.#sendDue();
-        if (!hadSome && !this.#isTold) await this.#untilTold(lookMs);
+        this.#waking.reset();
+        if (!(await this.#sendDue())) await this.#waking.wait(lookMs);
         pauseMs = 0;
       } catch (error) {
         if (signal.aborted) break;
         pauseMs = Math.min(longestPauseMs, Math.max(firstPauseMs, pauseMs * 2));
+        this.#options.metrics.eventAttempts.inc({ kind: 'kafka', outcome: 'failed' });
         log.warn(`Failed to publish certificate issued event: ${(error as Error).message}`, { error, pauseMs });
         await wait(pauseMs, undefined, { signal }).catch(() => undefined);
       }
@@ -95,7 +87,7 @@ export class Relay implements AsyncDisposable {
     const due = await readDue(queries);
     const good: WaitingEvent[] = [];
     for (const event of due) {
-      const fault = faultOf(event);
+      const fault = faultOf('kafka', event);
       if (fault === undefined) good.push(event);
       else await this.#setAside(event, fault, 1);
     }
@@ -106,9 +98,9 @@ export class Relay implements AsyncDisposable {
   async #send(events: readonly WaitingEvent[]): Promise<void> {
     const { database, sender } = this.#options;
     try {
-      await sender.send(events);
+      await abortable(sender.send(events), this.#givingUp.signal);
       await markSent(database.queries, events);
-      for (const event of events) tell(event);
+      for (const event of events) this.#tell(event);
     } catch (error) {
       if (!(error instanceof RefusedEvent)) throw error;
       const [only, ...others] = events;
@@ -121,22 +113,16 @@ export class Relay implements AsyncDisposable {
 
   async #setAside(event: WaitingEvent, fault: string, mostAttempts: number): Promise<void> {
     const state = await markFailed(this.#options.database.queries, event, { error: fault, mostAttempts });
+    const outcome = state === 'parked' ? state : 'failed';
+    this.#options.metrics.eventAttempts.inc({ kind: 'kafka', outcome });
     log.warn(`Failed to publish certificate issued event: ${fault}`, { eventId: event.id, state });
   }
 
-  /** Until something was added, or for so long. */
-  async #untilTold(ms: number): Promise<void> {
-    if (this.#stopping.signal.aborted) return;
-    const { promise, resolve } = Promise.withResolvers<void>();
-    this.#wake = resolve;
-    const timer = setTimeout(resolve, ms);
-    await promise;
-    clearTimeout(timer);
+  #tell({ body, ageSeconds }: WaitingEvent): void {
+    const { metrics } = this.#options;
+    metrics.eventAttempts.inc({ kind: 'kafka', outcome: 'ok' });
+    metrics.eventDelay.observe({ kind: 'kafka' }, ageSeconds);
+    const { data } = JSON.parse(body) as { data: { userId: string; courseId: string } };
+    log.info(`Certificate issued event published for user ${data.userId} and course ${data.courseId}`);
   }
-}
-
-function tell({ type, body }: WaitingEvent): void {
-  if (type !== 'certificate.issued') return;
-  const { data } = JSON.parse(body) as { data: { userId: string; courseId: string } };
-  log.info(`Certificate issued event published for user ${data.userId} and course ${data.courseId}`);
 }

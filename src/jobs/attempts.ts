@@ -4,7 +4,7 @@ import { sql } from 'kysely';
 import type { Queries } from '../database/database.ts';
 import { type JobError, type JobStage, jobStages } from '../progress/contract.ts';
 import { asJson } from './as-json.ts';
-import type { Change } from './contract.ts';
+import type { Change, EndedJob } from './contract.ts';
 import { type Lane, lockLane, wantsLine } from './lining-up.ts';
 import { type Claim, hasLease } from './queue.ts';
 import { changesChannel, tell, told } from './telling.ts';
@@ -36,6 +36,11 @@ export interface BegunTask {
   /** Where it stood in the line, and whether its lane has no other there although some wait. */
   place: Lane & { begun: number; wasLast: boolean };
 }
+
+/** What is needed of jobs to tell of their end. */
+export type LeftJob = Omit<EndedJob, 'name' | 'tenant' | 'ending'>;
+
+const leftJobs = sql`'id', id, 'groupId', group_id, 'subject', subject`;
 
 export type Ending =
   | { state: 'completed'; result: Record<string, unknown> }
@@ -102,13 +107,13 @@ export async function endTask(
   tx: Queries,
   { id, attempt, asked }: Pick<BegunTask, 'id' | 'attempt' | 'asked'>,
   { ending, allowSuccessor }: { ending: Ending; allowSuccessor: boolean },
-): Promise<'ended' | 'successor' | 'superseded'> {
+): Promise<{ outcome: 'ended' | 'successor' | 'superseded'; jobs: LeftJob[] }> {
   const result = ending.state === 'completed' ? asJson(ending.result) : null;
   const error = ending.state === 'failed' ? asJson(ending.error) : null;
   const toldToOthers = ending.state === 'failed' ? asJson(withoutDiagnosis(ending.error)) : null;
   const {
     rows: [row],
-  } = await sql<{ ended: boolean; has_successor: boolean | null }>`
+  } = await sql<{ ended: boolean; has_successor: boolean | null; jobs: LeftJob[] }>`
     WITH ended AS (
       UPDATE platen.tasks SET state = 'ended', ended_at = clock_timestamp(),
         stage = CASE WHEN ${ending.state} = 'completed' THEN 'completed' ELSE stage END,
@@ -119,33 +124,42 @@ export async function endTask(
       UPDATE platen.jobs SET state = ${ending.state}, ended_at = clock_timestamp(), secret = NULL,
         result = ${result}::jsonb, error = CASE WHEN owner = ${asked?.owner ?? ''} THEN ${error}::jsonb ELSE ${toldToOthers}::jsonb END
       FROM ended WHERE task_id = ended.id AND jobs.state IN ('queued', 'active')
-      RETURNING group_id
+      RETURNING jobs.id, group_id, subject
     )
     SELECT EXISTS (SELECT FROM ended) AS ended,
+      (SELECT coalesce(json_agg(json_build_object(${leftJobs})), '[]'::json) FROM left_jobs) AS jobs,
       (SELECT has_successor FROM platen.tasks WHERE id = ${id} AND attempt = ${attempt} AND state = 'active') AS has_successor,
       ${told(sql`${id}::text`, sql`left_jobs`)}`.execute(tx);
-  if (row?.ended === true) return 'ended';
-  return row?.has_successor === null || row === undefined ? 'superseded' : 'successor';
+  if (row?.ended === true) return { outcome: 'ended', jobs: row.jobs.map(withoutNull) };
+  const isSuperseded = row?.has_successor === null || row === undefined;
+  return { outcome: isSuperseded ? 'superseded' : 'successor', jobs: [] };
 }
+
+const withoutNull = ({ groupId, ...job }: LeftJob): LeftJob => ({ ...job, groupId: groupId ?? undefined });
 
 /** What was on the page of one owner is nobody else's business. */
 const withoutDiagnosis = ({ diagnosis: _, ...error }: JobError): JobError => error;
 
 /**
  * Ends those jobs of a task that would be tried by the same means as this attempt was, which have failed.
- * @returns whether others want the task.
+ * @returns them, and whether others want the task.
  */
-export async function failByMeans(tx: Queries, task: BegunTask, error: JobError): Promise<boolean> {
-  if (!(await lockAttempt(tx, task))) return false;
+export async function failByMeans(
+  tx: Queries,
+  task: BegunTask,
+  error: JobError,
+): Promise<{ jobs: LeftJob[]; isWanted: boolean }> {
+  if (!(await lockAttempt(tx, task))) return { jobs: [], isWanted: false };
   const { owner = '', secret = null } = task.asked ?? {};
-  await sql`
+  const { rows } = await sql<{ jobs: LeftJob[] }>`
     WITH failed AS (
       UPDATE platen.jobs SET state = 'failed', ended_at = clock_timestamp(), secret = NULL, error = ${asJson(error)}::jsonb
       WHERE task_id = ${task.id} AND state IN ('queued', 'active') AND owner = ${owner} AND secret IS NOT DISTINCT FROM ${secret}::bytea
-      RETURNING group_id
+      RETURNING id, group_id, subject
     )
-    SELECT ${told(sql`${task.id}::text`, sql`failed`)}`.execute(tx);
-  return isWanted(tx, task.id);
+    SELECT (SELECT coalesce(json_agg(json_build_object(${leftJobs})), '[]'::json) FROM failed) AS jobs,
+      ${told(sql`${task.id}::text`, sql`failed`)}`.execute(tx);
+  return { jobs: (rows[0]?.jobs ?? []).map(withoutNull), isWanted: await isWanted(tx, task.id) };
 }
 
 /** Until the transaction ends nobody else ends or begins the task; undefined when that has happened. */

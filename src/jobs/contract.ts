@@ -85,6 +85,23 @@ export interface JobRecord {
   error: JobError | undefined;
 }
 
+/** A job that has come to its end. */
+export interface EndedJob {
+  id: string;
+  /** Of its kind. */
+  name: string;
+  tenant: string;
+  groupId: string | undefined;
+  subject: Record<string, unknown>;
+  ending:
+    | { state: 'completed'; result: Record<string, unknown> }
+    | { state: 'failed'; code: string }
+    | { state: 'cancelled' };
+}
+
+/** Is called in the transaction in which jobs end. */
+export type EndHook = (tx: Queries, jobs: readonly EndedJob[]) => Promise<void>;
+
 /** A job as those who ask for it are told. */
 export const jobAnswer = z.object({
   id: z.string(),

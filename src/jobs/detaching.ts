@@ -3,12 +3,13 @@
 import { type RawBuilder, sql } from 'kysely';
 import type { Queries } from '../database/database.ts';
 import { asJson } from './as-json.ts';
+import type { EndedJob } from './contract.ts';
 import type { Lane } from './lining-up.ts';
 import { mostTold, tell } from './telling.ts';
 
 interface Detached {
   /** Jobs that were cancelled. */
-  jobs: number;
+  jobs: EndedJob[];
   /** Tasks that nobody wants any more: those that waited have ended, those that are active are to be stopped. */
   waiting: { id: string; name: string }[];
   /** Lanes of those that waited. */
@@ -25,11 +26,18 @@ export async function detachJobs(tx: Queries, which: { id: string } | { groupId:
   const condition = 'id' in which ? sql`id = ${which.id}` : sql`group_id = ${which.groupId}`;
   // First the task, then its jobs, as whoever begins or ends it: otherwise they would wait for each other.
   await holdTasks(tx, sql`SELECT task_id FROM platen.jobs WHERE ${condition} AND state IN ('queued', 'active')`);
-  const { rows } = await sql<{ task_id: string; group_id: string | null }>`
-    UPDATE platen.jobs SET state = 'cancelled', ended_at = clock_timestamp(), secret = NULL
-    WHERE ${condition} AND state IN ('queued', 'active') RETURNING task_id, group_id`.execute(tx);
+  const { rows } = await sql<
+    Pick<EndedJob, 'id' | 'name' | 'tenant' | 'subject'> & { task_id: string; group_id: string | null }
+  >`
+    WITH cancelled AS (
+      UPDATE platen.jobs SET state = 'cancelled', ended_at = clock_timestamp(), secret = NULL
+      WHERE ${condition} AND state IN ('queued', 'active') RETURNING id, task_id, group_id, subject
+    )
+    SELECT cancelled.id, task_id, group_id, subject, name, tenant FROM cancelled JOIN platen.tasks ON tasks.id = task_id`.execute(
+    tx,
+  );
   const tasks = [...new Set(rows.map(({ task_id }) => task_id))];
-  if (tasks.length === 0) return { jobs: 0, waiting: [], lanes: [], active: [] };
+  if (tasks.length === 0) return { jobs: [], waiting: [], lanes: [], active: [] };
   const given = sql`SELECT value::uuid AS id FROM json_array_elements_text(${asJson(tasks)}::json)`;
   // Jobs may have been moved to another task meanwhile.
   await holdTasks(tx, given);
@@ -54,5 +62,7 @@ export async function detachJobs(tx: Queries, which: { id: string } | { groupId:
   for (let at = 0; at < active.length; at += mostTold)
     await tell(tx, { kind: 'cancel', tasks: active.slice(at, at + mostTold) });
   const lanes = [...Map.groupBy(waiting, ({ lane }) => lane).values()].flatMap(([first]) => first ?? []);
-  return { jobs: rows.length, waiting, lanes, active };
+  const ending = { state: 'cancelled' } as const;
+  const jobs = rows.map(({ task_id: _, group_id, ...job }) => ({ ...job, groupId: group_id ?? undefined, ending }));
+  return { jobs, waiting, lanes, active };
 }

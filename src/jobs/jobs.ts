@@ -4,10 +4,11 @@ import { abortable } from '../abortable.ts';
 import type { Database, DatabaseStatus, Queries } from '../database/database.ts';
 import { fail, invalidField } from '../errors.ts';
 import type { Metrics } from '../metrics.ts';
+import { type Sealing, sealOnce } from '../sealing.ts';
 import { addJobs, addTasks } from './adding.ts';
 import { type ChangeListener, Changes } from './changes.ts';
 import { keepClean } from './cleaning.ts';
-import type { EnqueueOptions, JobDefinition, JobRecord, JobRequest } from './contract.ts';
+import type { EndHook, EnqueueOptions, JobDefinition, JobRecord, JobRequest } from './contract.ts';
 import { detachJobs } from './detaching.ts';
 import { insist } from './insisting.ts';
 import { lineUp, lineUpNext } from './lining-up.ts';
@@ -15,7 +16,6 @@ import { createQueue, type Queue } from './queue.ts';
 import { countTasks, selectJobs, toRecord } from './records.ts';
 import { retryJobs } from './retrying.ts';
 import { Runner } from './runner.ts';
-import type { Sealing } from './sealing.ts';
 
 const startTimeoutMs = 15_000;
 
@@ -24,6 +24,8 @@ export type SecretFor = (subject: Record<string, unknown>) => string | undefined
 export interface Jobs extends AsyncDisposable {
   /** Makes the kind of job known; before `start`. */
   define<Data>(definition: JobDefinition<Data>): void;
+  /** Takes part in the transactions in which jobs end, of all kinds; before `start`. */
+  onEnd(hook: EndHook): void;
   /** Runs `work` as one transaction in which jobs can be enqueued. @throws database_unavailable. */
   transaction<T>(work: (tx: Queries) => Promise<T>): Promise<T>;
   /** Adds jobs in the caller's transaction: they are done when it has committed. @returns their ids, in the order of the requests. */
@@ -83,6 +85,7 @@ interface Options {
 class DurableJobs implements Jobs {
   readonly #options: Options;
   readonly #definitions = new Map<string, JobDefinition>();
+  readonly #endHooks: EndHook[] = [];
   readonly #changes = new Changes();
   readonly #stopping = new AbortController();
   #queue: Queue | undefined;
@@ -103,6 +106,10 @@ class DurableJobs implements Jobs {
     this.#definitions.set(definition.name, definition as unknown as JobDefinition);
   }
 
+  onEnd(hook: EndHook): void {
+    this.#endHooks.push(hook);
+  }
+
   async transaction<T>(work: (tx: Queries) => Promise<T>): Promise<T> {
     const { database } = this.#options;
     if (this.#queue === undefined) {
@@ -121,7 +128,7 @@ class DurableJobs implements Jobs {
     requests: readonly JobRequest<Data>[],
     { tx, tenant, lane, groupId }: EnqueueOptions,
   ): Promise<string[]> {
-    const seal = this.#sealOnce();
+    const seal = sealOnce(this.#options.sealing);
     const tasks = await addTasks(tx, { name, tenant, lane, keys: [...new Set(requests.map(({ key }) => key))] });
     const jobs = requests.map(({ key, secret, ...request }) => ({
       ...request,
@@ -139,12 +146,11 @@ class DurableJobs implements Jobs {
   }
 
   async cancel(id: string): Promise<'cancelled' | 'already_ended'> {
-    const { jobs } = await this.#detach({ id });
-    return jobs === 0 ? 'already_ended' : 'cancelled';
+    return (await this.#detach({ id })) === 0 ? 'already_ended' : 'cancelled';
   }
 
   async cancelGroup(groupId: string): Promise<number> {
-    return (await this.#detach({ groupId })).jobs;
+    return this.#detach({ groupId });
   }
 
   async retry(id: string, secret?: string): Promise<void> {
@@ -229,27 +235,26 @@ class DurableJobs implements Jobs {
     const follow = () => abortable(this.#changes.start(database), signal);
     await insist(follow, { complaint: 'Changes of jobs can not be followed yet', signal });
     if (concurrency === 0) return;
-    const runner = new Runner({ ...this.#options, queue, changes: this.#changes, definitions: this.#definitions });
+    const runner = new Runner({
+      ...this.#options,
+      queue,
+      changes: this.#changes,
+      definitions: this.#definitions,
+      onEnd: this.#endHooks.length === 0 ? undefined : this.#onEnd,
+    });
     this.#runner = runner;
     for (const name of this.#definitions.keys())
       if (!this.#isSettling) await queue.work(name, concurrency, (claim) => runner.run(claim));
     this.#cleaning = keepClean({ database, queue, historyDays, intervalMs: cleaningMs, signal });
   }
 
+  readonly #onEnd: EndHook = async (tx, jobs) => {
+    for (const hook of this.#endHooks) await hook(tx, jobs);
+  };
+
   get #openQueue(): Queue {
     if (this.#queue === undefined) throw fail('database_unavailable');
     return this.#queue;
-  }
-
-  /** Those of a class run share one secret: sealed once. */
-  #sealOnce(): (secret: string | undefined) => Buffer | undefined {
-    const sealed = new Map<string, Buffer>();
-    return (secret) => {
-      if (secret === undefined) return undefined;
-      const present = sealed.get(secret) ?? this.#options.sealing.seal(secret);
-      sealed.set(secret, present);
-      return present;
-    };
   }
 
   async #checkSecret(id: string, secret: string): Promise<void> {
@@ -260,7 +265,7 @@ class DurableJobs implements Jobs {
   }
 
   async #retry(which: { id: string } | { groupId: string }, secretFor: SecretFor): Promise<number> {
-    const seal = this.#sealOnce();
+    const seal = sealOnce(this.#options.sealing);
     return this.transaction(async (tx) => {
       const retried = await retryJobs(tx, which, (subject) => seal(secretFor(subject)));
       for (const lane of retried.lanes) await lineUp(tx, this.#openQueue, lane);
@@ -268,7 +273,7 @@ class DurableJobs implements Jobs {
     });
   }
 
-  async #detach(which: { id: string } | { groupId: string }): Promise<{ jobs: number }> {
+  async #detach(which: { id: string } | { groupId: string }): Promise<number> {
     const detached = await this.transaction(async (tx) => {
       const left = await detachJobs(tx, which);
       for (const [name, tasks] of Map.groupBy(left.waiting, (task) => task.name))
@@ -276,11 +281,12 @@ class DurableJobs implements Jobs {
           name,
           tasks.map(({ id }) => id),
         );
+      if (left.jobs.length > 0) await this.#onEnd(tx, left.jobs);
       return left;
     });
     // Not in the same transaction: tasks are held in another order than lanes.
     for (const lane of detached.lanes) await lineUpNext(this.#options.database, this.#openQueue, lane);
-    return detached;
+    return detached.jobs.length;
   }
 }
 

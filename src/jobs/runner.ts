@@ -2,11 +2,12 @@
 
 import { setTimeout as wait } from 'node:timers/promises';
 import { followSignals } from '../abortable.ts';
-import { type Database, isTooSlow } from '../database/database.ts';
+import { type Database, isTooSlow, type Queries } from '../database/database.ts';
 import { fail, ServiceError } from '../errors.ts';
 import { createLog, withLogContext } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
 import type { JobError, JobStage } from '../progress/contract.ts';
+import type { Sealing } from '../sealing.ts';
 import {
   type BegunTask,
   claimTask,
@@ -16,14 +17,14 @@ import {
   findWaiting,
   handBackTask,
   isWanted,
+  type LeftJob,
   reportStage,
 } from './attempts.ts';
 import type { Changes } from './changes.ts';
-import type { JobDefinition } from './contract.ts';
+import type { EndedJob, EndHook, JobDefinition } from './contract.ts';
 import { lineUp, release } from './lining-up.ts';
 import { longestRetrySeconds } from './lookout.ts';
 import type { Claim, Queue } from './queue.ts';
-import type { Sealing } from './sealing.ts';
 
 const log = createLog('jobs');
 
@@ -39,6 +40,8 @@ interface RunnerOptions {
   changes: Changes;
   sealing: Sealing;
   definitions: ReadonlyMap<string, JobDefinition>;
+  /** Takes part in the transaction in which jobs end; undefined where nobody does. */
+  onEnd: EndHook | undefined;
   /** Time that a task may take from its first attempt on, with the pauses between attempts. */
   timeoutMs: number;
   metrics: Metrics;
@@ -156,18 +159,43 @@ export class Runner {
     const { database } = this.#options;
     if (ending.state === 'failed')
       log.warn('A job has failed', { key: task.key, code: ending.error.code, attempt: task.attempt });
-    const outcome = await endTask(database.queries, task, { ending, allowSuccessor: false });
+    const end = async (tx: Queries, allowSuccessor: boolean) => {
+      const { outcome, jobs } = await endTask(tx, task, { ending, allowSuccessor });
+      await this.#tellOfEnd(tx, task, { ending, jobs });
+      return outcome;
+    };
+    const { onEnd } = this.#options;
+    // One statement is enough where nobody else has a part in it.
+    const outcome =
+      onEnd === undefined ? await end(database.queries, false) : await database.transaction((tx) => end(tx, false));
     if (outcome !== 'successor') return;
     await database.transaction(async (tx) => {
-      await endTask(tx, task, { ending, allowSuccessor: true });
+      await end(tx, true);
       await release(this.#options.queue, task.name, await findWaiting(tx, task.name, task.key));
     });
+  }
+
+  async #tellOfEnd(
+    tx: Queries,
+    { name, place: { tenant } }: BegunTask,
+    { ending, jobs }: { ending: Ending; jobs: readonly LeftJob[] },
+  ): Promise<void> {
+    const end: EndedJob['ending'] = ending.state === 'failed' ? { state: 'failed', code: ending.error.code } : ending;
+    if (jobs.length === 0) return;
+    await this.#options.onEnd?.(
+      tx,
+      jobs.map((job) => ({ ...job, name, tenant, ending: end })),
+    );
   }
 
   /** Where it failed by what one owner has given: whether there are others, whose jobs go on. */
   async #isLeftToOthers(task: BegunTask, ending: Ending): Promise<boolean> {
     if (ending.state !== 'failed' || ending.isOwners !== true) return false;
-    return this.#options.database.transaction((tx) => failByMeans(tx, task, ending.error));
+    return this.#options.database.transaction(async (tx) => {
+      const { jobs, isWanted: isLeft } = await failByMeans(tx, task, ending.error);
+      await this.#tellOfEnd(tx, task, { ending, jobs });
+      return isLeft;
+    });
   }
 
   async #handBack(task: BegunTask, error: Error): Promise<void> {

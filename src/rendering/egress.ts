@@ -6,7 +6,7 @@
 import { lookup as lookupName } from 'node:dns';
 import { once } from 'node:events';
 import net, { type AddressInfo, type LookupFunction } from 'node:net';
-import { isLinkLocal } from './link-local.ts';
+import { isLinkLocal } from '../addresses.ts';
 import { readSocksGreeting, readSocksRequest, type SocksRequest, socksReplies } from './socks.ts';
 
 export interface EgressProxy extends AsyncDisposable {

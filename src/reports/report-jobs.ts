@@ -3,6 +3,7 @@
 import type { Tenant } from '../config.ts';
 import type { Queries } from '../database/database.ts';
 import { fail, invalidField, ServiceError } from '../errors.ts';
+import type { Events } from '../events/events.ts';
 import { type Caller, callerKey, serviceOwner } from '../identity/contract.ts';
 import type { EnqueueOptions, JobDefinition, JobRequest, Work } from '../jobs/contract.ts';
 import type { Jobs } from '../jobs/jobs.ts';
@@ -10,6 +11,7 @@ import type { KeyedReport } from './contract.ts';
 import type { Generations, Order } from './generation.ts';
 import { blameFor, type PublicReports } from './public-reports.ts';
 import { keyOf, type Report, subjectOf } from './report.ts';
+import { tellOfReports } from './report-events.ts';
 import {
   type GenerateData,
   mayHeal,
@@ -25,6 +27,7 @@ import type { Tenancy } from './tenancy.ts';
 
 interface Dependencies {
   jobs: Jobs;
+  events: Events;
   generations: Generations;
   publicReports: PublicReports;
   tokens: ReportTokens;
@@ -77,6 +80,7 @@ export class ReportJobs {
       run: ({ data, ...work }) => (data.kind === 'generate' ? this.#generate(data, work) : this.#obtain(data, work)),
     };
     dependencies.jobs.define(this.#definition);
+    dependencies.jobs.onEnd(tellOfReports(this.#definition.name, dependencies.events));
   }
 
   /** Accepts a report of the backend's. @returns its job, when it is committed. @throws database_unavailable. */

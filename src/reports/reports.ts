@@ -4,6 +4,7 @@ import type { Tenant } from '../config.ts';
 import type { Database, Queries } from '../database/database.ts';
 import type { Documents } from '../documents/documents.ts';
 import { fail } from '../errors.ts';
+import type { Events } from '../events/events.ts';
 import { type Caller, callerKey } from '../identity/contract.ts';
 import type { Identity } from '../identity/identity.ts';
 import type { Jobs } from '../jobs/jobs.ts';
@@ -64,6 +65,7 @@ interface Dependencies {
   identity: Identity;
   database: Database;
   jobs: Jobs;
+  events: Events;
   metrics: Metrics;
   config: {
     tenants: readonly Tenant[];
@@ -88,7 +90,7 @@ class PlatformReports implements Reports {
   readonly #reportJobs: ReportJobs;
   readonly #laterLimit: RateLimiter;
 
-  constructor({ rendering, documents, identity, database, jobs, metrics, config }: Dependencies) {
+  constructor({ rendering, documents, identity, database, jobs, events, metrics, config }: Dependencies) {
     const { pages } = config;
     const tenancy = new Tenancy(config.tenants, config.defaultTenant);
     const tokens = new ReportTokens(identity);
@@ -97,7 +99,7 @@ class PlatformReports implements Reports {
     const limit = new RenderLimit(config.callerRenderLimit);
     const generations = new Generations({ tokens, tenancy, renders, pages });
     const publicReports = new PublicReports({ documents, metrics, tenancy, renders, limit, pages });
-    this.#reportJobs = new ReportJobs({ jobs, generations, publicReports, tokens, tenancy });
+    this.#reportJobs = new ReportJobs({ jobs, events, generations, publicReports, tokens, tenancy });
     this.#documents = documents;
     this.#tenancy = tenancy;
     this.#tokens = tokens;

@@ -16,12 +16,12 @@ import { createFollowing } from '../../src/jobs/following.ts';
 import { createJobProgress } from '../../src/jobs/job-progress.ts';
 import { createJobs } from '../../src/jobs/jobs.ts';
 import { jobEndpoints, streamLimit } from '../../src/jobs/routes.ts';
-import { createSealing } from '../../src/jobs/sealing.ts';
 import { createTickets } from '../../src/jobs/tickets.ts';
 import { configureLog } from '../../src/log.ts';
 import { createMetrics } from '../../src/metrics.ts';
 import { createProgressTracker } from '../../src/progress/progress.ts';
 import { createRateLimiter } from '../../src/rate-limiter.ts';
+import { createSealing } from '../../src/sealing.ts';
 import { serviceToken, userTokenSecret } from './tokens.ts';
 
 const tenant = 'https://school.example';

@@ -33,3 +33,40 @@ export async function readTopic(brokers: string, topic: string): Promise<ReadMes
       return { key, value: payload, headers: Object.fromEntries(pairs), partition, offset };
     });
 }
+
+export interface KafkaServer extends AsyncDisposable {
+  brokers: string;
+  /** Where it says that it is to those who come by `faultUpstream`: a bad network is to stand there. */
+  faultListen: string;
+  faultUpstream: string;
+  /** Without letting it end anything. */
+  kill(): void;
+  start(): void;
+}
+
+const { PLATEN_STAND: stand, TOXIPROXY_URL } = process.env;
+/** For what stops Kafka or spoils the network to it; skipped where no script to start one is named, no proxy or no kcat. */
+export const describeKafkaFaults =
+  stand === undefined || TOXIPROXY_URL === undefined || !hasReader ? describe.skip : describe;
+
+/** A Kafka of the test's own, by the script that PLATEN_STAND names. */
+export function startKafkaServer(): KafkaServer {
+  const run = (verb: string) => {
+    const env = { ...process.env, STAND_INSTANCE: `platen-test-${process.pid}` };
+    const { status, stdout, stderr } = spawnSync('bash', [stand ?? '', verb, 'kafka'], { env, encoding: 'utf8' });
+    if (status !== 0) throw new Error(`Kafka: ${verb} failed: ${stderr}`);
+    return stdout;
+  };
+  const exported = run('up');
+  const exportOf = (name: string) => new RegExp(`${name}=(\\S+)`).exec(exported)?.[1] ?? '';
+  return {
+    brokers: exportOf('KAFKA_BROKERS'),
+    faultListen: exportOf('KAFKA_FAULT_LISTEN'),
+    faultUpstream: exportOf('KAFKA_FAULT_UPSTREAM'),
+    kill: () => run('kill'),
+    start: () => run('up'),
+    [Symbol.asyncDispose]: async () => {
+      run('reset');
+    },
+  };
+}

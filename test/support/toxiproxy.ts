@@ -29,8 +29,8 @@ async function freePort(): Promise<number> {
   return typeof address === 'object' && address !== null ? address.port : 0;
 }
 
-/** Starts a proxy before the server at `url`; disposing takes it away. */
-export async function startBadNetwork(url: string): Promise<BadNetwork> {
+/** Starts a proxy before the server at `url`, on a free port or where that server says that it is; disposing takes it away. */
+export async function startBadNetwork(url: string, at?: string): Promise<BadNetwork> {
   const { TOXIPROXY_URL: api } = process.env;
   const name = `platen-test-${randomUUID()}`;
   const call = async (method: string, path: string, body?: unknown) => {
@@ -39,7 +39,7 @@ export async function startBadNetwork(url: string): Promise<BadNetwork> {
     if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${await response.text()}`);
     return response.status === 204 ? undefined : response.json();
   };
-  const listen = `127.0.0.1:${await freePort()}`;
+  const listen = at ?? `127.0.0.1:${await freePort()}`;
   await call('POST', '/proxies', { name, listen, upstream: new URL(url).host, enabled: true });
   return {
     url: Object.assign(new URL(url), { host: listen }).href.replace(/\/$/, ''),

@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals';
-import { createSealing } from '../../src/jobs/sealing.ts';
+import { createSealing } from '../../src/sealing.ts';
 
 const [former, current, strange] = [Buffer.alloc(32, 1), Buffer.alloc(32, 2), Buffer.alloc(32, 3)] as [
   Buffer,

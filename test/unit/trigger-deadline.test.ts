@@ -4,6 +4,7 @@ import { afterEach, beforeEach, expect, jest, test } from '@jest/globals';
 import { loadConfig } from '../../src/config.ts';
 import type { Database } from '../../src/database/database.ts';
 import type { Documents } from '../../src/documents/documents.ts';
+import type { Events } from '../../src/events/events.ts';
 import type { Identity } from '../../src/identity/identity.ts';
 import type { Jobs } from '../../src/jobs/jobs.ts';
 import { configureLog } from '../../src/log.ts';
@@ -36,9 +37,23 @@ test('a trigger that can not end in 140 s is given up with deadline_exceeded, an
     ready: Promise.reject(new Error('none')),
   } as Partial<Database> as Database;
   database.ready.catch(() => undefined);
-  const jobs = { define: () => undefined, subscribe: () => () => undefined } as Partial<Jobs> as Jobs;
+  const events = {} as Partial<Events> as Events;
+  const jobs = {
+    define: () => undefined,
+    onEnd: () => undefined,
+    subscribe: () => () => undefined,
+  } as Partial<Jobs> as Jobs;
   const { config } = loadConfig({}, false);
-  const reports = createReports({ rendering, documents, identity, database, jobs, metrics: createMetrics(), config });
+  const reports = createReports({
+    rendering,
+    documents,
+    identity,
+    database,
+    jobs,
+    events,
+    metrics: createMetrics(),
+    config,
+  });
   const test = { segment: 'Test_1', page: 'Test 1', selfPage: '1' };
   const generated = reports.generate({
     report: { type: 'overall', test, classId: 'C1' },

@@ -43,3 +43,14 @@ export function createSealing(key: Buffer, ...formerKeys: Buffer[]): Sealing {
     },
   };
 }
+
+/** Seals equal secrets once, those of a class run for instance, which shares one. */
+export function sealOnce(sealing: Sealing): (secret: string | undefined) => Buffer | undefined {
+  const sealed = new Map<string, Buffer>();
+  return (secret) => {
+    if (secret === undefined) return undefined;
+    const present = sealed.get(secret) ?? sealing.seal(secret);
+    sealed.set(secret, present);
+    return present;
+  };
+}
