@@ -139,7 +139,7 @@ describe('a picture that is put', () => {
       return `${response.status} ${((await response.json()) as { code: string }).code}`;
     };
     expect(await refusal('signature.png', 'GIF89a')).toBe('422 image_invalid');
-    expect(await refusal('signature.png', '')).toBe('422 image_invalid');
+    expect(await refusal('signature.png', '')).toBe('400 malformed_request');
     expect(await refusal('signature.gif', 'GIF89a')).toBe('422 invalid_request');
     expect(await refusal('..%2flogo.svg', logo('red'))).toBe('422 invalid_request');
     expect(await refusal('backgrounds/..%2f..%2fx.svg', logo('red'))).toBe('422 invalid_request');
