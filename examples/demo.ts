@@ -1,7 +1,7 @@
 // npm run demo: the main job from end to end, as its users see it, on embedded defaults. With --keep it stays up.
 
 import { createWriteStream } from 'node:fs';
-import { mkdir, rm, stat } from 'node:fs/promises';
+import { mkdir, readFile, rm, stat } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -10,7 +10,8 @@ import { findExecutable } from '../src/browser/executable.ts';
 import { loadConfig } from '../src/config.ts';
 import { startService } from '../src/service.ts';
 import { StartError } from '../src/start-error.ts';
-import { readClass } from './demo-class.ts';
+import { issueCertificates, maxScore, passingScore, verifyFile } from './demo-certificates.ts';
+import { readClass, type Student } from './demo-class.ts';
 import { waitUntilReady } from './demo-ready.ts';
 import { startSchool } from './school/school.ts';
 
@@ -113,6 +114,32 @@ function ask(url: string, token: string, body?: unknown): Request {
     : new Request(url, { method: 'POST', headers, body: JSON.stringify(body) });
 }
 
+async function send(url: string, path: string, body: object): Promise<unknown> {
+  const response = await fetch(url + path, { method: 'POST', headers: asService, body: JSON.stringify(body) });
+  if (!response.ok) throw await refusedBy(response);
+  return response.json();
+}
+
+/** Issues one for each who has passed, downloads the first and has the file verified. @returns the address of its page. */
+async function certify(url: string, passed: readonly Student[]): Promise<string | undefined> {
+  const startedAt = performance.now();
+  const issued = await issueCertificates(passed, (path, body) => send(url, path, body));
+  const numbers = issued.map(({ number }) => number).sort();
+  say(`  ${issued.length} issued after ${seconds(startedAt)}: ${numbers[0]} to ${numbers.at(-1)}`);
+  const [first] = issued;
+  if (first === undefined) return undefined;
+  const response = await fetch(first.downloadUrl, { headers: asService });
+  if (!response.ok) throw await refusedBy(response);
+  const { download_url } = (await response.json()) as { download_url: string };
+  await download(new Request(download_url), 'certificate.pdf');
+  const { valid, checks } = await verifyFile(url, await readFile(join(folder, 'certificate.pdf')));
+  say(
+    `  the file is ${valid ? 'valid' : 'not valid'}: ${checks.map(({ name, passed }) => `${name} ${passed ? 'yes' : 'NO'}`).join(', ')}`,
+  );
+  if (!valid) throw new Refused('The certificate that was just issued is not valid.');
+  return first.verifyUrl;
+}
+
 function sayHowToGoOn(url: string, origin: string, tokens: { student: string; teacher: string }): void {
   say('\nStill running; Ctrl-C stops it. In another shell:');
   say(`  export USER_TOKEN=${tokens.student}`);
@@ -131,6 +158,10 @@ async function runDemo(): Promise<void> {
     DEFAULT_FRONTEND_ORIGIN: `http://localhost:${schoolPort}`,
     USER_TOKEN_SECRET: secrets.user,
     REPORT_TOKEN_SECRET: secrets.report,
+    // Where it is told of certificates, for those who have a broker.
+    kafkaEnabled: process.env.kafkaEnabled,
+    KAFKA_BROKERS: process.env.KAFKA_BROKERS,
+    KAFKA_TOPIC: process.env.KAFKA_TOPIC,
     BROWSER_PATH: process.env.BROWSER_PATH,
     PUPPETEER_EXECUTABLE_PATH: process.env.PUPPETEER_EXECUTABLE_PATH,
   };
@@ -150,7 +181,8 @@ async function runDemo(): Promise<void> {
   say(`Example school at ${school.origin}, Platen at ${url}`);
   await waitUntilReady(url, say);
 
-  const studentIds = await readClass(school, classId);
+  const students = await readClass(school, classId);
+  const studentIds = students.map((student) => student.studentId);
   say(`\n1. The backend asks for all reports of ${classId}: ${studentIds.length} students, the teacher, the class`);
   await runClass(url, { classId, testId, studentIds, teacherIds: [teacherId], overall: true });
 
@@ -165,9 +197,15 @@ async function runDemo(): Promise<void> {
   await download(ask(`${url}/generate-student-pdf?testId=${testId}`, ofTestStudent), 'miss.pdf');
   say('\n4. The teacher downloads the whole class');
   await download(ask(`${url}/generate-bulk-pdf`, ofTeacher, { studentIds, testId, classId }), 'class.zip');
+  const passed = students.filter(({ score }) => score >= passingScore);
+  say(
+    `\n5. The ${passed.length} students with ${passingScore} of ${maxScore} points or more get certificates, and anybody verifies one`,
+  );
+  const page = await certify(url, passed);
   say(`\nThe PDFs lie in ${relative('.', join(folder, 'data', 'documents'))}/`);
 
   if (!options.keep) return;
+  if (page !== undefined) say(`\nThe page of the first certificate: ${page}`);
   sayHowToGoOn(url, school.origin, { student: ofTestStudent, teacher: ofTestTeacher });
   await new Promise((resolve) => {
     for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, resolve);
