@@ -1,4 +1,4 @@
-"""Asks Platen to print one report, or all reports of a class, and says where the PDFs are kept.
+"""Asks Platen to print one report, or all reports of a class, and says where the PDFs are kept; issues certificates and verifies them.
 
 Copy this file into a Django project and set PLATEN_URL and PLATEN_SERVICE_TOKEN in its settings.
 """
@@ -8,9 +8,10 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, Literal
+from urllib.parse import quote
 
 import requests
 from django.conf import settings
@@ -24,6 +25,7 @@ ANSWER_TIMEOUT_SECONDS = 150
 
 TRIGGER_PATH = "/internal/trigger-generate-pdf"
 RUNS_PATH = "/internal/class-runs"
+ISSUE_PATH = "/certificate/issue"
 
 # The page itself is at fault: the same request fails again until somebody mends the page, the ids or the token.
 FINAL_CODES = frozenset({"page_failed", "page_redirected", "token_rejected", "wrong_subject", "resource_limit"})
@@ -65,8 +67,27 @@ class ClassRun:
         return self.total - self.counts["queued"] - self.counts["active"]
 
 
+@dataclass(frozen=True)
+class IssuedCertificate:
+    """A certificate that is printed, signed and stored. `credential` is its W3C Verifiable Credential."""
+
+    id: str
+    number: str
+    verify_url: str
+    download_url: str
+    credential: dict[str, Any] = field(repr=False, compare=False)
+
+
+@dataclass(frozen=True)
+class VerifiedFile:
+    """What Platen knows of a file: valid only when every check has passed; each is (name, passed, detail)."""
+
+    is_valid: bool
+    checks: list[tuple[str, bool, str]]
+
+
 class PlatenError(Exception):
-    """A report was not printed.
+    """What was asked for was not done.
 
     code         Platen's error code; `http_<status>` when the answer is not Platen's own; `unreachable`, `no_answer_in_time`,
                  `unexpected_answer` when there is none to use
@@ -249,6 +270,77 @@ def cancel_class_run(run_id: str) -> int:
     return _json_object(response)["cancelled"]
 
 
+def issue_certificate(
+    user_id: str,
+    course_id: str,
+    course_name: str,
+    first_name: str,
+    last_name: str,
+    issuance_date: date,
+    *,
+    expiration_date: date | None = None,
+    language: str | None = None,
+    template_id: str | None = None,
+    score: float | None = None,
+    max_score: float | None = None,
+    email: str | None = None,
+    idempotency_key: str | None = None,
+) -> IssuedCertificate:
+    """Issues the certificate of a learner for a course, or gives the one that was issued for the same data before.
+
+    Returns when the PDF is stored and the event is written, within seconds. There is one for each learner, course and type: with other
+    data Platen refuses with `certificate_exists` (409). Raises PlatenError; after `storage_unavailable` or `issuer_unavailable` (503)
+    Platen goes on by itself, and asking again gives the same certificate.
+    """
+    given = {
+        "userId": user_id,
+        "courseId": course_id,
+        "courseName": course_name,
+        "firstName": first_name,
+        "lastName": last_name,
+        "issuanceDate": issuance_date.isoformat(),
+        "expirationDate": expiration_date.isoformat() if expiration_date else None,
+        "language": language,
+        "templateId": template_id,
+        "score": score,
+        "maxScore": max_score,
+        "email": email,
+    }
+    headers = {"Idempotency-Key": idempotency_key} if idempotency_key else {}
+    response = _call("POST", ISSUE_PATH, _without_none(given), headers)
+    if response.status_code != 200:
+        raise _error_from(response)
+    try:
+        data = _json_object(response)["data"]
+        made = data["certificate"]
+        return IssuedCertificate(made["id"], made["number"], made["verifyUrl"], made["downloadUrl"], data["credential"])
+    except (KeyError, TypeError) as error:
+        raise PlatenError("unexpected_answer", "The answer names no certificate.", status=response.status_code) from error
+
+
+def verify_code(code: str) -> dict[str, Any] | None:
+    """What the certificate with this code is worth: status (valid, expired, revoked, replaced), name, courseName, issuedAt, expiresAt,
+    and replacedBy where another took its place. None when there is none. Anybody may ask this. Raises PlatenError."""
+    response = _call("GET", f"/verify/{quote(code, safe='')}", headers={"Accept": "application/json"})
+    if response.status_code == 404:
+        return None
+    if response.status_code != 200:
+        raise _error_from(response)
+    return _json_object(response)
+
+
+def verify_file(pdf: bytes) -> VerifiedFile:
+    """Whether this PDF is a certificate that Platen has issued, unchanged and still good.
+
+    Raises PlatenError, `pdf_unreadable` or `pdf_encrypted` (422) for what is no PDF that anybody can read.
+    """
+    response = _call("POST", "/verify", headers={"Accept": "application/json", "Content-Type": "application/pdf"}, file=pdf)
+    if response.status_code != 200:
+        raise _error_from(response)
+    answer = _json_object(response)
+    return VerifiedFile(answer["valid"], [(each["name"], each["passed"], each["detail"]) for each in answer["checks"]])
+
+
 def _trigger_body(
     test_id: str,
     class_id: str,
@@ -297,7 +389,11 @@ def _states(path: str, timeout_seconds: float, poll_seconds: float) -> Iterator[
 
 
 def _call(
-    method: str, path: str, body: dict[str, Any] | None = None, headers: dict[str, str] | None = None
+    method: str,
+    path: str,
+    body: dict[str, Any] | None = None,
+    headers: dict[str, str] | None = None,
+    file: bytes | None = None,
 ) -> requests.Response:
     if not settings.PLATEN_SERVICE_TOKEN:
         raise ImproperlyConfigured("PLATEN_SERVICE_TOKEN is empty")
@@ -306,6 +402,7 @@ def _call(
             method,
             settings.PLATEN_URL.rstrip("/") + path,
             json=body,
+            data=file,
             headers={"X-Service-Auth": f"Bearer {settings.PLATEN_SERVICE_TOKEN}", **(headers or {})},
             timeout=(CONNECT_TIMEOUT_SECONDS, ANSWER_TIMEOUT_SECONDS),
             # requests would send X-Service-Auth along to wherever a redirect leads.
@@ -351,9 +448,9 @@ def _seconds(retry_after: str | None) -> float | None:
     if retry_after.strip().isdigit():
         return float(retry_after)
     try:
-        date = parsedate_to_datetime(retry_after)
+        then = parsedate_to_datetime(retry_after)
     except ValueError:
         return None
-    if date.tzinfo is None:
-        date = date.replace(tzinfo=UTC)
-    return max(0.0, (date - datetime.now(UTC)).total_seconds())
+    if then.tzinfo is None:
+        then = then.replace(tzinfo=UTC)
+    return max(0.0, (then - datetime.now(UTC)).total_seconds())

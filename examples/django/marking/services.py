@@ -1,10 +1,11 @@
-"""Marks a test and has the report printed once the mark is committed."""
+"""Marks a test, has the report printed once the mark is committed, and issues a certificate to who has passed."""
 
+from datetime import date
 from decimal import Decimal
 
 from django.db import transaction
 
-from platen_client import trigger_report
+from platen_client import IssuedCertificate, issue_certificate, trigger_report
 
 from .models import TestResult
 
@@ -33,3 +34,22 @@ def print_report(result: TestResult) -> str:
     # The score may have changed while the page was printed: then this PDF is old, and the next print notes the key.
     TestResult.objects.filter(pk=result.pk, score=result.score).update(report_key=printed.s3_key)
     return printed.s3_key
+
+
+def certify(result: TestResult, first_name: str, last_name: str, passing_score: Decimal) -> IssuedCertificate | None:
+    """Issues the certificate of who has passed; None for others. Safe to repeat: the same learner has one, whoever asks again.
+
+    Raises PlatenError. A task of your queue retries what `PlatenError.is_retryable` says.
+    """
+    if result.score is None or result.score < passing_score:
+        return None
+    return issue_certificate(
+        user_id=result.student_id,
+        course_id=result.test_id,
+        course_name=f"Test {result.test_id}",
+        first_name=first_name,
+        last_name=last_name,
+        issuance_date=date.today(),
+        score=float(result.score),
+        idempotency_key=f"result-{result.pk}",
+    )

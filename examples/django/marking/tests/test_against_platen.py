@@ -2,23 +2,29 @@
 
 import os
 import sys
+from datetime import date
 from decimal import Decimal
 from io import StringIO
 from unittest import SkipTest
+from urllib.parse import urlsplit
 
+import requests
 from django.core.management import call_command
 from django.test import SimpleTestCase, TransactionTestCase, override_settings
 
 from marking.models import TestResult
-from marking.services import mark_test
+from marking.services import certify, mark_test
 from platen_client import (
     PlatenError,
     cancel_class_run,
     class_run_items,
+    issue_certificate,
     retry_class_run,
     start_class_run,
     start_report,
     trigger_report,
+    verify_code,
+    verify_file,
     wait_for_class_run,
     wait_for_job,
 )
@@ -90,10 +96,59 @@ class AgainstPlatenTest(SimpleTestCase):
         self.assertFalse(raised.exception.is_retryable)
 
 
+class CertificatesAgainstPlatenTest(SimpleTestCase):
+    def issue(self, **changes):
+        given = {
+            "user_id": "STU001",
+            "course_id": "DJANGO1",
+            "course_name": "Algebra I",
+            "first_name": "அஞ்சலி",
+            "last_name": "Kumar",
+            "issuance_date": date(2026, 3, 1),
+            "language": "ta",
+        }
+        return issue_certificate(**{**given, **changes})
+
+    def file_of(self, certificate):
+        token = {"X-Service-Auth": f"Bearer {os.environ['PLATEN_SERVICE_TOKEN']}"}
+        path = urlsplit(certificate.download_url).path
+        link = requests.get(os.environ["PLATEN_URL"] + path, headers=token, timeout=60).json()["download_url"]
+        address = urlsplit(link)
+        return requests.get(f"{os.environ['PLATEN_URL']}{address.path}?{address.query}", timeout=60).content
+
+    def test_issues_one_and_verifies_its_code_and_its_file(self):
+        certificate = self.issue()
+        self.assertEqual(certificate.credential["credentialSubject"]["firstName"], "அஞ்சலி")
+        self.assertEqual(self.issue(), certificate)
+        told = verify_code(certificate.verify_url.rsplit("/", 1)[1])
+        self.assertEqual((told["status"], told["name"], told["expiresAt"]), ("valid", "அஞ்சலி Kumar", None))
+        self.assertIsNone(verify_code("A" * 22))
+        pdf = self.file_of(certificate)
+        verified = verify_file(pdf)
+        self.assertTrue(verified.is_valid, verified.checks)
+        changed = verify_file(pdf + b"\n")
+        self.assertEqual((changed.is_valid, [(name, passed) for name, passed, _ in changed.checks]), (False, [("known_file", False)]))
+
+    def test_other_data_and_no_pdf_are_refused(self):
+        self.issue()
+        with self.assertRaises(PlatenError) as raised:
+            self.issue(last_name="Rao")
+        self.assertEqual((raised.exception.status, raised.exception.code), (409, "certificate_exists"))
+        with self.assertRaises(PlatenError) as raised:
+            verify_file(b"no PDF")
+        self.assertEqual((raised.exception.code, raised.exception.is_retryable), ("pdf_unreadable", False))
+
+
 class MarkingAgainstPlatenTest(TransactionTestCase):
     def test_a_marked_test_ends_with_the_key_of_its_report(self):
         mark_test("Test_1", "CLASS_TEST", "STU001", Decimal("17.5"))
         self.assertEqual(TestResult.objects.get().report_key, STUDENT_KEY)
+
+    def test_who_has_passed_gets_one_certificate(self):
+        result = mark_test("Test_1", "CLASS_TEST", "STU001", Decimal("17.5"))
+        self.assertIsNone(certify(result, "Asha", "Rao", passing_score=Decimal("18")))
+        certificate = certify(result, "Asha", "Rao", passing_score=Decimal("12.5"))
+        self.assertEqual(certify(result, "Asha", "Rao", passing_score=Decimal("12.5")), certificate)
 
     def test_the_command_prints_a_class(self):
         out = StringIO()
