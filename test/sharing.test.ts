@@ -122,16 +122,19 @@ describe('many who ask for one missing report at once', () => {
     expect(frontend.opened.length).toBe(1);
   });
 
-  /** The first of `tokens` leads; the others join, and only then the pages go on. */
+  /** The first of `tokens` leads; the others join in their order, and only then the pages go on. */
   async function joinAll(path: string, tokens: string[]): Promise<Promise<Answer>[]> {
     const before = await misses();
     const pagesBefore = frontend.opened.length;
     const [leader = '', ...others] = tokens;
     const first = ask(path, leader);
     await until(() => frontend.opened.length === pagesBefore + 1);
-    const rest = others.map((token) => ask(path, token));
-    await until(async () => (await misses()) === before + tokens.length);
-    return [first, ...rest];
+    const answers = [first];
+    for (const token of others) {
+      answers.push(ask(path, token));
+      await until(async () => (await misses()) === before + answers.length);
+    }
+    return answers;
   }
 
   test('do not suffer when the token of the first is rejected: one more page is opened with the token of another', async () => {
