@@ -3,6 +3,7 @@
 import { isCertificateRecord } from './certificates/certificate.ts';
 import { createCertificates } from './certificates/certificates.ts';
 import { createFileLinks } from './certificates/file-links.ts';
+import { generationEndpoint } from './certificates/generation-routes.ts';
 import { createIssued } from './certificates/issued.ts';
 import { issuedEndpoints } from './certificates/issued-routes.ts';
 import { certificateEndpoints } from './certificates/routes.ts';
@@ -40,7 +41,7 @@ import { createProgressTracker } from './progress/progress.ts';
 import { createRateLimiter } from './rate-limiter.ts';
 import { startRendering } from './rendering/rendering.ts';
 import { isRecordOf } from './reports/report.ts';
-import { createReports } from './reports/reports.ts';
+import { createReports, laterWindow } from './reports/reports.ts';
 import { invalidationEndpoint, reportEndpoints } from './reports/routes.ts';
 import { describeStorage, summariseSettings } from './settings-summary.ts';
 import { openTemplating } from './templating/templating.ts';
@@ -180,6 +181,7 @@ function createFeatures(foundations: Foundations) {
   const tenantPrefix = (origin: string | undefined) => prefixOf(config, origin);
   const issued = createIssued({ database, documents, credentials, links, publicUrl });
   const verifications = createRateLimiter({ database, ...verificationLimit });
+  const generations = createRateLimiter({ database, limit: config.asyncReportsPerMin, ...laterWindow });
   const tickets = createTickets(database);
   const streams = createRateLimiter({ database, ...streamLimit });
   const following = createFollowing(jobs);
@@ -187,6 +189,7 @@ function createFeatures(foundations: Foundations) {
     ...reportEndpoints({ reports, concurrency }),
     ...classRunEndpoints({ classRuns, tickets, streams }),
     ...jobEndpoints({ jobs, following, progress, tickets, streams }),
+    generationEndpoint({ certificates, prefixOf: tenantPrefix, generations }),
     ...certificateEndpoints({ certificates, credentials, prefixOf: tenantPrefix }),
     ...issuedEndpoints({ issued, links, prefixOf: tenantPrefix }),
     ...verificationEndpoints({ issued, verifications, issuerName }),

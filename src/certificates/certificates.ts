@@ -13,14 +13,23 @@ import { createLog } from '../log.ts';
 import type { Templating } from '../templating/templating.ts';
 import { mayRead, type Reader } from './access.ts';
 import { digestOf, newCode, verifyUrlOf } from './certificate.ts';
-import { type IssueAnswer, type IssueBody, issueBody, type ReissueBody } from './contract.ts';
+import {
+  type CertificateRow,
+  type GenerateBody,
+  type IssueAnswer,
+  type IssueBody,
+  issueBody,
+  type ReissueBody,
+} from './contract.ts';
 import { Ends } from './ends.ts';
 import { type MakeData, makeDefinition, templateDataOf } from './making.ts';
+import { rowOf } from './row.ts';
 import { isUnmade, mayBecome } from './status.ts';
 import {
   addCertificate,
   type CertificateInput,
   findCertificate,
+  findOfCourse,
   holdCertificate,
   markReplaced,
   nameSuccessor,
@@ -51,6 +60,15 @@ export interface Certificates extends Disposable {
     body: ReissueBody,
     options: { reader: Reader; owner: string; signal: AbortSignal },
   ): Promise<IssueAnswer['data']>;
+  /**
+   * Begins to make what was recorded for a learner and is not made yet.
+   * @returns the certificate where it is made already, else the id of the progress.
+   * @throws not_found where nothing is recorded; unknown_template, unknown_language; certificate_exists where it was recorded with others.
+   */
+  generate(
+    body: GenerateBody,
+    options: { learner: { tenant: string; studentId: string }; owner: string },
+  ): Promise<{ progressId: string } | { certificate: CertificateRow }>;
 }
 
 interface Dependencies {
@@ -131,6 +149,25 @@ class IssuedCertificates implements Certificates {
     return this.#finish(accepted, signal);
   }
 
+  async generate(
+    { courseId, transactionId, templateId, language }: GenerateBody,
+    { learner, owner }: { learner: { tenant: string; studentId: string }; owner: string },
+  ): Promise<{ progressId: string } | { certificate: CertificateRow }> {
+    const { database, jobs, config } = this.#dependencies;
+    const [found] = await findOfCourse(database.queries, { ...learner, courseId });
+    if (found === undefined) throw fail('not_found');
+    const asked = { ...found.input, ...(templateId && { templateId }), ...(language && { language }) };
+    if (digestOf(asked) !== digestOf(found.input)) {
+      this.#check(asked);
+      throw fail('certificate_exists', { detail: 'It was recorded with another template or language.' });
+    }
+    if (!isUnmade(found.status)) return { certificate: rowOf(found, config.publicUrl) };
+    this.#requireIssuer();
+    return jobs.transaction(async (tx) => ({
+      progressId: await this.#enqueue(found, { tx, owner, ...(transactionId && { transactionId }) }),
+    }));
+  }
+
   #requireIssuer(): void {
     if (this.#dependencies.credentials === undefined)
       throw fail('issuer_unavailable', { detail: 'CREDENTIAL_KEY is not set: nothing can be signed.' });
@@ -179,11 +216,14 @@ class IssuedCertificates implements Certificates {
 
   async #enqueue(
     { id, tenant, studentId, courseId, key }: StoredCertificate,
-    { tx, owner }: { tx: Transaction; owner: string },
-  ): Promise<void> {
-    const subject = { certificateId: id, studentId, courseId, s3Key: key };
+    { tx, owner, transactionId }: { tx: Transaction; owner: string; transactionId?: string },
+  ): Promise<string> {
+    const named = transactionId === undefined ? {} : { transactionId };
+    const subject = { certificateId: id, studentId, courseId, s3Key: key, ...named };
     const job = { data: { id }, key: id, rank: 0, owner, subject, secret: undefined };
-    await this.#dependencies.jobs.enqueue(this.#definition, [job], { tx, tenant, lane: `certificates ${tenant}` });
+    const options = { tx, tenant, lane: `certificates ${tenant}` };
+    const [jobId = ''] = await this.#dependencies.jobs.enqueue(this.#definition, [job], options);
+    return jobId;
   }
 
   #describe({ id, number, code, credential, badge }: StoredCertificate): IssueAnswer['data'] {

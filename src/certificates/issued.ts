@@ -10,6 +10,7 @@ import { readInstant, verifyUrlOf } from './certificate.ts';
 import type { CertificateRow, Verification } from './contract.ts';
 import type { FileLinks } from './file-links.ts';
 import { nameOf } from './making.ts';
+import { rowOf } from './row.ts';
 import { mayBecome } from './status.ts';
 import {
   findByCode,
@@ -146,22 +147,7 @@ class IssuedOnes implements Issued {
   }
 
   #rowOf(certificate: StoredCertificate): CertificateRow {
-    const { id, studentId, courseId, number, status, input, generatedAt, key, lastError } = certificate;
-    return {
-      id,
-      student_id: studentId,
-      course_id: courseId,
-      course_name: input.courseName,
-      number,
-      status,
-      score: input.score ?? null,
-      max_score: input.maxScore ?? null,
-      generated_at: generatedAt?.toISOString() ?? null,
-      expires_at: input.expirationDate ?? null,
-      s3_key: key,
-      verify_url: this.#verifyUrlOf(certificate),
-      last_error: lastError,
-    };
+    return rowOf(certificate, this.#dependencies.publicUrl);
   }
 }
 
