@@ -5,8 +5,8 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { stripTypeScriptTypes } from 'node:module';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
-import { createClient, type PlatenClient, PlatenError, type Progress } from '../src/client/client.ts';
-import { EventParser } from '../src/client/event-parser.ts';
+import { createClient, type PlatenClient, PlatenError, type Progress } from '@platen/client';
+import { EventParser } from '../packages/client/src/event-parser.ts';
 import { startBareBrowser } from './support/bare-browser.ts';
 import { type Pages, startPages } from './support/pages.ts';
 import { steerService } from './support/steered-service.ts';
@@ -85,10 +85,10 @@ describe('with the service', () => {
 
   test('in the browser, from the page of another origin: followed over a lost connection, and by an EventSource with a ticket', async () => {
     const source = (name: string) => async (_req: IncomingMessage, res: ServerResponse) => {
-      const text = await readFile(new URL(`../src/client/${name}`, import.meta.url), 'utf8');
+      const text = await readFile(new URL(`../packages/client/src/${name}`, import.meta.url), 'utf8');
       res.writeHead(200, { 'content-type': 'text/javascript' }).end(stripTypeScriptTypes(text));
     };
-    const names = ['client.ts', 'event-parser.ts', 'following.ts', 'problem.ts'];
+    const names = ['client.ts', 'event-parser.ts', 'following.ts', 'problem.ts', 'states.ts', 'watching.ts'];
     for (const name of names) pages.pages[`/client/${name}`] = source(name);
     pages.pages['/app'] = '<!doctype html><title>App</title>';
     const { start, userToken, client } = newStudent();
