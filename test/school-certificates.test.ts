@@ -21,7 +21,9 @@ beforeAll(async () => {
   s3 = parts.use(await startScriptedS3());
   service = parts.use(await startTestService({ env: s3.env }));
   service.school.connect({ url: service.url, serviceToken });
-  const { browser } = parts.use(await startBareBrowser({ without: ['--proxy-server', '--proxy-bypass-list', '--host-resolver-rules'] }));
+  const { browser } = parts.use(
+    await startBareBrowser({ without: ['--proxy-server', '--proxy-bypass-list', '--host-resolver-rules'] }),
+  );
   page = await browser.newPage();
 });
 afterEach(() => {

@@ -5,7 +5,7 @@ import { PlatenError } from './problem.ts';
 import type { JobAnswer, JobStage, Progress, ProgressStatus, StageProgress } from './states.ts';
 
 export interface WatchOptions extends Pick<FollowOptions, 'signal' | 'reconnectMs'> {
-  /** Milliseconds without any event, after which the job is asked instead. Default: 10,000. */
+  /** Milliseconds in which the first event must come, and a lost connection be made again; then the job is asked instead. Default: 5000. */
   quietMs?: number;
   /** Milliseconds between two questions. Default: 2000. */
   askMs?: number;
@@ -63,40 +63,36 @@ export function progressOfJob(job: JobAnswer, least = 0): Progress {
 
 export const isUnderWay = (status: ProgressStatus) => status === 'pending' || status === 'in_progress';
 
-/** A signal that is aborted when the outer one is, or when nothing was heard for too long. */
-function createQuietWatch(outer: AbortSignal | undefined, quietMs: number) {
+/** A signal that is aborted when the outer one is, or when nothing at all is heard: the current state comes at once where events come through. */
+function createFirstWatch(outer: AbortSignal | undefined, quietMs: number) {
   const controller = new AbortController();
-  let timer: ReturnType<typeof setTimeout> | undefined;
   const stop = () => controller.abort(outer?.aborted ? outer.reason : new PlatenError('unreachable', 'No event came.'));
-  const end = () => {
-    clearTimeout(timer);
-    outer?.removeEventListener('abort', stop);
-  };
-  const hear = () => {
-    clearTimeout(timer);
-    timer = setTimeout(stop, quietMs);
-  };
+  const timer = setTimeout(stop, quietMs);
   if (outer?.aborted) stop();
   outer?.addEventListener('abort', stop);
-  hear();
+  const hear = () => clearTimeout(timer);
+  const end = () => {
+    hear();
+    outer?.removeEventListener('abort', stop);
+  };
   return { signal: controller.signal, hear, end };
 }
 
 /** Events, until the last one; nothing where they do not come. @throws what is final, and the signal's reason. */
 async function* followWhileItLasts({ follow }: Sources, options: WatchOptions): AsyncGenerator<Progress> {
-  const { signal, quietMs = 10_000, reconnectMs } = options;
-  const quiet = createQuietWatch(signal, quietMs);
+  const { signal, quietMs = 5000, reconnectMs } = options;
+  const first = createFirstWatch(signal, quietMs);
   try {
     const more = reconnectMs === undefined ? {} : { reconnectMs };
-    for await (const progress of follow({ ...more, signal: quiet.signal, patienceMs: quietMs })) {
-      quiet.hear();
+    for await (const progress of follow({ ...more, signal: first.signal, patienceMs: quietMs })) {
+      first.hear();
       yield progress;
     }
   } catch (error) {
     signal?.throwIfAborted();
     if (isFinal(error)) throw error;
   } finally {
-    quiet.end();
+    first.end();
   }
 }
 
