@@ -246,6 +246,33 @@ describe('with a service that does not behave', () => {
     await expect(statesOf(states)).rejects.toMatchObject({ name: 'PlatenError', code: 'unreachable' });
   });
 
+  test('where no event comes in time the job is asked, until it has ended', async () => {
+    const asked: string[] = [];
+    const answer = (state: string, percent: number) => ({
+      id: 'a',
+      state,
+      stage: null,
+      percent,
+      subject: {},
+      result: null,
+      error: null,
+    });
+    const states = [answer('active', 40), answer('active', 20), answer('completed', 100)];
+    pages.pages['/api/certificates/progress/silent'] = (_req, res) =>
+      res.writeHead(200, { 'content-type': 'text/event-stream' }).flushHeaders();
+    pages.pages['/jobs/silent'] = (req, res) => {
+      asked.push(req.url ?? '');
+      res.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(states[asked.length - 1]));
+    };
+    const client = createClient({ baseUrl: pages.origin });
+    const seen = await statesOf(client.watchProgress('silent', { quietMs: 100, askMs: 10 }));
+    expect(seen.map(({ status, progress }) => [status, progress])).toEqual([
+      ['in_progress', 40],
+      ['in_progress', 40],
+      ['completed', 100],
+    ]);
+  });
+
   test('an aborted signal ends it at once, while it follows and while it waits, and the connection with it', async () => {
     const gone = Promise.withResolvers<void>();
     answers = [

@@ -118,5 +118,5 @@ export interface Verification {
   courseName: string;
   issuedAt: string;
   expiresAt: string | null;
-  replacedBy?: string;
+  replacedBy?: string | undefined;
 }
