@@ -6,8 +6,8 @@ FROM node:${NODE_TAG} AS dependencies
 WORKDIR /app
 COPY package.json package-lock.json ./
 # Optional packages are Node itself for machines with an older one, and @sparticuz/chromium is a browser for machines without one. The
-# image has both already. No dependency needs its install script.
-RUN npm ci --omit=dev --omit=optional --ignore-scripts --no-audit --no-fund \
+# image has both already. No dependency needs its install script. The packages for frontends are not part of the service.
+RUN npm ci --omit=dev --omit=optional --workspaces=false --ignore-scripts --no-audit --no-fund \
  && rm -rf node_modules/@sparticuz node_modules/.package-lock.json
 
 FROM node:${NODE_TAG}

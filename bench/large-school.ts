@@ -14,7 +14,11 @@ const classFigures = /^\/api\/classes\/([^/]+)\/tests\/[^/]+$/;
 /** Whatever test is asked for: each gives a report a key of its own. */
 const onlyTest = 'Test_1';
 
-const app = createApp(createTokens({ userTokenSecret, reportTokenSecret }), createRequestLog());
+const app = createApp({
+  tokens: createTokens({ userTokenSecret, reportTokenSecret }),
+  requestLog: createRequestLog(),
+  platen: () => undefined,
+});
 const answers = new Map<string, Promise<Buffer>>();
 
 /** The school's own answer, its students repeated. */

@@ -179,6 +179,7 @@ async function runDemo(): Promise<void> {
   await using service = await startService(config, checked);
   const { url } = service;
   say(`Example school at ${school.origin}, Platen at ${url}`);
+  school.connect({ url, serviceToken: secrets.service });
   await waitUntilReady(url, say);
 
   const students = await readClass(school, classId);

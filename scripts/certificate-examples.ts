@@ -145,6 +145,14 @@ export const certificateExamples: Example[] = [
     answerHeaders: { 'content-type': 'application/pdf' },
   },
   {
+    endpoint: 'POST /api/certificates/generate',
+    as: 'student',
+    path: '/api/certificates/generate',
+    body: { courseId: 'ALG1' },
+    status: 200,
+    answer: { certificate: certificateRow },
+  },
+  {
     endpoint: 'GET /verify/{code}',
     as: 'nobody',
     path: '/verify/$CODE',

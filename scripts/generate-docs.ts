@@ -2,6 +2,7 @@
 
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { generationEndpoint } from '../src/certificates/generation-routes.ts';
 import { issuedEndpoints } from '../src/certificates/issued-routes.ts';
 import { certificateEndpoints } from '../src/certificates/routes.ts';
 import { templateEndpoints } from '../src/certificates/template-routes.ts';
@@ -119,6 +120,7 @@ function apiPage(): string {
     ...reportEndpoints({ reports: {} as Reports, concurrency: 1 }),
     ...classRunEndpoints({} as Parameters<typeof classRunEndpoints>[0]),
     ...templateEndpoints({} as Parameters<typeof templateEndpoints>[0]),
+    generationEndpoint({} as Parameters<typeof generationEndpoint>[0]),
     ...issuedEndpoints({} as Parameters<typeof issuedEndpoints>[0]),
     ...certificateEndpoints({} as Parameters<typeof certificateEndpoints>[0]),
     ...verificationEndpoints({} as Parameters<typeof verificationEndpoints>[0]),

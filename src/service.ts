@@ -3,6 +3,7 @@
 import { isCertificateRecord } from './certificates/certificate.ts';
 import { createCertificates } from './certificates/certificates.ts';
 import { createFileLinks } from './certificates/file-links.ts';
+import { generationEndpoint } from './certificates/generation-routes.ts';
 import { createIssued } from './certificates/issued.ts';
 import { issuedEndpoints } from './certificates/issued-routes.ts';
 import { certificateEndpoints } from './certificates/routes.ts';
@@ -45,7 +46,7 @@ import { createProgressTracker } from './progress/progress.ts';
 import { createRateLimiter } from './rate-limiter.ts';
 import { startRendering } from './rendering/rendering.ts';
 import { isRecordOf } from './reports/report.ts';
-import { createReports } from './reports/reports.ts';
+import { createReports, laterWindow } from './reports/reports.ts';
 import { invalidationEndpoint, reportEndpoints } from './reports/routes.ts';
 import { createSealing, type Sealing } from './sealing.ts';
 import { describeStorage, summariseSettings } from './settings-summary.ts';
@@ -191,6 +192,7 @@ function createFeatures(foundations: Foundations) {
   const verifications = createVerifications({ database, credentials, publicUrl });
   const codeLimit = createRateLimiter({ database, ...verificationLimit });
   const fileLimit = createRateLimiter({ database, ...fileVerificationLimit });
+  const generations = createRateLimiter({ database, limit: config.asyncReportsPerMin, ...laterWindow });
   const tickets = createTickets(database);
   const streams = createRateLimiter({ database, ...streamLimit });
   const following = createFollowing(jobs);
@@ -200,6 +202,7 @@ function createFeatures(foundations: Foundations) {
     ...classRunEndpoints({ classRuns, tickets, streams }),
     ...jobEndpoints({ jobs, following, progress, tickets, streams }),
     ...templateEndpoints({ templating: foundations.templating, images: foundations.images, prefixOf: tenantPrefix }),
+    generationEndpoint({ certificates, prefixOf: tenantPrefix, generations }),
     ...certificateEndpoints({ certificates, credentials, prefixOf: tenantPrefix }),
     ...issuedEndpoints({ issued, links, prefixOf: tenantPrefix }),
     ...verificationEndpoints({ verifications, codeLimit, fileLimit, issuerName }),

@@ -55,7 +55,6 @@ const floors: Record<string, number> = {
   jobs: 10,
   reports: 11,
   certificates: 11,
-  client: 11,
   'class-runs': 12,
   'service.ts': 13,
   'main.ts': 14,

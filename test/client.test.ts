@@ -5,8 +5,8 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { stripTypeScriptTypes } from 'node:module';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
-import { createClient, type PlatenClient, PlatenError, type Progress } from '../src/client/client.ts';
-import { EventParser } from '../src/client/event-parser.ts';
+import { createClient, type PlatenClient, PlatenError, type Progress } from '@platen/client';
+import { EventParser } from '../packages/client/src/event-parser.ts';
 import { startBareBrowser } from './support/bare-browser.ts';
 import { type Pages, startPages } from './support/pages.ts';
 import { steerService } from './support/steered-service.ts';
@@ -85,10 +85,10 @@ describe('with the service', () => {
 
   test('in the browser, from the page of another origin: followed over a lost connection, and by an EventSource with a ticket', async () => {
     const source = (name: string) => async (_req: IncomingMessage, res: ServerResponse) => {
-      const text = await readFile(new URL(`../src/client/${name}`, import.meta.url), 'utf8');
+      const text = await readFile(new URL(`../packages/client/src/${name}`, import.meta.url), 'utf8');
       res.writeHead(200, { 'content-type': 'text/javascript' }).end(stripTypeScriptTypes(text));
     };
-    const names = ['client.ts', 'event-parser.ts', 'following.ts', 'problem.ts'];
+    const names = ['client.ts', 'event-parser.ts', 'following.ts', 'problem.ts', 'states.ts', 'watching.ts'];
     for (const name of names) pages.pages[`/client/${name}`] = source(name);
     pages.pages['/app'] = '<!doctype html><title>App</title>';
     const { start, userToken, client } = newStudent();
@@ -244,6 +244,33 @@ describe('with a service that does not behave', () => {
     const nobody = createClient({ baseUrl: 'http://127.0.0.1:1' });
     const states = nobody.followProgress('1', { reconnectMs: 20, patienceMs: 100 });
     await expect(statesOf(states)).rejects.toMatchObject({ name: 'PlatenError', code: 'unreachable' });
+  });
+
+  test('where no event comes in time the job is asked, until it has ended', async () => {
+    const asked: string[] = [];
+    const answer = (state: string, percent: number) => ({
+      id: 'a',
+      state,
+      stage: null,
+      percent,
+      subject: {},
+      result: null,
+      error: null,
+    });
+    const states = [answer('active', 40), answer('active', 20), answer('completed', 100)];
+    pages.pages['/api/certificates/progress/silent'] = (_req, res) =>
+      res.writeHead(200, { 'content-type': 'text/event-stream' }).flushHeaders();
+    pages.pages['/jobs/silent'] = (req, res) => {
+      asked.push(req.url ?? '');
+      res.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(states[asked.length - 1]));
+    };
+    const client = createClient({ baseUrl: pages.origin });
+    const seen = await statesOf(client.watchProgress('silent', { quietMs: 100, askMs: 10 }));
+    expect(seen.map(({ status, progress }) => [status, progress])).toEqual([
+      ['in_progress', 40],
+      ['in_progress', 40],
+      ['completed', 100],
+    ]);
   });
 
   test('an aborted signal ends it at once, while it follows and while it waits, and the connection with it', async () => {

@@ -3,8 +3,8 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { CreateBucketCommand, S3Client } from '@aws-sdk/client-s3';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { createClient } from '@platen/client';
 import pg from 'pg';
-import { createClient } from '../src/client/client.ts';
 import { jobStages, type Progress } from '../src/progress/contract.ts';
 import { allEvents, eventsOf } from './support/event-stream.ts';
 import { type JobService, startJobService } from './support/job-service.ts';

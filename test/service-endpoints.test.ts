@@ -48,6 +48,7 @@ test('/openapi.json is a valid OpenAPI 3.1 document that names every endpoint', 
   expect(result.errors).toBeUndefined();
   expect(Object.keys((document as { paths: object }).paths).sort()).toEqual([
     '/.well-known/did.json',
+    '/api/certificates/generate',
     '/api/certificates/progress/{id}',
     '/api/certificates/progress/{id}/ticket',
     '/asyncapi.json',

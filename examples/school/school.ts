@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { createApp } from './server/app.ts';
+import type { Platen } from './server/certificate-routes.ts';
 import { createRequestLog, type RecordedRequest } from './server/request-log.ts';
 import { createTokens, type UserClaims } from './server/tokens.ts';
 
@@ -27,6 +28,8 @@ export interface School extends AsyncDisposable {
   issueUserToken(who: UserClaims, options?: { expiresInSeconds?: number }): string;
   /** Valid for 10 minutes unless told otherwise; issuer and scope are filled in where the claims leave them out. */
   issueReportToken(claims: Record<string, unknown>, options?: { expiresInSeconds?: number }): string;
+  /** From now on students can ask for their certificates. */
+  connect(platen: Platen): void;
   /** The most recent 1000 requests, oldest first. */
   requests: ReadonlyArray<RecordedRequest>;
 }
@@ -34,7 +37,8 @@ export interface School extends AsyncDisposable {
 export async function startSchool(options: SchoolOptions): Promise<School> {
   const tokens = createTokens(options);
   const requestLog = createRequestLog();
-  const server = createServer(createApp(tokens, requestLog));
+  let platen: Platen | undefined;
+  const server = createServer(createApp({ tokens, requestLog, platen: () => platen }));
   server.listen(options.port ?? 3000, options.host ?? '127.0.0.1');
   await once(server, 'listening');
   const { port } = server.address() as AddressInfo;
@@ -43,6 +47,9 @@ export async function startSchool(options: SchoolOptions): Promise<School> {
     port,
     issueUserToken: tokens.issueUserToken,
     issueReportToken: tokens.issueReportToken,
+    connect(next) {
+      platen = next;
+    },
     requests: requestLog.requests,
     [Symbol.asyncDispose]: () => close(server),
   };

@@ -11,19 +11,20 @@ import type { Images } from '../images/images.ts';
 import type { JobDefinition } from '../jobs/contract.ts';
 import type { Jobs } from '../jobs/jobs.ts';
 import { createLog } from '../log.ts';
-import { glyphMissing } from '../templating/contract.ts';
 import type { Templating } from '../templating/templating.ts';
 import { mayRead, type Reader } from './access.ts';
+import { applyChanges, createInputCheck, type InputCheck, inputOf } from './asked.ts';
 import { digestOf, newCode, verifyUrlOf } from './certificate.ts';
-import { type IssueAnswer, type IssueBody, issueBody, type ReissueBody } from './contract.ts';
+import type { CertificateRow, GenerateBody, IssueAnswer, IssueBody, ReissueBody } from './contract.ts';
 import { Ends } from './ends.ts';
-import { type MakeData, makeDefinition, templateDataOf } from './making.ts';
+import { type MakeData, makeDefinition } from './making.ts';
+import { rowOf } from './row.ts';
 import { isUnmade, mayBecome } from './status.ts';
 import {
   addCertificate,
   type CertificateInput,
-  type FrozenInput,
   findCertificate,
+  findOfCourse,
   findRequest,
   holdCertificate,
   markReplaced,
@@ -66,6 +67,15 @@ export interface Certificates extends Disposable {
     body: ReissueBody,
     options: { reader: Reader; owner: string; signal: AbortSignal },
   ): Promise<IssueAnswer['data']>;
+  /**
+   * Begins to make what was recorded for a learner and is not made yet.
+   * @returns the certificate where it is made already, else the id of the progress.
+   * @throws not_found where nothing is recorded; unknown_template, unknown_language; certificate_exists where it was recorded with others.
+   */
+  generate(
+    body: GenerateBody,
+    options: { learner: { tenant: string; studentId: string }; owner: string },
+  ): Promise<{ progressId: string } | { certificate: CertificateRow }>;
 }
 
 interface Dependencies {
@@ -82,14 +92,11 @@ interface Dependencies {
 
 type Transaction = Parameters<Parameters<Jobs['transaction']>[0]>[0];
 
-const defaults = { type: 'course-completion', templateId: 'course-completion', language: 'en' };
-/** Shown in the place of a number that is not taken yet. */
-const sampleNumber = '0000-000000';
-
 class IssuedCertificates implements Certificates {
   readonly #dependencies: Dependencies;
   readonly #definition: JobDefinition<MakeData>;
   readonly #ends: Ends;
+  readonly #asked: InputCheck;
   #looking: NodeJS.Timeout | undefined;
 
   constructor(dependencies: Dependencies) {
@@ -101,6 +108,7 @@ class IssuedCertificates implements Certificates {
       publicUrl: config.publicUrl,
     });
     this.#ends = new Ends(database);
+    this.#asked = createInputCheck(dependencies);
     jobs.define(this.#definition);
   }
 
@@ -116,8 +124,8 @@ class IssuedCertificates implements Certificates {
 
   async issue(body: IssueBody, { signal, ...asked }: IssueOptions): Promise<IssueAnswer['data']> {
     this.#requireIssuer();
-    const input = { ...body, ...defaultsOf(body) };
-    await this.#check(input, signal);
+    const input = inputOf(body);
+    await this.#asked.checkLetters(input, signal);
     return this.#finish(await this.#accept(input, asked), signal);
   }
 
@@ -132,7 +140,7 @@ class IssuedCertificates implements Certificates {
     if (asked === undefined || !mayRead(reader, asked)) throw fail('not_found');
     // What it was issued with never changes, so that all may be looked at before anything is held.
     const input = applyChanges(asked.input, changes);
-    await this.#check(input, signal);
+    await this.#asked.checkLetters(input, signal);
     const accepted = await jobs.transaction(async (tx) => {
       const old = await holdCertificate(tx, id);
       if (old === undefined) throw fail('not_found');
@@ -150,6 +158,26 @@ class IssuedCertificates implements Certificates {
     return this.#finish(accepted, signal);
   }
 
+  async generate(
+    { courseId, transactionId, templateId, language }: GenerateBody,
+    { learner, owner }: { learner: { tenant: string; studentId: string }; owner: string },
+  ): Promise<{ progressId: string } | { certificate: CertificateRow }> {
+    const { database, jobs, config } = this.#dependencies;
+    const [found] = await findOfCourse(database.queries, { ...learner, courseId });
+    if (found === undefined) throw fail('not_found');
+    const { input } = found;
+    const asked = { ...input, templateId: templateId ?? input.templateId, language: language ?? input.language };
+    if (asked.templateId !== input.templateId || asked.language !== input.language) {
+      this.#asked.checkTemplate(asked);
+      throw fail('certificate_exists', { detail: 'It was recorded with another template or language.' });
+    }
+    if (!isUnmade(found.status)) return { certificate: rowOf(found, config.publicUrl) };
+    this.#requireIssuer();
+    return jobs.transaction(async (tx) => ({
+      progressId: await this.#enqueue(found, { tx, owner, ...(transactionId && { transactionId }) }),
+    }));
+  }
+
   #requireIssuer(): void {
     if (this.#dependencies.credentials === undefined)
       throw fail('issuer_unavailable', { detail: 'CREDENTIAL_KEY is not set: nothing can be signed.' });
@@ -162,16 +190,6 @@ class IssuedCertificates implements Certificates {
     // While it was made.
     if (made.status === 'revoked') throw revoked();
     return this.#describe(made);
-  }
-
-  /** Before a number is taken. */
-  async #check(input: CertificateInput, signal: AbortSignal): Promise<void> {
-    const { templating, config } = this.#dependencies;
-    const { issuerName, publicUrl } = config;
-    const { templateId, language, firstName, middleName, lastName, courseName } = input;
-    const data = templateDataOf({ input, number: sampleNumber }, { verifyUrl: verifyUrlOf(publicUrl, ''), issuerName });
-    const letters = await templating.missingLetters({ templateId, language, data, signal, priority: 'trigger' });
-    if (letters.length > 0) throw glyphMissing(letters, { firstName, middleName, lastName, courseName });
   }
 
   async #accept(
@@ -218,11 +236,14 @@ class IssuedCertificates implements Certificates {
 
   async #enqueue(
     { id, tenant, studentId, courseId, key }: StoredCertificate,
-    { tx, owner }: { tx: Transaction; owner: string },
-  ): Promise<void> {
-    const subject = { certificateId: id, studentId, courseId, s3Key: key };
+    { tx, owner, transactionId }: { tx: Transaction; owner: string; transactionId?: string },
+  ): Promise<string> {
+    const named = transactionId === undefined ? {} : { transactionId };
+    const subject = { certificateId: id, studentId, courseId, s3Key: key, ...named };
     const job = { data: { id }, key: id, rank: 0, owner, subject, secret: undefined };
-    await this.#dependencies.jobs.enqueue(this.#definition, [job], { tx, tenant, lane: `certificates ${tenant}` });
+    const options = { tx, tenant, lane: `certificates ${tenant}` };
+    const [jobId = ''] = await this.#dependencies.jobs.enqueue(this.#definition, [job], options);
+    return jobId;
   }
 
   #describe({ id, number, code, credential, badge }: StoredCertificate): IssueAnswer['data'] {
@@ -234,23 +255,6 @@ class IssuedCertificates implements Certificates {
       ...(badge === null ? {} : { badge: { ...badge, id: String(badge.id) } }),
     };
   }
-}
-
-const defaultsOf = ({ type, templateId, language }: IssueBody) => ({
-  type: type ?? defaults.type,
-  templateId: templateId ?? defaults.templateId,
-  language: language ?? defaults.language,
-});
-
-/** @throws invalid_request where they do not go together. */
-function applyChanges({ images: _, ...input }: FrozenInput, changes: Omit<ReissueBody, 'reason'>): CertificateInput {
-  const merged = { ...input, ...changes };
-  const { success, data, error } = issueBody.safeParse(merged);
-  if (!success) {
-    const errors = error.issues.map(({ path, message }) => ({ field: path.join('.'), message }));
-    throw fail('invalid_request', { errors });
-  }
-  return { ...data, ...defaultsOf(data) };
 }
 
 /** The one that was put into its place by the same request. */

@@ -88,6 +88,16 @@ export const certificateRow = z.object({
 });
 export type CertificateRow = z.output<typeof certificateRow>;
 
+export const generateBody = z.strictObject({
+  courseId: idText,
+  transactionId: optional(idText).meta({
+    description: 'A name of your own for it, told in the `metadata` of its progress.',
+  }),
+  templateId: optional(idText),
+  language: optional(plainText.max(35)),
+});
+export type GenerateBody = z.output<typeof generateBody>;
+
 const mostReason = 1000;
 
 const reason = plainText.max(mostReason).refine((text) => text.trim() !== '', { error: 'must not be empty' });

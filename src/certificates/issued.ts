@@ -7,9 +7,9 @@ import { fail } from '../errors.ts';
 import type { Events } from '../events/events.ts';
 import { createLog } from '../log.ts';
 import { mayRead, type Reader } from './access.ts';
-import { verifyUrlOf } from './certificate.ts';
 import type { CertificateRow } from './contract.ts';
 import type { FileLinks } from './file-links.ts';
+import { rowOf } from './row.ts';
 import { mayBecome } from './status.ts';
 import {
   findCertificate,
@@ -124,27 +124,8 @@ class IssuedOnes implements Issued {
     return credentials.statusList(list, places);
   }
 
-  #verifyUrlOf({ code }: StoredCertificate): string {
-    return verifyUrlOf(this.#dependencies.publicUrl, code);
-  }
-
   #rowOf(certificate: StoredCertificate): CertificateRow {
-    const { id, studentId, courseId, number, status, input, generatedAt, key, lastError } = certificate;
-    return {
-      id,
-      student_id: studentId,
-      course_id: courseId,
-      course_name: input.courseName,
-      number,
-      status,
-      score: input.score ?? null,
-      max_score: input.maxScore ?? null,
-      generated_at: generatedAt?.toISOString() ?? null,
-      expires_at: input.expirationDate ?? null,
-      s3_key: key,
-      verify_url: this.#verifyUrlOf(certificate),
-      last_error: lastError,
-    };
+    return rowOf(certificate, this.#dependencies.publicUrl);
   }
 }
 

@@ -121,16 +121,17 @@ class Making {
   }
 
   /** It may have been done before, or half: each step leads to the same. */
-  async make({ data: { id }, signal, onStage }: Work<MakeData>): Promise<Record<string, unknown>> {
+  async make(work: Work<MakeData>): Promise<Record<string, unknown>> {
     const { database } = this.#dependencies;
+    const { id } = work.data;
     const certificate = await findCertificate(database.queries, id);
     if (certificate === undefined) throw fail('not_found');
     if (isUnmade(certificate.status)) {
       try {
-        await this.#makeOnce(certificate, { signal, onStage });
+        await this.#makeOnce(certificate, work);
       } catch (error) {
-        // Nobody is at fault when the process stops.
-        if (!signal.aborted)
+        // Nobody is at fault when the process stops, or when it was cancelled.
+        if (!work.signal.aborted)
           await markFailed(database.queries, id, { error: describe(error), mayHeal: mayHeal(error) });
         throw error;
       }
@@ -138,18 +139,17 @@ class Making {
     return { certificateId: id };
   }
 
-  async #makeOnce(
-    certificate: StoredCertificate,
-    { signal, onStage }: Pick<Work<MakeData>, 'signal' | 'onStage'>,
-  ): Promise<void> {
+  async #makeOnce(certificate: StoredCertificate, { signal, onStage, endWith }: Work<MakeData>): Promise<void> {
     const { database, templating, credentials, events, issuerName, publicUrl } = this.#dependencies;
     const { id, tenant, number, input, code } = certificate;
     if (credentials === undefined) throw fail('issuer_unavailable');
     const verifyUrl = verifyUrlOf(publicUrl, code);
-    onStage('template_loading', 5);
     const { templateId, language } = input;
+    onStage('template_loading', 5);
     const data = templateDataOf(certificate, { verifyUrl, issuerName });
-    onStage('pdf_generation', 20);
+    onStage('data_validation', 10);
+    templating.check(templateId, language, data);
+    onStage('pdf_generation', 15);
     const images = await this.#picturesOf(certificate);
     const { bytes, pages } = await templating.print({ templateId, language, data, images, signal });
     onStage('file_preparation', 70);
@@ -160,21 +160,22 @@ class Making {
     await this.#keep(certificate, { bytes, pages, sha256 });
     onStage('download_ready', 95);
     await database.transaction(async (tx) => {
-      if (!(await markAvailable(tx, id, { credential, badge, sha256 }))) return;
-      await events.certificateIssued(tx, {
-        tenant,
-        certificateId: id,
-        number,
-        verifyUrl,
-        userId: input.userId,
-        courseId: input.courseId,
-        courseName: input.courseName,
-        credentialId: String(credential.id),
-        firstName: input.firstName,
-        lastName: input.lastName,
-        issuanceDate: input.issuanceDate,
-        expirationDate: input.expirationDate,
-      });
+      if (await markAvailable(tx, id, { credential, badge, sha256 }))
+        await events.certificateIssued(tx, {
+          tenant,
+          certificateId: id,
+          number,
+          verifyUrl,
+          userId: input.userId,
+          courseId: input.courseId,
+          courseName: input.courseName,
+          credentialId: String(credential.id),
+          firstName: input.firstName,
+          lastName: input.lastName,
+          issuanceDate: input.issuanceDate,
+          expirationDate: input.expirationDate,
+        });
+      await endWith(tx, { certificateId: id });
     });
     log.info('Certificate issued', { certificateId: id, courseId: input.courseId, s3Key: certificate.key });
   }

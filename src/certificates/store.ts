@@ -159,6 +159,18 @@ export async function findOfLearner(
   return rows;
 }
 
+/** Those of a learner for a course that are good or still to be made: first those to be made, then the newest. */
+export async function findOfCourse(
+  queries: Queries,
+  { tenant, studentId, courseId }: { tenant: string; studentId: string; courseId: string },
+): Promise<StoredCertificate[]> {
+  const { rows } = await sql<StoredCertificate>`
+    SELECT ${columns} FROM platen.certificates
+    WHERE tenant = ${tenant} AND student_id = ${studentId} AND course_id = ${courseId} AND status <> 'replaced' AND status <> 'revoked'
+    ORDER BY status = 'available', created_at DESC, id`.execute(queries);
+  return rows;
+}
+
 export async function findByCode(queries: Queries, code: string): Promise<StoredCertificate | undefined> {
   const { rows } = await sql<StoredCertificate>`
     SELECT ${columns} FROM platen.certificates WHERE code = ${code}`.execute(queries);

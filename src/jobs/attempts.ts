@@ -141,6 +141,23 @@ const withoutNull = ({ groupId, ...job }: LeftJob): LeftJob => ({ ...job, groupI
 const withoutDiagnosis = ({ diagnosis: _, ...error }: JobError): JobError => error;
 
 /**
+ * Ends a task well within a transaction of those who did it, if this attempt still counts and somebody wants the result.
+ * @returns `unwanted` or `superseded` when nothing was done.
+ */
+export async function endTaskWithin(
+  tx: Queries,
+  task: BegunTask,
+  result: Record<string, unknown>,
+): Promise<'ended' | 'unwanted' | 'superseded'> {
+  // Held first, as by those who cancel: they come before, or after the end.
+  const held = await lockAttempt(tx, task);
+  if (held?.state !== 'active') return 'superseded';
+  if (!(await isWanted(tx, task.id))) return 'unwanted';
+  await endTask(tx, task, { ending: { state: 'completed', result }, allowSuccessor: true });
+  return 'ended';
+}
+
+/**
  * Ends those jobs of a task that would be tried by the same means as this attempt was, which have failed.
  * @returns them, and whether others want the task.
  */

@@ -20,6 +20,12 @@ export interface Work<Data> {
   signal: AbortSignal;
   /** Says how far it is; the percentage is of the whole. */
   onStage(stage: JobStage, percent: number): void;
+  /**
+   * Ends the work in a transaction of the handler's, as the last thing in it: what it made and that it ended are true together, and whoever
+   * cancels comes before or is told that it is too late.
+   * @throws when nobody wants the result any more, or another attempt counts: the transaction is to be rolled back.
+   */
+  endWith(tx: Queries, result: Record<string, unknown>): Promise<void>;
 }
 
 export interface JobDefinition<Data = unknown> {

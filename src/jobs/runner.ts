@@ -13,6 +13,7 @@ import {
   claimTask,
   type Ending,
   endTask,
+  endTaskWithin,
   failByMeans,
   findWaiting,
   handBackTask,
@@ -86,7 +87,7 @@ export class Runner {
       using ending = followSignals([this.#stopping.signal, cancelling.signal, claim.signal]);
       using timeout = startTimeout(this.#options.timeoutMs - task.elapsedMs);
       using all = followSignals([ending.signal, timeout.signal]);
-      const outcome = await withLogContext({ jobTask: id }, () => this.#attempt(task, all.signal));
+      const outcome = await withLogContext({ jobTask: id }, () => this.#attempt(task, all.signal, cancelling));
       this.#options.metrics.jobAttempts.inc({ outcome: nameOf(outcome) });
       await this.#conclude(task, outcome);
     } finally {
@@ -106,13 +107,13 @@ export class Runner {
   }
 
   /** What became of the attempt; an error that may heal, and an interruption, are given as they are. */
-  async #attempt(task: BegunTask, signal: AbortSignal): Promise<Ending | Error> {
+  async #attempt(task: BegunTask, signal: AbortSignal, cancelling: AbortController): Promise<Ending | Error> {
     const definition = this.#options.definitions.get(task.name);
     try {
       const { asked } = task;
       if (asked === undefined) return { state: 'cancelled' };
       if (definition === undefined) throw new Error(`this version knows no job ${task.name}`);
-      return { state: 'completed', result: await this.#work(definition, { ...task, asked }, signal) };
+      return { state: 'completed', result: await this.#work(definition, { ...task, asked }, { signal, cancelling }) };
     } catch (error) {
       if (signal.aborted && !(signal.reason instanceof ServiceError))
         return signal.reason === unwanted ? { state: 'cancelled' } : new Interrupted('handed back');
@@ -125,9 +126,11 @@ export class Runner {
 
   async #work(
     definition: JobDefinition,
-    { asked: { data, secret }, ...task }: WantedTask,
-    signal: AbortSignal,
+    wanted: WantedTask,
+    { signal, cancelling }: { signal: AbortSignal; cancelling: AbortController },
   ): Promise<Record<string, unknown>> {
+    const { asked, ...task } = wanted;
+    const { data, secret } = asked;
     if (task.lost >= mostLost) throw fail('internal_error', { detail: 'It was begun too often without an end.' });
     signal.throwIfAborted();
     using reporter = new StageReporter((stage) => reportStage(this.#options.database.queries, task, stage));
@@ -136,7 +139,20 @@ export class Runner {
       secret: secret === null ? undefined : this.#options.sealing.open(secret),
       signal,
       onStage: (stage, percent) => reporter.report(stage, percent),
+      endWith: (tx, result) => this.#endWithin(tx, wanted, { result, cancelling }),
     });
+  }
+
+  async #endWithin(
+    tx: Queries,
+    task: WantedTask,
+    { result, cancelling }: { result: Record<string, unknown>; cancelling: AbortController },
+  ): Promise<void> {
+    const outcome = await endTaskWithin(tx, task, result);
+    if (outcome === 'ended') return release(this.#options.queue, task.name, await findWaiting(tx, task.name, task.key));
+    // Perhaps it was not heard of yet.
+    cancelling.abort(outcome === 'unwanted' ? unwanted : new Interrupted('another attempt counts'));
+    throw cancelling.signal.reason;
   }
 
   /** Writes it down, for as long as the database is away; then whoever takes the task up begins it again. */

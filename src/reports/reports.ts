@@ -76,8 +76,8 @@ interface Dependencies {
   };
 }
 
-/** What one person may ask for without waiting, in a minute. */
-const laterWindow = { name: 'generations', windowSeconds: 60 };
+/** What one person may ask for without waiting, in a minute; of certificates too. */
+export const laterWindow = { name: 'generations', windowSeconds: 60 };
 
 class PlatformReports implements Reports {
   readonly #documents: Documents;

@@ -11,4 +11,9 @@ const compiled = await WebAssembly.compile(await readFile(fileURLToPath(program)
 // biome-ignore lint/style/noDefaultExport: Jest loads environments by their default export
 export default class PlatenEnvironment extends TestEnvironment {
   compiled = compiled;
+
+  /** The packages of packages/ from their source, as everywhere here. */
+  exportConditions() {
+    return [...super.exportConditions(), 'platen-source'];
+  }
 }

@@ -30,8 +30,8 @@ type Steered = Omit<Work<unknown>, 'data' | 'secret'> & { id: string };
 export interface JobService extends AsyncDisposable {
   url: string;
   database: Database;
-  /** Makes a job of this student's, or of the backend's. */
-  enqueue(studentId?: string): Promise<string>;
+  /** Makes a job of this student's, or of the backend's; of one key one is done after the other. */
+  enqueue(studentId?: string, key?: string): Promise<string>;
   /** What the work of each job does; it is done at once unless the test says otherwise. */
   run: (work: Steered) => Promise<Record<string, unknown>>;
   /** Look-ups of followed jobs so far. */
@@ -68,7 +68,7 @@ export async function startJobService({ url }: { url?: string } = {}): Promise<J
     data: z.object({ id: z.string() }),
     mostFailures: 2,
     mayHeal: () => true,
-    run: ({ data: { id }, signal, onStage }) => service.run({ id, signal, onStage }),
+    run: ({ data: { id }, secret: _, ...work }) => service.run({ id, ...work }),
   };
   jobs.define(definition);
   const listeners = new Set<ChangeListener>();
@@ -113,10 +113,10 @@ export async function startJobService({ url }: { url?: string } = {}): Promise<J
     run: async () => ({}),
     lookUps: 0,
     isAway: false,
-    async enqueue(studentId) {
+    async enqueue(studentId, key) {
       const id = `work-${process.pid}-${++count}`;
       const owner = studentId === undefined ? serviceOwner : ownerOf(studentId);
-      const request = { data: { id }, key: id, owner, subject: { work: id }, secret: undefined, rank: 0 };
+      const request = { data: { id }, key: key ?? id, owner, subject: { work: id }, secret: undefined, rank: 0 };
       const [job = ''] = await jobs.transaction((tx) =>
         jobs.enqueue(definition, [request], { tx, tenant: '', lane: 'test' }),
       );

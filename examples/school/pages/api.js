@@ -48,6 +48,18 @@ export function get(...segments) {
 }
 
 /**
+ * Has the certificate of a course recorded.
+ * @param {{ courseId: string }} course
+ */
+export function recordCertificate({ courseId }) {
+  return send('/api/certificates', {
+    method: 'POST',
+    headers: { Authorization: `Bearer ${localStorage.getItem(TOKEN_KEY)}`, 'Content-Type': 'application/json' },
+    body: JSON.stringify({ courseId }),
+  });
+}
+
+/**
  * @param {string} path
  * @param {RequestInit} request
  */

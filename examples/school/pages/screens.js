@@ -1,10 +1,11 @@
 // What a person sees besides reports: the sign-in form, the list of own reports, and the error page.
 // @ts-check
-import { get, signIn, signOut } from './api.js';
+import { get, recordCertificate, signIn, signOut } from './api.js';
 import { element, paragraph } from './elements.js';
 
 /** @param {HTMLElement} page */
 export function showSignIn(page) {
+  page.className = 'screen';
   const username = input('username', 'text', 'Name');
   const password = input('password', 'password', 'Password');
   const problem = element('p', { role: 'alert' });
@@ -24,10 +25,26 @@ export function showSignIn(page) {
 
 /** @param {HTMLElement} page */
 export async function showHome(page) {
+  page.className = 'screen';
   /** @type {import('./routes.js').Me} */
   const me = await get('me');
   const links = reportLinks(me).map(([label, href]) => element('li', {}, element('a', { href }, label)));
   page.replaceChildren(element('h1', {}, 'Reports'), element('ul', {}, ...links), signOutButton());
+  if (me.userType === 'student') await addCertificates(page);
+}
+
+/**
+ * What a student has completed, where the school has certificates at all.
+ * @param {HTMLElement} page
+ */
+async function addCertificates(page) {
+  const certificates = await get('certificates').catch(() => undefined);
+  if (certificates === undefined) return;
+  const place = element('section', {});
+  page.append(place);
+  const script = '/certificate.js';
+  const { showCertificates } = await import(script);
+  showCertificates(place, { ...certificates, record: recordCertificate });
 }
 
 /**

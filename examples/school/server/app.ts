@@ -4,38 +4,49 @@ import helmet from 'helmet';
 import { readRecords } from '../figures/records.ts';
 import { computeSurvey } from '../figures/survey.ts';
 import { createAssets } from './assets.ts';
+import { createCertificateRoutes, type Platen } from './certificate-routes.ts';
 import { Refusal } from './refusal.ts';
 import { createReportRoutes } from './report-routes.ts';
 import type { RequestLog } from './request-log.ts';
 import { createSessionRoutes } from './session-routes.ts';
 import type { Tokens } from './tokens.ts';
 
-const headers = helmet({
-  // Off because the school speaks plain HTTP on localhost; behind TLS both belong on.
-  strictTransportSecurity: false,
-  contentSecurityPolicy: {
-    useDefaults: false,
-    directives: {
-      defaultSrc: ["'self'"],
-      // The chart library sets styles on the elements that it draws.
-      styleSrc: ["'self'", "'unsafe-inline'"],
-      imgSrc: ["'self'", 'data:'],
-      objectSrc: ["'none'"],
-      baseUri: ["'none'"],
-      formAction: ["'self'"],
-      frameAncestors: ["'none'"],
+const createHeaders = (platen: () => Platen | undefined) =>
+  helmet({
+    // Off because the school speaks plain HTTP on localhost; behind TLS both belong on.
+    strictTransportSecurity: false,
+    contentSecurityPolicy: {
+      useDefaults: false,
+      directives: {
+        defaultSrc: ["'self'"],
+        connectSrc: ["'self'", () => platen()?.url ?? "'self'"],
+        // The chart library sets styles on the elements that it draws.
+        styleSrc: ["'self'", "'unsafe-inline'"],
+        imgSrc: ["'self'", 'data:'],
+        objectSrc: ["'none'"],
+        baseUri: ["'none'"],
+        formAction: ["'self'"],
+        frameAncestors: ["'none'"],
+      },
     },
-  },
-});
+  });
 
-export function createApp(tokens: Tokens, requestLog: RequestLog): Express {
+interface Dependencies {
+  tokens: Tokens;
+  requestLog: RequestLog;
+  /** Undefined while the school has none: then there are no certificates. */
+  platen: () => Platen | undefined;
+}
+
+export function createApp({ tokens, requestLog, platen }: Dependencies): Express {
   const records = readRecords();
   const survey = computeSurvey(records);
   const app = express();
-  app.use(requestLog.record, headers);
+  app.use(requestLog.record, createHeaders(platen));
   app.use('/api', forbidCaching);
   app.use('/api', createSessionRoutes(records, tokens));
   app.use('/api/classes/:classId/tests/:testId', createReportRoutes(records, survey, tokens));
+  app.use('/api/certificates', createCertificateRoutes({ records, tokens, platen }));
   app.use(createAssets());
   app.use(refuseUnknownPath, answerError);
   return app;

@@ -1,0 +1,2 @@
+// Vite knows what to do with style sheets.
+declare module '*.css';
