@@ -6,7 +6,7 @@ import { type Database, isTooSlow, type Queries } from '../database/database.ts'
 import { fail, ServiceError } from '../errors.ts';
 import { createLog, withLogContext } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
-import type { JobError, JobStage } from '../progress/contract.ts';
+import type { JobError } from '../progress/contract.ts';
 import type { Sealing } from '../sealing.ts';
 import {
   type BegunTask,
@@ -26,6 +26,7 @@ import type { EndedJob, EndHook, JobDefinition } from './contract.ts';
 import { lineUp, release } from './lining-up.ts';
 import { longestRetrySeconds } from './lookout.ts';
 import type { Claim, Queue } from './queue.ts';
+import { StageReporter } from './stage-reporter.ts';
 
 const log = createLog('jobs');
 
@@ -33,7 +34,6 @@ const log = createLog('jobs');
 const mostLost = 50;
 /** For writing down an ending while the database is away; then another process does the task again. */
 const persistenceMs = 60_000;
-const reportIntervalMs = 500;
 
 interface RunnerOptions {
   database: Database;
@@ -274,28 +274,4 @@ function describeError(error: unknown): JobError {
   }
   const { detail = error.entry.detail, diagnosis } = error.details;
   return { code: error.code, detail, ...(diagnosis === undefined ? {} : { diagnosis }) };
-}
-
-/** Passes on how far it is, at most twice a second; a report that can't be made is none. */
-class StageReporter implements Disposable {
-  readonly #write: (stage: { stage: JobStage; percent: number }) => Promise<void>;
-  #next: { stage: JobStage; percent: number } | undefined;
-  #timer: NodeJS.Timeout | undefined;
-
-  constructor(write: (stage: { stage: JobStage; percent: number }) => Promise<void>) {
-    this.#write = write;
-  }
-
-  report(stage: JobStage, percent: number): void {
-    this.#next = { stage, percent };
-    this.#timer ??= setTimeout(() => {
-      this.#timer = undefined;
-      if (this.#next !== undefined)
-        this.#write(this.#next).catch((error) => log.debug('Progress was not reported', { error }));
-    }, reportIntervalMs);
-  }
-
-  [Symbol.dispose](): void {
-    clearTimeout(this.#timer);
-  }
 }
