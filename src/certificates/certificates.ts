@@ -97,6 +97,8 @@ class IssuedCertificates implements Certificates {
   readonly #definition: JobDefinition<MakeData>;
   readonly #ends: Ends;
   readonly #asked: InputCheck;
+  /** By what is asked for. */
+  readonly #accepting = new Map<string, Promise<StoredCertificate>>();
   #looking: NodeJS.Timeout | undefined;
 
   constructor(dependencies: Dependencies) {
@@ -192,7 +194,17 @@ class IssuedCertificates implements Certificates {
     return this.#describe(made);
   }
 
-  async #accept(
+  /** Who asks for the same while it is being accepted waits for that: many transactions would stand in line for one lock. */
+  #accept(input: CertificateInput, asked: Omit<IssueOptions, 'signal'>): Promise<StoredCertificate> {
+    const name = JSON.stringify([asked.tenant, asked.idempotencyKey, asked.owner, digestOf(input)]);
+    const underWay = this.#accepting.get(name);
+    if (underWay !== undefined) return underWay;
+    const accepted = this.#acceptOnce(input, asked).finally(() => this.#accepting.delete(name));
+    this.#accepting.set(name, accepted);
+    return accepted;
+  }
+
+  async #acceptOnce(
     input: CertificateInput,
     { tenant, idempotencyKey, owner }: Omit<IssueOptions, 'signal'>,
   ): Promise<StoredCertificate> {
