@@ -1,6 +1,7 @@
 // npm run bench: measures everything, prints it, and writes docs/performance.md. With names of sections it measures only those and writes nothing.
 
 import { writeFile } from 'node:fs/promises';
+import { measureCertificates } from './certificates.ts';
 import { measureClassRun } from './class-run.ts';
 import { measureEndedJobs } from './ended-jobs.ts';
 import { measureFollowers } from './followers.ts';
@@ -29,6 +30,7 @@ const all: Record<string, () => Promise<Section>> = {
   'ended-jobs': measureEndedJobs,
   followers: measureFollowers,
   workers: measureWorkers,
+  certificates: measureCertificates,
 };
 
 const wanted = process.argv.slice(2);
