@@ -14,6 +14,7 @@ const floors: Record<string, number> = {
   'version.ts': 0,
   'redaction.ts': 0,
   'origin.ts': 0,
+  'pages.ts': 0,
   'path-pattern.ts': 0,
   'warnings.ts': 0,
   'authority-file.ts': 0,

@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { type ErrorCode, fail } from '../errors.ts';
 import { defineEndpoint, type Endpoint, type Exchange, fileErrors } from '../http/contract.ts';
 import { type Images, mostImageBytes } from '../images/images.ts';
+import { cutPage, pageOf, pageQuery } from '../pages.ts';
 import type { Templating } from '../templating/templating.ts';
 import { type PrefixOf, requireAdministrator } from './access.ts';
 
@@ -21,12 +22,7 @@ const askerErrors = [
   'identity_unavailable',
 ] as const satisfies ErrorCode[];
 
-const usualLimit = 50;
-const mostListed = 500;
-const listQuery = z.object({
-  limit: z.coerce.number().int().min(1).max(mostListed).default(usualLimit).meta({ description: 'How many.' }),
-  cursor: z.string().max(200).optional().meta({ description: 'What an earlier answer gave as `next`.' }),
-});
+const listQuery = z.object(pageQuery(/^[A-Za-z0-9][A-Za-z0-9._:@+-]{0,99}$/));
 type ListQuery = z.output<typeof listQuery>;
 
 const templateAnswer = z.object({
@@ -36,7 +32,7 @@ const templateAnswer = z.object({
   sample: z.looseObject({}),
   problem: z.string().optional(),
 });
-const listAnswer = z.object({ items: z.array(templateAnswer), next: z.string().nullable() });
+const listAnswer = pageOf(templateAnswer);
 
 const previewQuery = z.object({
   language: z.string().max(35).optional().meta({ description: 'Default: the first that the template has.' }),
@@ -61,9 +57,7 @@ function list({ templating, prefixOf }: Dependencies, exchange: Exchange<ListQue
     .list()
     .sort((one, other) => (one.id < other.id ? -1 : 1))
     .filter(({ id }) => id > cursor);
-  const items = all.slice(0, limit);
-  const next = all.length > limit ? (items.at(-1)?.id ?? null) : null;
-  exchange.res.set('Cache-Control', 'no-store').json({ items, next });
+  exchange.res.set('Cache-Control', 'no-store').json(cutPage(all, limit, ({ id }) => id));
 }
 
 async function preview({ templating, images, prefixOf }: Dependencies, exchange: Exchange<PreviewQuery>) {

@@ -4,10 +4,10 @@ import { z } from 'zod';
 import type { Database } from '../database/database.ts';
 import { type ErrorCode, fail, invalidField } from '../errors.ts';
 import { bodyErrors, defineEndpoint, type Endpoint, type Exchange } from '../http/contract.ts';
+import { cutPage, pageOf, pageQuery } from '../pages.ts';
 import { readUuid } from '../uuid.ts';
 import { type PrefixOf, requireOperator } from './access.ts';
 import { kinds } from './contract.ts';
-import { cutPage, pageOf, pageQuery } from './pages.ts';
 import { eventStates, findEvents, redriveEvent, replayBatch, type StoredEvent } from './records.ts';
 
 interface Dependencies {

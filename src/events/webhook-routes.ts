@@ -5,11 +5,11 @@ import { z } from 'zod';
 import type { Database } from '../database/database.ts';
 import { type ErrorCode, fail, invalidField } from '../errors.ts';
 import { bodyErrors, defineEndpoint, type Endpoint, type Exchange } from '../http/contract.ts';
+import { cutPage, pageOf, pageQuery } from '../pages.ts';
 import type { Sealing } from '../sealing.ts';
 import { readUuid } from '../uuid.ts';
 import { type PrefixOf, requireOperator } from './access.ts';
 import { webhookTypes } from './contract.ts';
-import { cutPage, pageOf, pageQuery } from './pages.ts';
 import { faultOfUrl, secretTextOf } from './webhook-call.ts';
 import { addWebhook, findWebhooks, removeWebhook } from './webhook-store.ts';
 
