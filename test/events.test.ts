@@ -62,7 +62,10 @@ describeDatabases('the outbox', (server) => {
   async function open() {
     const { url, dataDir } = parts.use(await createTestDatabase(server));
     if (url === undefined) parts.use(openDataFolder(dataDir));
-    return parts.use(openDatabase({ url, dataDir }));
+    const database = parts.use(openDatabase({ url, dataDir }));
+    // On a busy machine it may take longer to open than a transaction waits.
+    await database.ready;
+    return database;
   }
 
   test('without Kafka an event is kept, and one whose transaction fails was never there', async () => {

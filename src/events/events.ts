@@ -8,15 +8,16 @@ import type { Metrics } from '../metrics.ts';
 import type { Sealing } from '../sealing.ts';
 import { type CertificateIssued, kinds, type WebhookData, type WebhookEvent } from './contract.ts';
 import { Deliveries } from './deliveries.ts';
-import { createKafkaSender, type KafkaConfig } from './kafka.ts';
+import { createKafkaSender, type KafkaConfig, type SenderLimits } from './kafka.ts';
 import { addEvent } from './outbox.ts';
 import { countEvents, forgetSent } from './records.ts';
-import { Relay } from './relay.ts';
+import { Relay, type RelayLimits } from './relay.ts';
 import { addForWebhooks } from './webhook-store.ts';
 
 const log = createLog('events');
 
 const cleaningMs = 600_000;
+const usualLimits: RelayLimits & SenderLimits = { leaseSeconds: 60, sendMs: 40_000 };
 
 type About = Omit<WebhookEvent, 'type' | 'data'>;
 
@@ -47,6 +48,8 @@ interface Options {
   webhookHosts: readonly string[];
   /** Time that one call of a webhook may take. */
   webhookCallMs?: number | undefined;
+  /** Shorter in tests that wait for them. */
+  limits?: Partial<RelayLimits & SenderLimits> | undefined;
 }
 
 class OutboxEvents implements Events {
@@ -59,7 +62,8 @@ class OutboxEvents implements Events {
   constructor(options: Options) {
     this.#options = options;
     const { kafka, webhookHosts: trustedHosts, webhookCallMs: callMs } = options;
-    this.#relay = kafka === undefined ? undefined : new Relay({ ...options, sender: createKafkaSender(kafka) });
+    const limits = { ...usualLimits, ...options.limits };
+    if (kafka !== undefined) this.#relay = new Relay({ ...options, limits, sender: createKafkaSender(kafka, limits) });
     this.#deliveries = new Deliveries({ ...options, trustedHosts, callMs });
   }
 

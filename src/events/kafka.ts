@@ -13,13 +13,24 @@ export interface KafkaConfig {
   topic: string;
 }
 
+export interface SenderLimits {
+  /** For all of a batch, with connecting and what the library repeats: the library itself may wait for ever for a connection that was cut. */
+  sendMs: number;
+}
+
 const sendTimeoutMs = 15_000;
-/** For all of a batch, with connecting and what the library repeats: the library itself may wait for ever for a connection that was cut. Shorter than the lease of who sends. */
-const longestSendMs = 40_000;
+/** Of one batch; one or none the library takes for endlessly many where it is idempotent, and nobody would hear of an outage. */
+const mostRepetitions = 2;
 const longestCloseMs = 3000;
 const everyReplica = -1;
 /** Answers of a broker to one message that no repetition mends. */
-const refusals = new Set(['MESSAGE_TOO_LARGE', 'INVALID_RECORD', 'INVALID_TIMESTAMP', 'CORRUPT_MESSAGE']);
+const refusals = new Set([
+  'MESSAGE_TOO_LARGE',
+  'RECORD_LIST_TOO_LARGE',
+  'INVALID_RECORD',
+  'INVALID_TIMESTAMP',
+  'CORRUPT_MESSAGE',
+]);
 
 type Texts = Producer<string, string, string, string>;
 
@@ -32,16 +43,18 @@ function hasAnswer(error: unknown, isWanted: (answer: string) => boolean): boole
 
 class KafkaSender implements Sender {
   readonly #config: KafkaConfig;
+  readonly #limits: SenderLimits;
   /** Opened with the first event: its library is large. */
   #producer: Promise<Texts> | undefined;
 
-  constructor(config: KafkaConfig) {
+  constructor(config: KafkaConfig, limits: SenderLimits) {
     this.#config = config;
+    this.#limits = limits;
   }
 
   async send(events: readonly WaitingEvent[]): Promise<void> {
     try {
-      await abortable(this.#sendAll(events), AbortSignal.timeout(longestSendMs));
+      await abortable(this.#sendAll(events), AbortSignal.timeout(this.#limits.sendMs));
     } catch (error) {
       if (hasAnswer(error, (answer) => refusals.has(answer)))
         throw new RefusedEvent('Kafka refused the event', { cause: error });
@@ -72,6 +85,7 @@ class KafkaSender implements Sender {
       // Where the clients of others put the same key.
       partitioner: compatibilityPartitioner,
       idempotent: true,
+      retries: mostRepetitions,
       acks: everyReplica,
     });
   }
@@ -107,6 +121,6 @@ class KafkaSender implements Sender {
 }
 
 /** Connects when the first event is sent. */
-export function createKafkaSender(config: KafkaConfig): Sender {
-  return new KafkaSender(config);
+export function createKafkaSender(config: KafkaConfig, limits: SenderLimits): Sender {
+  return new KafkaSender(config, limits);
 }

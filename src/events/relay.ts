@@ -12,7 +12,7 @@ import { Waking } from './waking.ts';
 
 const log = createLog('events');
 
-const lease = { name: 'events', seconds: 60 };
+const leaseName = 'events';
 /** What nobody told of is looked for so often; so is whether the one who sends is still there. */
 const lookMs = 5000;
 const firstPauseMs = 500;
@@ -20,12 +20,18 @@ const firstPauseMs = 500;
 const graceMs = 3000;
 const longestPauseMs = 30_000;
 
+export interface RelayLimits {
+  /** After which another process sends, when this one says nothing more; longer than the sending of one batch may take. */
+  leaseSeconds: number;
+}
+
 interface Options {
   database: Database;
   metrics: Metrics;
   sender: Sender;
   /** Of one event that is refused; an outage is not its fault and does not count. */
   mostAttempts: number;
+  limits: RelayLimits;
 }
 
 export class Relay implements AsyncDisposable {
@@ -77,45 +83,60 @@ export class Relay implements AsyncDisposable {
         await wait(pauseMs, undefined, { signal }).catch(() => undefined);
       }
     }
-    await giveLeaseBack(database.queries, { ...lease, holder: this.#holder }).catch(() => undefined);
+    await giveLeaseBack(database.queries, { name: leaseName, holder: this.#holder }).catch(() => undefined);
+  }
+
+  /** @returns whether it is this process that sends. */
+  #holdLease(): Promise<boolean> {
+    const { database, limits } = this.#options;
+    return takeLease(database.queries, { name: leaseName, holder: this.#holder, seconds: limits.leaseSeconds });
   }
 
   /** @returns whether there was any. */
   async #sendDue(): Promise<boolean> {
-    const { queries } = this.#options.database;
-    if (!(await takeLease(queries, { ...lease, holder: this.#holder }))) return false;
-    const due = await readDue(queries);
+    if (!(await this.#holdLease())) return false;
+    const due = await readDue(this.#options.database.queries);
     const good: WaitingEvent[] = [];
     for (const event of due) {
       const fault = faultOf('kafka', event);
       if (fault === undefined) good.push(event);
       else await this.#setAside(event, fault, 1);
     }
-    if (good.length > 0) await this.#send(good);
+    await this.#send(good, new Set());
     return due.length > 0;
   }
 
-  async #send(events: readonly WaitingEvent[]): Promise<void> {
-    const { database, sender } = this.#options;
+  /** @param held keys of which one has to wait: so have those after it. */
+  async #send(events: readonly WaitingEvent[], held: Set<string>): Promise<void> {
+    const { database, sender, mostAttempts } = this.#options;
+    const open = events.filter(({ key }) => !held.has(key));
+    const [first, ...others] = open;
+    if (first === undefined) return;
     try {
-      await abortable(sender.send(events), this.#givingUp.signal);
-      await markSent(database.queries, events);
-      for (const event of events) this.#tell(event);
+      await abortable(sender.send(open), this.#givingUp.signal);
+      await markSent(database.queries, open);
+      for (const event of open) this.#tell(event);
     } catch (error) {
       if (!(error instanceof RefusedEvent)) throw error;
-      const [only, ...others] = events;
-      if (only !== undefined && others.length === 0)
-        return this.#setAside(only, (error.cause as Error).message, this.#options.mostAttempts);
-      // One of them is refused: each by itself, in their order.
-      for (const event of events) await this.#send([event]);
+      if (others.length > 0) return this.#sendHalves(open, held);
+      const state = await this.#setAside(first, (error.cause as Error).message, mostAttempts);
+      if (state === 'waiting') held.add(first.key);
     }
   }
 
-  async #setAside(event: WaitingEvent, fault: string, mostAttempts: number): Promise<void> {
+  /** One of them is refused, or all together are too large: a few attempts find it, and the others need not each go alone. */
+  async #sendHalves(events: readonly WaitingEvent[], held: Set<string>): Promise<void> {
+    const middle = Math.ceil(events.length / 2);
+    for (const half of [events.slice(0, middle), events.slice(middle)])
+      if (await this.#holdLease()) await this.#send(half, held);
+  }
+
+  async #setAside(event: WaitingEvent, fault: string, mostAttempts: number): Promise<'waiting' | 'parked'> {
     const state = await markFailed(this.#options.database.queries, event, { error: fault, mostAttempts });
     const outcome = state === 'parked' ? state : 'failed';
     this.#options.metrics.eventAttempts.inc({ kind: 'kafka', outcome });
     log.warn(`Failed to publish certificate issued event: ${fault}`, { eventId: event.id, state });
+    return state;
   }
 
   #tell({ body, ageSeconds }: WaitingEvent): void {

@@ -1,6 +1,7 @@
 // One call of a webhook: signed, to an address that was looked up once and is allowed, without following anything.
 
 import { createHmac } from 'node:crypto';
+import type { LookupAddress } from 'node:dns';
 import { lookup } from 'node:dns/promises';
 import { request as requestHttp } from 'node:http';
 import { request as requestHttps } from 'node:https';
@@ -19,6 +20,17 @@ interface Call {
   body: string;
   /** As its owner has it. */
   secret: string;
+}
+
+/** All addresses of a name, as they are now. */
+type Resolve = (host: string) => Promise<LookupAddress[]>;
+
+const askSystem: Resolve = (host) => lookup(host, { all: true });
+
+interface Means {
+  trustedHosts: readonly string[];
+  signal: AbortSignal;
+  resolve?: Resolve;
 }
 
 /** Without the brackets of IPv6. */
@@ -42,9 +54,9 @@ function sign({ id, body, secret }: Call, timestamp: string): string {
 }
 
 /** Looked up here, and never again for this call: who answers otherwise a second time is not asked. */
-async function pin(url: URL, { trustedHosts, signal }: { trustedHosts: readonly string[]; signal: AbortSignal }) {
+async function pin(url: URL, { trustedHosts, signal, resolve = askSystem }: Means) {
   const host = hostOf(url);
-  const found = await abortable(lookup(host, { all: true }), signal);
+  const found = await abortable(resolve(host), signal);
   const allowed = trustedHosts.includes(host) ? found : found.filter(({ address }) => !isInside(address));
   const [first] = allowed;
   if (first === undefined) throw new Error('its host leads inside');
@@ -54,14 +66,11 @@ async function pin(url: URL, { trustedHosts, signal }: { trustedHosts: readonly 
 }
 
 /** Resolves when it was answered with 2xx. @throws what went wrong, in words of ours or of the network. */
-export async function callWebhook(
-  call: Call,
-  { trustedHosts, signal }: { trustedHosts: readonly string[]; signal: AbortSignal },
-): Promise<void> {
-  const fault = faultOfUrl(call.url, trustedHosts);
+export async function callWebhook(call: Call, means: Means): Promise<void> {
+  const fault = faultOfUrl(call.url, means.trustedHosts);
   if (fault !== undefined) throw new Error(`its URL ${fault}`);
   const url = new URL(call.url);
-  const pinned = await pin(url, { trustedHosts, signal });
+  const pinned = await pin(url, means);
   const timestamp = String(Math.floor(Date.now() / 1000));
   const headers = {
     'content-type': 'application/json',
@@ -73,11 +82,15 @@ export async function callWebhook(
   };
   const request = url.protocol === 'https:' ? requestHttps : requestHttp;
   const { promise, resolve, reject } = Promise.withResolvers<number>();
-  const sent = request(url, { method: 'POST', headers, lookup: pinned, agent: false, signal }, (answer) => {
-    resolve(answer.statusCode ?? 0);
-    // What it says beyond its status is nothing to us.
-    answer.destroy();
-  });
+  const sent = request(
+    url,
+    { method: 'POST', headers, lookup: pinned, agent: false, signal: means.signal },
+    (answer) => {
+      resolve(answer.statusCode ?? 0);
+      // What it says beyond its status is nothing to us.
+      answer.destroy();
+    },
+  );
   sent.on('error', reject);
   sent.end(call.body);
   const status = await promise;

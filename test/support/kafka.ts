@@ -23,7 +23,7 @@ export interface ReadMessage {
 /** All that stands in the topic now. */
 export async function readTopic(brokers: string, topic: string): Promise<ReadMessage[]> {
   const args = ['-b', brokers, '-t', topic, '-C', '-e', '-q', '-J', '-o', 'beginning'];
-  const { stdout } = await promisify(execFile)('kcat', args, { timeout: 60_000 });
+  const { stdout } = await promisify(execFile)('kcat', args, { timeout: 60_000, maxBuffer: 2 ** 26 });
   return stdout
     .split('\n')
     .filter((line) => line !== '')
@@ -40,8 +40,8 @@ export interface KafkaServer extends AsyncDisposable {
   faultListen: string;
   faultUpstream: string;
   /** Without letting it end anything. */
-  kill(): void;
-  start(): void;
+  kill(): Promise<void>;
+  start(): Promise<void>;
 }
 
 const { PLATEN_STAND: stand, TOXIPROXY_URL } = process.env;
@@ -49,24 +49,29 @@ const { PLATEN_STAND: stand, TOXIPROXY_URL } = process.env;
 export const describeKafkaFaults =
   stand === undefined || TOXIPROXY_URL === undefined || !hasReader ? describe.skip : describe;
 
-/** A Kafka of the test's own, by the script that PLATEN_STAND names. */
-export function startKafkaServer(): KafkaServer {
-  const run = (verb: string) => {
+/** A Kafka of the test's own, by the script that PLATEN_STAND names. The test's process goes on meanwhile. */
+export async function startKafkaServer(): Promise<KafkaServer> {
+  const run = async (verb: string) => {
     const env = { ...process.env, STAND_INSTANCE: `platen-test-${process.pid}` };
-    const { status, stdout, stderr } = spawnSync('bash', [stand ?? '', verb, 'kafka'], { env, encoding: 'utf8' });
-    if (status !== 0) throw new Error(`Kafka: ${verb} failed: ${stderr}`);
+    const { stdout } = await promisify(execFile)('bash', [stand ?? '', verb, 'kafka'], { env });
     return stdout;
   };
-  const exported = run('up');
-  const exportOf = (name: string) => new RegExp(`${name}=(\\S+)`).exec(exported)?.[1] ?? '';
+  const start = async () => {
+    const exported = await run('up');
+    return (name: string) => new RegExp(`${name}=(\\S+)`).exec(exported)?.[1] ?? '';
+  };
+  const exportOf = await start();
+  const brokers = exportOf('KAFKA_BROKERS');
   return {
-    brokers: exportOf('KAFKA_BROKERS'),
+    brokers,
     faultListen: exportOf('KAFKA_FAULT_LISTEN'),
     faultUpstream: exportOf('KAFKA_FAULT_UPSTREAM'),
-    kill: () => run('kill'),
-    start: () => run('up'),
-    [Symbol.asyncDispose]: async () => {
-      run('reset');
+    kill: async () => void (await run('kill')),
+    async start() {
+      const now = (await start())('KAFKA_BROKERS');
+      // It takes other ports when one of its own is taken, be it by the proxy at `faultListen`.
+      if (now !== brokers) throw new Error(`Kafka has come back at ${now}, not at ${brokers}`);
     },
+    [Symbol.asyncDispose]: async () => void (await run('reset')),
   };
 }

@@ -1,11 +1,11 @@
-// A process of its own that sends the events of a database to Kafka, until it is ended: the database, the brokers and the topic are its arguments.
+// A process of its own that sends the events of a database to Kafka, until it is ended: the database, the broker, the topic and the seconds of its lease are its arguments.
 
 import { openDatabase } from '../../src/database/database.ts';
 import { createEvents } from '../../src/events/events.ts';
 import { createMetrics } from '../../src/metrics.ts';
 import { createSealing } from '../../src/sealing.ts';
 
-const [url = '', broker = '', topic = ''] = process.argv.slice(2);
+const [url = '', broker = '', topic = '', leaseSeconds = ''] = process.argv.slice(2);
 const events = createEvents({
   database: openDatabase({ url, dataDir: '' }),
   metrics: createMetrics(),
@@ -14,5 +14,6 @@ const events = createEvents({
   mostAttempts: 3,
   historyDays: 90,
   webhookHosts: [],
+  limits: { leaseSeconds: Number(leaseSeconds) },
 });
 events.start();
