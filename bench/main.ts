@@ -4,6 +4,7 @@ import { writeFile } from 'node:fs/promises';
 import { measureCertificates } from './certificates.ts';
 import { measureClassRun } from './class-run.ts';
 import { measureEndedJobs } from './ended-jobs.ts';
+import { measureEvents } from './events.ts';
 import { measureFollowers } from './followers.ts';
 import { measureAccepting, measureDistrict } from './jobs.ts';
 import { measureLight } from './light.ts';
@@ -31,6 +32,7 @@ const all: Record<string, () => Promise<Section>> = {
   followers: measureFollowers,
   workers: measureWorkers,
   certificates: measureCertificates,
+  events: measureEvents,
 };
 
 const wanted = process.argv.slice(2);
