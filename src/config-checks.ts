@@ -187,6 +187,17 @@ const productionChecks: Check[] = [
     isBroken: ({ secrets }) => secrets.encryptionKeys === undefined,
   },
   {
+    variable: 'PUBLIC_URL',
+    rule: 'must be an https URL in production when CREDENTIAL_KEY is set: it stands on certificates and in credentials for good',
+    isBroken: ({ values, secrets }) =>
+      secrets.credentialKeys !== undefined && !values.PUBLIC_URL?.startsWith('https://'),
+  },
+  {
+    variable: 'PLATEN_FAILPOINT',
+    rule: 'must not be set in production: the process would kill itself',
+    isBroken: ({ values }) => values.PLATEN_FAILPOINT !== undefined,
+  },
+  {
     variable: 'ALLOW_ROOT',
     rule: 'must be true for production as root; better run as a normal user',
     isBroken: ({ values, isRoot }) => isRoot && !values.ALLOW_ROOT,

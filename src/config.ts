@@ -241,6 +241,7 @@ function buildConfig(facts: Facts) {
     },
     certificates: buildCertificates(values),
     events: buildEvents(values),
+    failpoint: values.PLATEN_FAILPOINT,
     isRunAsRoot: isRoot,
   };
 }

@@ -25,6 +25,7 @@ import { createAsyncApiDocument } from './events/asyncapi.ts';
 import { createEvents } from './events/events.ts';
 import { eventEndpoints } from './events/routes.ts';
 import { webhookEndpoints } from './events/webhook-routes.ts';
+import { armFailpoint } from './failpoint.ts';
 import { createApp } from './http/app.ts';
 import { documentationPages } from './http/documentation.ts';
 import { createOpenApiDocument } from './http/openapi.ts';
@@ -241,6 +242,7 @@ async function tellOfStorage(config: Config, documents: Documents): Promise<void
 /** Starts everything; returns when it listens. Dispose it to finish the running work and stop. */
 export async function startService(config: Config, secrets: Secrets, limits?: Limits): Promise<Service> {
   configureLog({ level: config.logLevel, secrets: secretValues(secrets) });
+  if (config.failpoint !== undefined) armFailpoint(config.failpoint);
   await using parts = new AsyncDisposableStack();
   // First of all: where the port is taken nothing else is touched.
   const server = parts.use(await openHttpServer({ ...config.http, limits }));

@@ -4,6 +4,7 @@ import { isIP } from 'node:net';
 import { availableParallelism } from 'node:os';
 import { certificateVariables } from './certificate-variables.ts';
 import { readEncryptionKeys } from './encryption-key.ts';
+import { type Failpoint, failpoints } from './failpoint.ts';
 import { readOrigin } from './origin.ts';
 import { pageVariables } from './page-variables.ts';
 import { flag, integer, list, oneOf, secret, text, url, type Variable } from './variable-kinds.ts';
@@ -194,6 +195,13 @@ export const variables = {
     meaning:
       'Where screenshots and pages of the newest 100 failed renders go; the pages without tokens, the screenshots as they were shown. Its owner alone may read it.',
   }),
+  PLATEN_FAILPOINT: {
+    parse: (value) => failpoints.find((name) => name === value),
+    fallback: undefined as Failpoint | undefined,
+    rule: 'a place that `src/failpoint.ts` lists; not in production',
+    example: 'certificate-stored',
+    meaning: 'For tests of Platen itself: where the process kills itself.',
+  },
   TRUST_PROXY: list(parseProxy, {
     rule: 'IP addresses, subnets, or loopback, linklocal, uniquelocal',
     example: '10.0.0.0/8',

@@ -10,6 +10,7 @@ const folderOf = (path: string) => (path.includes('/') ? (path.split('/')[0] ?? 
 /** Rooms from the ground up: a room may use those below it and its own. */
 const floors: Record<string, number> = {
   'errors.ts': 0,
+  'failpoint.ts': 0,
   'start-error.ts': 0,
   'version.ts': 0,
   'redaction.ts': 0,

@@ -6,6 +6,7 @@ import type { Database } from '../database/database.ts';
 import type { Documents } from '../documents/documents.ts';
 import { type ErrorCode, fail, isErrorCode } from '../errors.ts';
 import type { Events } from '../events/events.ts';
+import { failpoint } from '../failpoint.ts';
 import { serviceOwner } from '../identity/contract.ts';
 import type { Images } from '../images/images.ts';
 import type { JobDefinition } from '../jobs/contract.ts';
@@ -118,7 +119,9 @@ class IssuedCertificates implements Certificates {
     this.#requireIssuer();
     const input = { ...body, ...defaultsOf(body) };
     await this.#check(input, signal);
-    return this.#finish(await this.#accept(input, asked), signal);
+    const accepted = await this.#accept(input, asked);
+    failpoint('certificate-accepted');
+    return this.#finish(accepted, signal);
   }
 
   async reissue(

@@ -7,6 +7,7 @@ import type { Database } from '../database/database.ts';
 import type { Documents } from '../documents/documents.ts';
 import { type ErrorCode, fail, ServiceError } from '../errors.ts';
 import type { Events } from '../events/events.ts';
+import { failpoint } from '../failpoint.ts';
 import type { Pictures } from '../images/contract.ts';
 import type { Images } from '../images/images.ts';
 import type { JobDefinition, Work } from '../jobs/contract.ts';
@@ -151,16 +152,21 @@ class Making {
     const data = templateDataOf(certificate, { verifyUrl, issuerName });
     onStage('pdf_generation', 20);
     const images = await this.#picturesOf(certificate);
+    failpoint('certificate-begun');
     const { bytes, pages } = await templating.print({ templateId, language, data, images, signal });
+    failpoint('certificate-printed');
     onStage('file_preparation', 70);
     const facts = factsOf(certificate, verifyUrl);
     const [credential, badge] = await Promise.all([credentials.issue(facts), credentials.badge(facts)]);
     signal.throwIfAborted();
     const sha256 = createHash('sha256').update(bytes).digest('hex');
+    failpoint('certificate-signed');
     await this.#keep(certificate, { bytes, pages, sha256 });
+    failpoint('certificate-stored');
     onStage('download_ready', 95);
     await database.transaction(async (tx) => {
       if (!(await markAvailable(tx, id, { credential, badge, sha256 }))) return;
+      failpoint('certificate-marked');
       await events.certificateIssued(tx, {
         tenant,
         certificateId: id,
@@ -175,7 +181,9 @@ class Making {
         issuanceDate: input.issuanceDate,
         expirationDate: input.expirationDate,
       });
+      failpoint('certificate-announced');
     });
+    failpoint('certificate-available');
     log.info('Certificate issued', { certificateId: id, courseId: input.courseId, s3Key: certificate.key });
   }
 

@@ -4,6 +4,7 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as wait } from 'node:timers/promises';
 import { abortable } from '../abortable.ts';
 import type { Database } from '../database/database.ts';
+import { failpoint } from '../failpoint.ts';
 import { createLog } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
 import { faultOf, RefusedEvent, type Sender, type WaitingEvent } from './contract.ts';
@@ -98,7 +99,9 @@ export class Relay implements AsyncDisposable {
   async #send(events: readonly WaitingEvent[]): Promise<void> {
     const { database, sender } = this.#options;
     try {
+      failpoint('event-due');
       await abortable(sender.send(events), this.#givingUp.signal);
+      failpoint('event-sent');
       await markSent(database.queries, events);
       for (const event of events) this.#tell(event);
     } catch (error) {
