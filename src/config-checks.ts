@@ -29,6 +29,7 @@ export interface Secrets {
   credentialKeys: [KeyObject, ...KeyObject[]] | undefined;
   s3AccessKey: string | undefined;
   s3SecretKey: string | undefined;
+  traceHeaders: string | undefined;
 }
 
 export const developmentSecrets = {

@@ -12,6 +12,7 @@ import type { Images } from '../images/images.ts';
 import type { JobDefinition } from '../jobs/contract.ts';
 import type { Jobs } from '../jobs/jobs.ts';
 import { createLog } from '../log.ts';
+import type { Metrics } from '../metrics.ts';
 import { glyphMissing } from '../templating/contract.ts';
 import type { Templating } from '../templating/templating.ts';
 import { mayRead, type Reader } from './access.ts';
@@ -78,6 +79,7 @@ interface Dependencies {
   /** Undefined where no key was given to sign with. */
   credentials: Credentials | undefined;
   events: Events;
+  metrics: Metrics;
   config: { publicUrl: string; issuerName: string; numberPattern: string };
 }
 

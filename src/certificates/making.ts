@@ -12,7 +12,9 @@ import type { Pictures } from '../images/contract.ts';
 import type { Images } from '../images/images.ts';
 import type { JobDefinition, Work } from '../jobs/contract.ts';
 import { createLog } from '../log.ts';
+import type { Metrics } from '../metrics.ts';
 import type { Templating } from '../templating/templating.ts';
+import { inSpan } from '../tracing.ts';
 import { verifyUrlOf } from './certificate.ts';
 import { isUnmade } from './status.ts';
 import { findCertificate, freezeImages, markAvailable, markFailed, type StoredCertificate } from './store.ts';
@@ -26,6 +28,7 @@ interface Dependencies {
   images: Images;
   credentials: Credentials | undefined;
   events: Events;
+  metrics: Metrics;
   issuerName: string;
   publicUrl: string;
 }
@@ -131,8 +134,10 @@ class Making {
         await this.#makeOnce(certificate, { signal, onStage });
       } catch (error) {
         // Nobody is at fault when the process stops.
-        if (!signal.aborted)
+        if (!signal.aborted) {
+          this.#dependencies.metrics.certificates.inc({ outcome: describe(error) });
           await markFailed(database.queries, id, { error: describe(error), mayHeal: mayHeal(error) });
+        }
         throw error;
       }
     }
@@ -143,29 +148,45 @@ class Making {
     certificate: StoredCertificate,
     { signal, onStage }: Pick<Work<MakeData>, 'signal' | 'onStage'>,
   ): Promise<void> {
-    const { database, templating, credentials, events, issuerName, publicUrl } = this.#dependencies;
-    const { id, tenant, number, input, code } = certificate;
+    const { templating, credentials, metrics, issuerName, publicUrl } = this.#dependencies;
+    const { id, input, code } = certificate;
     if (credentials === undefined) throw fail('issuer_unavailable');
     const verifyUrl = verifyUrlOf(publicUrl, code);
     onStage('template_loading', 5);
     const { templateId, language } = input;
     const data = templateDataOf(certificate, { verifyUrl, issuerName });
     onStage('pdf_generation', 20);
-    const images = await this.#picturesOf(certificate);
+    const images = await this.#during('pictures', () => this.#picturesOf(certificate));
     failpoint('certificate-begun');
-    const { bytes, pages } = await templating.print({ templateId, language, data, images, signal });
+    const request = { templateId, language, data, images, signal };
+    const { bytes, pages } = await this.#during('print', () => templating.print(request));
     failpoint('certificate-printed');
     onStage('file_preparation', 70);
     const facts = factsOf(certificate, verifyUrl);
-    const [credential, badge] = await Promise.all([credentials.issue(facts), credentials.badge(facts)]);
+    const [credential, badge] = await this.#during('sign', () =>
+      Promise.all([credentials.issue(facts), credentials.badge(facts)]),
+    );
     signal.throwIfAborted();
     const sha256 = createHash('sha256').update(bytes).digest('hex');
     failpoint('certificate-signed');
-    await this.#keep(certificate, { bytes, pages, sha256 });
+    await this.#during('store', () => this.#keep(certificate, { bytes, pages, sha256 }));
     failpoint('certificate-stored');
     onStage('download_ready', 95);
-    await database.transaction(async (tx) => {
-      if (!(await markAvailable(tx, id, { credential, badge, sha256 }))) return;
+    if (!(await this.#during('record', () => this.#announce(certificate, { credential, badge, sha256, verifyUrl }))))
+      return;
+    failpoint('certificate-available');
+    metrics.certificates.inc({ outcome: 'ok' });
+    log.info('Certificate issued', { certificateId: id, courseId: input.courseId, s3Key: certificate.key });
+  }
+
+  /** Makes it available and writes its event, together. @returns whether this attempt has done so. */
+  #announce(
+    { id, tenant, number, input }: StoredCertificate,
+    { verifyUrl, ...made }: Parameters<typeof markAvailable>[2] & { verifyUrl: string },
+  ): Promise<boolean> {
+    const { database, events } = this.#dependencies;
+    return database.transaction(async (tx) => {
+      if (!(await markAvailable(tx, id, made))) return false;
       failpoint('certificate-marked');
       await events.certificateIssued(tx, {
         tenant,
@@ -175,16 +196,21 @@ class Making {
         userId: input.userId,
         courseId: input.courseId,
         courseName: input.courseName,
-        credentialId: String(credential.id),
+        credentialId: String(made.credential.id),
         firstName: input.firstName,
         lastName: input.lastName,
         issuanceDate: input.issuanceDate,
         expirationDate: input.expirationDate,
       });
       failpoint('certificate-announced');
+      return true;
     });
-    failpoint('certificate-available');
-    log.info('Certificate issued', { certificateId: id, courseId: input.courseId, s3Key: certificate.key });
+  }
+
+  /** Measured, and seen in traces. */
+  #during<T>(stage: string, work: () => Promise<T>): Promise<T> {
+    const stop = this.#dependencies.metrics.certificateStage.startTimer({ stage });
+    return inSpan(`certificate ${stage}`, {}, work).finally(stop);
   }
 
   /** Those that it was first made with, or is made with now: whatever takes their place later, it stays as it is. */
@@ -198,7 +224,7 @@ class Making {
   }
 
   async #keep(
-    { id, key, studentId, courseId }: StoredCertificate,
+    { id, tenant, key, studentId, courseId }: StoredCertificate,
     { bytes, pages, sha256 }: { bytes: Buffer; pages: number; sha256: string },
   ): Promise<void> {
     const { database, documents } = this.#dependencies;
@@ -215,7 +241,8 @@ class Making {
       sha256,
       pages,
     };
-    const outcome = await documents.keep(key, { content: bytes, isInsistent: true, metadata }).catch((cause) => {
+    const tags = { kind: 'certificate', 'certificate-id': id, ...(tenant === '' ? {} : { tenant }) };
+    const outcome = await documents.keep(key, { content: bytes, isInsistent: true, metadata, tags }).catch((cause) => {
       throw fail('storage_unavailable', {}, { cause });
     });
     if (outcome === 'paused') throw fail('storage_unavailable');

@@ -7,6 +7,7 @@ import type { Database } from '../database/database.ts';
 import { failpoint } from '../failpoint.ts';
 import { createLog } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
+import { inSpan } from '../tracing.ts';
 import { faultOf, RefusedEvent, type Sender, type WaitingEvent } from './contract.ts';
 import { eventsChannel, giveLeaseBack, markFailed, markSent, readDue, takeLease } from './outbox.ts';
 import { Waking } from './waking.ts';
@@ -100,7 +101,9 @@ export class Relay implements AsyncDisposable {
     const { database, sender } = this.#options;
     try {
       failpoint('event-due');
-      await abortable(sender.send(events), this.#givingUp.signal);
+      const attributes = { 'platen.event.ids': events.map(({ id }) => id) };
+      const send = () => abortable(sender.send(events), this.#givingUp.signal);
+      await inSpan('publish', { kind: 'producer', attributes }, send);
       failpoint('event-sent');
       await markSent(database.queries, events);
       for (const event of events) this.#tell(event);

@@ -25,6 +25,7 @@ import type { EndedJob, EndHook, JobDefinition } from './contract.ts';
 import { lineUp, release } from './lining-up.ts';
 import { longestRetrySeconds } from './lookout.ts';
 import type { Claim, Queue } from './queue.ts';
+import { traceAttempt } from './traced-attempt.ts';
 
 const log = createLog('jobs');
 
@@ -86,7 +87,9 @@ export class Runner {
       using ending = followSignals([this.#stopping.signal, cancelling.signal, claim.signal]);
       using timeout = startTimeout(this.#options.timeoutMs - task.elapsedMs);
       using all = followSignals([ending.signal, timeout.signal]);
-      const outcome = await withLogContext({ jobTask: id }, () => this.#attempt(task, all.signal));
+      const outcome = await withLogContext({ jobTask: id }, () =>
+        traceAttempt(task, () => this.#attempt(task, all.signal)),
+      );
       this.#options.metrics.jobAttempts.inc({ outcome: nameOf(outcome) });
       await this.#conclude(task, outcome);
     } finally {
