@@ -29,6 +29,7 @@ export interface Secrets {
   credentialKeys: [KeyObject, ...KeyObject[]] | undefined;
   s3AccessKey: string | undefined;
   s3SecretKey: string | undefined;
+  traceHeaders: string | undefined;
 }
 
 export const developmentSecrets = {
@@ -185,6 +186,17 @@ const productionChecks: Check[] = [
     variable: 'ENCRYPTION_KEY',
     rule: 'must be set in production',
     isBroken: ({ secrets }) => secrets.encryptionKeys === undefined,
+  },
+  {
+    variable: 'PUBLIC_URL',
+    rule: 'must be an https URL in production when CREDENTIAL_KEY is set: it stands on certificates and in credentials for good',
+    isBroken: ({ values, secrets }) =>
+      secrets.credentialKeys !== undefined && !values.PUBLIC_URL?.startsWith('https://'),
+  },
+  {
+    variable: 'PLATEN_FAILPOINT',
+    rule: 'must not be set in production: the process would kill itself',
+    isBroken: ({ values }) => values.PLATEN_FAILPOINT !== undefined,
   },
   {
     variable: 'ALLOW_ROOT',

@@ -94,6 +94,7 @@ function readSecrets(values: Values): Secrets {
     credentialKeys: values.CREDENTIAL_KEY,
     s3AccessKey: values.AWS_ACCESS_KEY_ID ?? values.MINIO_ACCESS_KEY,
     s3SecretKey: values.AWS_SECRET_ACCESS_KEY ?? values.MINIO_SECRET_KEY,
+    traceHeaders: values.OTEL_EXPORTER_OTLP_HEADERS,
   };
 }
 
@@ -204,6 +205,12 @@ function buildEvents(values: Values) {
   };
 }
 
+function buildTraces(values: Values) {
+  const endpoint = values.OTEL_EXPORTER_OTLP_ENDPOINT;
+  if (endpoint === undefined) return undefined;
+  return { endpoint, serviceName: values.OTEL_SERVICE_NAME, share: values.OTEL_TRACES_SAMPLER_ARG };
+}
+
 function buildConfig(facts: Facts) {
   const { values, tenants, isRoot } = facts;
   const defaultOrigin = values.DEFAULT_FRONTEND_ORIGIN ?? tenants[0]?.origin;
@@ -241,6 +248,8 @@ function buildConfig(facts: Facts) {
     },
     certificates: buildCertificates(values),
     events: buildEvents(values),
+    traces: buildTraces(values),
+    failpoint: values.PLATEN_FAILPOINT,
     isRunAsRoot: isRoot,
   };
 }

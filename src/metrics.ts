@@ -93,6 +93,36 @@ function eventMetrics(registers: Registry[]) {
   };
 }
 
+function certificateMetrics(registers: Registry[]) {
+  return {
+    certificates: new Counter({
+      name: 'platen_certificates_total',
+      help: 'Attempts at making certificates in this process that ended, by outcome: ok, or the error code.',
+      labelNames: ['outcome'],
+      registers,
+    }),
+    certificateStage: new Histogram({
+      name: 'platen_certificate_stage_seconds',
+      help: 'Time spent in each stage of making a certificate: pictures, print, sign, store, record (with its event).',
+      labelNames: ['stage'],
+      buckets: seconds,
+      registers,
+    }),
+    certificateDownloads: new Counter({
+      name: 'platen_certificate_downloads_total',
+      help: 'Documents of certificates that were asked for by their signed address, by outcome: ok, or the error code.',
+      labelNames: ['outcome'],
+      registers,
+    }),
+    verifications: new Counter({
+      name: 'platen_verifications_total',
+      help: 'Certificates that somebody verified, by what was given (code, file) and result: valid, expired, revoked, replaced; not_genuine (credential and record do not bear each other out); unknown; unreadable (a file that is no PDF that can be read).',
+      labelNames: ['by', 'result'],
+      registers,
+    }),
+  };
+}
+
 function tellBuild(registers: Registry[]): void {
   const build = new Gauge({
     name: 'platen_build_info',
@@ -170,6 +200,7 @@ export function createMetrics() {
     ...documentMetrics(registers),
     ...jobMetrics(registers),
     ...eventMetrics(registers),
+    ...certificateMetrics(registers),
     http: new Histogram({
       name: 'platen_http_request_seconds',
       help: 'Time until a request was answered in full, by method, route and status.',

@@ -26,6 +26,7 @@ import { createAsyncApiDocument } from './events/asyncapi.ts';
 import { createEvents } from './events/events.ts';
 import { eventEndpoints } from './events/routes.ts';
 import { webhookEndpoints } from './events/webhook-routes.ts';
+import { armFailpoint } from './failpoint.ts';
 import { createApp } from './http/app.ts';
 import { documentationPages } from './http/documentation.ts';
 import { createOpenApiDocument } from './http/openapi.ts';
@@ -133,6 +134,13 @@ interface Start {
   limits: Limits | undefined;
 }
 
+/** Loads what sends traces only where they are wanted: it is large. */
+async function openTraces({ traces }: Config, { traceHeaders }: Secrets): Promise<AsyncDisposable | undefined> {
+  if (traces === undefined) return undefined;
+  const { startTraceExport } = await import('./trace-export.ts');
+  return startTraceExport(traces, traceHeaders);
+}
+
 /** What the features stand on; all that has to be closed again goes to `parts`. */
 async function openFoundations(parts: AsyncDisposableStack, { config, secrets, limits }: Start) {
   const metrics = createMetrics();
@@ -188,8 +196,8 @@ function createFeatures(foundations: Foundations) {
   const certificates = createCertificates({ ...foundations, config: config.certificates });
   const { publicUrl, issuerName } = config.certificates;
   const tenantPrefix = (origin: string | undefined) => prefixOf(config, origin);
-  const issued = createIssued({ database, documents, credentials, events, links, publicUrl });
-  const verifications = createVerifications({ database, credentials, publicUrl });
+  const issued = createIssued({ database, documents, credentials, events, links, metrics, publicUrl });
+  const verifications = createVerifications({ database, credentials, metrics, publicUrl });
   const codeLimit = createRateLimiter({ database, ...verificationLimit });
   const fileLimit = createRateLimiter({ database, ...fileVerificationLimit });
   const generations = createRateLimiter({ database, limit: config.asyncReportsPerMin, ...laterWindow });
@@ -244,8 +252,11 @@ async function tellOfStorage(config: Config, documents: Documents): Promise<void
 /** Starts everything; returns when it listens. Dispose it to finish the running work and stop. */
 export async function startService(config: Config, secrets: Secrets, limits?: Limits): Promise<Service> {
   configureLog({ level: config.logLevel, secrets: secretValues(secrets) });
+  if (config.failpoint !== undefined) armFailpoint(config.failpoint);
   await using parts = new AsyncDisposableStack();
-  // First of all: where the port is taken nothing else is touched.
+  // Last of all to end.
+  parts.use(await openTraces(config, secrets));
+  // Before the rest: where the port is taken nothing else is touched.
   const server = parts.use(await openHttpServer({ ...config.http, limits }));
   const foundations = await openFoundations(parts, { config, secrets, limits });
   const { identity, metrics, jobs, origins, events } = foundations;

@@ -4,9 +4,10 @@ import { isIP } from 'node:net';
 import { availableParallelism } from 'node:os';
 import { certificateVariables } from './certificate-variables.ts';
 import { readEncryptionKeys } from './encryption-key.ts';
+import { type Failpoint, failpoints } from './failpoint.ts';
 import { readOrigin } from './origin.ts';
 import { pageVariables } from './page-variables.ts';
-import { flag, integer, list, oneOf, secret, text, url, type Variable } from './variable-kinds.ts';
+import { decimal, flag, integer, list, oneOf, secret, text, url, type Variable } from './variable-kinds.ts';
 
 function readDatabaseUrl(value: string): string | undefined {
   if (!/^postgres(ql)?:\/\/\S+$/.test(value) || !URL.canParse(value)) return undefined;
@@ -194,6 +195,23 @@ export const variables = {
     meaning:
       'Where screenshots and pages of the newest 100 failed renders go; the pages without tokens, the screenshots as they were shown. Its owner alone may read it.',
   }),
+  OTEL_EXPORTER_OTLP_ENDPOINT: url({
+    example: 'http://collector.example:4318',
+    meaning: 'Where traces are sent by OTLP over HTTP, at `/v1/traces` below it. Without it there are none.',
+  }),
+  OTEL_EXPORTER_OTLP_HEADERS: secret({
+    example: 'authorization=Bearer%20abc',
+    meaning: 'Headers of what is sent there: pairs with commas between, percent-encoded.',
+  }),
+  OTEL_SERVICE_NAME: text('platen', { example: 'platen-worker', meaning: 'Name of this service in traces.' }),
+  OTEL_TRACES_SAMPLER_ARG: decimal(1, [0, 1], 'Share of the traces that begin here which are sent.'),
+  PLATEN_FAILPOINT: {
+    parse: (value) => failpoints.find((name) => name === value),
+    fallback: undefined as Failpoint | undefined,
+    rule: 'a place that `src/failpoint.ts` lists; not in production',
+    example: 'certificate-stored',
+    meaning: 'For tests of Platen itself: where the process kills itself.',
+  },
   TRUST_PROXY: list(parseProxy, {
     rule: 'IP addresses, subnets, or loopback, linklocal, uniquelocal',
     example: '10.0.0.0/8',

@@ -10,6 +10,9 @@ const folderOf = (path: string) => (path.includes('/') ? (path.split('/')[0] ?? 
 /** Rooms from the ground up: a room may use those below it and its own. */
 const floors: Record<string, number> = {
   'errors.ts': 0,
+  'failpoint.ts': 0,
+  'tracing.ts': 1,
+  'trace-export.ts': 2,
   'start-error.ts': 0,
   'version.ts': 0,
   'redaction.ts': 0,
@@ -87,6 +90,8 @@ const doors: [RegExp, RegExp][] = [
   [/^@scure\/base$/, /^credentials\//],
   [/^@platformatic\/kafka$/, /^events\/kafka\.ts$/],
   [/^winston$/, /^log\.ts$/],
+  [/^@opentelemetry\/api$/, /^(tracing|trace-export)\.ts$/],
+  [/^@opentelemetry\/(?!api$)/, /^trace-export\.ts$/],
   [/^prom-client$/, /^metrics\.ts$/],
   [/^client-zip$/, /^zip\.ts$/],
   [/^@cantoo\/pdf-lib$/, /^pdf\/(plain-form|reading-worker)\.ts$/],

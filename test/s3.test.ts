@@ -1,7 +1,14 @@
 // The main job on a real S3 server (S3_ENDPOINT and its keys), under either set of names for the settings.
 
-import { CreateBucketCommand, HeadObjectCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
+import {
+  CreateBucketCommand,
+  GetObjectTaggingCommand,
+  HeadObjectCommand,
+  PutObjectCommand,
+  S3Client,
+} from '@aws-sdk/client-s3';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { issueCertificate } from './support/certificates.ts';
 import { type Pages, readyPage, startPages } from './support/pages.ts';
 import { pdfOf } from './support/pdf.ts';
 import { readinessOf } from './support/readiness.ts';
@@ -56,6 +63,18 @@ describeS3.each(Object.entries(names))('on S3 by %s', (_name, env) => {
 
   const key = 'reports/C1/Test_1/students/S1.pdf';
   const body = { testId: '1', classId: 'C1', reportType: 'student', studentId: 'S1', dataVersion: 'v1' };
+
+  test('the document of a certificate says which it is, by metadata and tags', async () => {
+    const { id } = (await issueCertificate(service, { courseId: 'C1' })).certificate;
+    const target = { Bucket: bucket, Key: `certificates/C1/STU_1/${id}.pdf` };
+    const head = await client.send(new HeadObjectCommand(target));
+    expect(head.Metadata).toMatchObject({ type: 'certificate', class: 'C1', test: id, subject: 'STU_1' });
+    const { TagSet = [] } = await client.send(new GetObjectTaggingCommand(target));
+    expect(Object.fromEntries(TagSet.map(({ Key, Value }) => [Key, Value]))).toEqual({
+      kind: 'certificate',
+      'certificate-id': id,
+    });
+  });
 
   test('the trigger stores the PDF with its metadata, and DATA_DIR stays empty', async () => {
     expect((await service.trigger(body)).status).toBe(202);

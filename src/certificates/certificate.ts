@@ -24,6 +24,9 @@ export function readInstant(text: string): number | undefined {
 /** 128 bits that nobody guesses, in 22 letters that stand in an address as they are. */
 export const newCode = (): string => randomBytes(16).toString('base64url');
 
+/** Whether this can be such a code. */
+export const isCode = (text: string): boolean => /^[\w-]{22}$/.test(text);
+
 /** The year whose certificates are counted together; 0 for all of them, where a number does not name its year. */
 export const countedYear = (pattern: string, now: Date): number =>
   pattern.includes('{year}') ? now.getUTCFullYear() : 0;

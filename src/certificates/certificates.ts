@@ -6,11 +6,13 @@ import type { Database } from '../database/database.ts';
 import type { Documents } from '../documents/documents.ts';
 import { type ErrorCode, fail, isErrorCode } from '../errors.ts';
 import type { Events } from '../events/events.ts';
+import { failpoint } from '../failpoint.ts';
 import { serviceOwner } from '../identity/contract.ts';
 import type { Images } from '../images/images.ts';
 import type { JobDefinition } from '../jobs/contract.ts';
 import type { Jobs } from '../jobs/jobs.ts';
 import { createLog } from '../log.ts';
+import type { Metrics } from '../metrics.ts';
 import type { Templating } from '../templating/templating.ts';
 import { mayRead, type Reader } from './access.ts';
 import { applyChanges, createInputCheck, type InputCheck, inputOf } from './asked.ts';
@@ -87,6 +89,7 @@ interface Dependencies {
   /** Undefined where no key was given to sign with. */
   credentials: Credentials | undefined;
   events: Events;
+  metrics: Metrics;
   config: { publicUrl: string; issuerName: string; numberPattern: string };
 }
 
@@ -128,7 +131,9 @@ class IssuedCertificates implements Certificates {
     this.#requireIssuer();
     const input = inputOf(body);
     await this.#asked.checkLetters(input, signal);
-    return this.#finish(await this.#accept(input, asked), signal);
+    const accepted = await this.#accept(input, asked);
+    failpoint('certificate-accepted');
+    return this.#finish(accepted, signal);
   }
 
   async reissue(

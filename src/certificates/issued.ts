@@ -3,9 +3,10 @@
 import { type Credential, type Credentials, statusListSize } from '../credentials/contract.ts';
 import type { Database } from '../database/database.ts';
 import type { Documents, StoredDocument } from '../documents/documents.ts';
-import { fail } from '../errors.ts';
+import { fail, ServiceError } from '../errors.ts';
 import type { Events } from '../events/events.ts';
 import { createLog } from '../log.ts';
+import type { Metrics } from '../metrics.ts';
 import { mayRead, type Reader } from './access.ts';
 import type { CertificateRow } from './contract.ts';
 import type { FileLinks } from './file-links.ts';
@@ -45,6 +46,7 @@ interface Dependencies {
   credentials: Credentials | undefined;
   events: Events;
   links: FileLinks;
+  metrics: Metrics;
   publicUrl: string;
 }
 
@@ -71,6 +73,18 @@ class IssuedOnes implements Issued {
   }
 
   async open(id: string): Promise<StoredDocument & { number: string }> {
+    const count = (outcome: string) => this.#dependencies.metrics.certificateDownloads.inc({ outcome });
+    try {
+      const document = await this.#find(id);
+      count('ok');
+      return document;
+    } catch (error) {
+      count(error instanceof ServiceError ? error.code : 'internal_error');
+      throw error;
+    }
+  }
+
+  async #find(id: string): Promise<StoredDocument & { number: string }> {
     const { database, documents } = this.#dependencies;
     const certificate = await findCertificate(database.queries, id);
     if (certificate === undefined || certificate.sha256 === null) throw fail('not_found');

@@ -7,11 +7,14 @@ import type { Database } from '../database/database.ts';
 import type { Documents } from '../documents/documents.ts';
 import { type ErrorCode, fail, ServiceError } from '../errors.ts';
 import type { Events } from '../events/events.ts';
+import { failpoint } from '../failpoint.ts';
 import type { Pictures } from '../images/contract.ts';
 import type { Images } from '../images/images.ts';
 import type { JobDefinition, Work } from '../jobs/contract.ts';
 import { createLog } from '../log.ts';
+import type { Metrics } from '../metrics.ts';
 import type { Templating } from '../templating/templating.ts';
+import { inSpan } from '../tracing.ts';
 import { verifyUrlOf } from './certificate.ts';
 import { isUnmade } from './status.ts';
 import { findCertificate, freezeImages, markAvailable, markFailed, type StoredCertificate } from './store.ts';
@@ -25,6 +28,7 @@ interface Dependencies {
   images: Images;
   credentials: Credentials | undefined;
   events: Events;
+  metrics: Metrics;
   issuerName: string;
   publicUrl: string;
 }
@@ -131,8 +135,10 @@ class Making {
         await this.#makeOnce(certificate, work);
       } catch (error) {
         // Nobody is at fault when the process stops, or when it was cancelled.
-        if (!work.signal.aborted)
+        if (!work.signal.aborted) {
+          this.#dependencies.metrics.certificates.inc({ outcome: describe(error) });
           await markFailed(database.queries, id, { error: describe(error), mayHeal: mayHeal(error) });
+        }
         throw error;
       }
     }
@@ -140,8 +146,8 @@ class Making {
   }
 
   async #makeOnce(certificate: StoredCertificate, { signal, onStage, endWith }: Work<MakeData>): Promise<void> {
-    const { database, templating, credentials, events, issuerName, publicUrl } = this.#dependencies;
-    const { id, tenant, number, input, code } = certificate;
+    const { templating, credentials, metrics, issuerName, publicUrl } = this.#dependencies;
+    const { id, input, code } = certificate;
     if (credentials === undefined) throw fail('issuer_unavailable');
     const verifyUrl = verifyUrlOf(publicUrl, code);
     const { templateId, language } = input;
@@ -150,17 +156,40 @@ class Making {
     onStage('data_validation', 10);
     templating.check(templateId, language, data);
     onStage('pdf_generation', 15);
-    const images = await this.#picturesOf(certificate);
-    const { bytes, pages } = await templating.print({ templateId, language, data, images, signal });
+    const images = await this.#during('pictures', () => this.#picturesOf(certificate));
+    failpoint('certificate-begun');
+    const request = { templateId, language, data, images, signal };
+    const { bytes, pages } = await this.#during('print', () => templating.print(request));
+    failpoint('certificate-printed');
     onStage('file_preparation', 70);
     const facts = factsOf(certificate, verifyUrl);
-    const [credential, badge] = await Promise.all([credentials.issue(facts), credentials.badge(facts)]);
+    const [credential, badge] = await this.#during('sign', () =>
+      Promise.all([credentials.issue(facts), credentials.badge(facts)]),
+    );
     signal.throwIfAborted();
     const sha256 = createHash('sha256').update(bytes).digest('hex');
-    await this.#keep(certificate, { bytes, pages, sha256 });
+    failpoint('certificate-signed');
+    await this.#during('store', () => this.#keep(certificate, { bytes, pages, sha256 }));
+    failpoint('certificate-stored');
     onStage('download_ready', 95);
-    await database.transaction(async (tx) => {
-      if (await markAvailable(tx, id, { credential, badge, sha256 }))
+    const made = { credential, badge, sha256, verifyUrl };
+    if (!(await this.#during('record', () => this.#announce(certificate, made, endWith)))) return;
+    failpoint('certificate-available');
+    metrics.certificates.inc({ outcome: 'ok' });
+    log.info('Certificate issued', { certificateId: id, courseId: input.courseId, s3Key: certificate.key });
+  }
+
+  /** Makes it available, writes its event and ends its job, together. @returns whether this attempt has done so. */
+  #announce(
+    { id, tenant, number, input }: StoredCertificate,
+    { verifyUrl, ...made }: Parameters<typeof markAvailable>[2] & { verifyUrl: string },
+    endWith: Work<MakeData>['endWith'],
+  ): Promise<boolean> {
+    const { database, events } = this.#dependencies;
+    return database.transaction(async (tx) => {
+      const isMade = await markAvailable(tx, id, made);
+      failpoint('certificate-marked');
+      if (isMade)
         await events.certificateIssued(tx, {
           tenant,
           certificateId: id,
@@ -169,15 +198,22 @@ class Making {
           userId: input.userId,
           courseId: input.courseId,
           courseName: input.courseName,
-          credentialId: String(credential.id),
+          credentialId: String(made.credential.id),
           firstName: input.firstName,
           lastName: input.lastName,
           issuanceDate: input.issuanceDate,
           expirationDate: input.expirationDate,
         });
+      failpoint('certificate-announced');
       await endWith(tx, { certificateId: id });
+      return isMade;
     });
-    log.info('Certificate issued', { certificateId: id, courseId: input.courseId, s3Key: certificate.key });
+  }
+
+  /** Measured, and seen in traces. */
+  #during<T>(stage: string, work: () => Promise<T>): Promise<T> {
+    const stop = this.#dependencies.metrics.certificateStage.startTimer({ stage });
+    return inSpan(`certificate ${stage}`, {}, work).finally(stop);
   }
 
   /** Those that it was first made with, or is made with now: whatever takes their place later, it stays as it is. */
@@ -191,7 +227,7 @@ class Making {
   }
 
   async #keep(
-    { id, key, studentId, courseId }: StoredCertificate,
+    { id, tenant, key, studentId, courseId }: StoredCertificate,
     { bytes, pages, sha256 }: { bytes: Buffer; pages: number; sha256: string },
   ): Promise<void> {
     const { database, documents } = this.#dependencies;
@@ -208,7 +244,8 @@ class Making {
       sha256,
       pages,
     };
-    const outcome = await documents.keep(key, { content: bytes, isInsistent: true, metadata }).catch((cause) => {
+    const tags = { kind: 'certificate', 'certificate-id': id, ...(tenant === '' ? {} : { tenant }) };
+    const outcome = await documents.keep(key, { content: bytes, isInsistent: true, metadata, tags }).catch((cause) => {
       throw fail('storage_unavailable', {}, { cause });
     });
     if (outcome === 'paused') throw fail('storage_unavailable');

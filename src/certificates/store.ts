@@ -142,7 +142,9 @@ export async function takeUnmade(tx: Queries): Promise<StoredCertificate[]> {
   const { rows } = await sql<StoredCertificate>`
     UPDATE platen.certificates SET next_try_at = clock_timestamp() + make_interval(secs => ${retryAgainSeconds})
     WHERE id IN (
-      SELECT id FROM platen.certificates WHERE status IN ('generating', 'error') AND next_try_at < now()
+      SELECT id FROM platen.certificates WHERE status IN ('generating', 'error')
+        -- None waits for longer: a clock that was put back says so.
+        AND (next_try_at < now() OR next_try_at > now() + make_interval(secs => ${retryAgainSeconds}))
       ORDER BY next_try_at LIMIT ${retriedAtOnce} FOR UPDATE SKIP LOCKED)
     RETURNING ${columns}`.execute(tx);
   return rows;

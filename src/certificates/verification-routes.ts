@@ -5,6 +5,7 @@ import { fail, ServiceError } from '../errors.ts';
 import { defineEndpoint, type Endpoint, type Exchange, fileErrors } from '../http/contract.ts';
 import type { RateLimiter } from '../rate-limiter.ts';
 import { readUuid } from '../uuid.ts';
+import { isCode } from './certificate.ts';
 import { fileVerification, verification } from './contract.ts';
 import type { Verifications } from './verification.ts';
 import { type VerificationLanguage, verificationLanguages } from './verification-languages.ts';
@@ -68,7 +69,6 @@ const wantsPage = (req: Exchange['req'], preferred: 'html' | 'json' = 'html') =>
   req.accepts(preferred === 'html' ? ['html', 'json'] : ['json', 'html']) === 'html';
 
 const unindexed = { 'X-Robots-Tag': 'noindex', 'Cache-Control': 'no-store', Vary: 'Accept, Accept-Language' };
-const codeForm = /^[\w-]{22}$/;
 
 async function verifyCode(exchange: Exchange<Query>, dependencies: Dependencies): Promise<void> {
   const { verifications, codeLimit, issuerName } = dependencies;
@@ -76,7 +76,7 @@ async function verifyCode(exchange: Exchange<Query>, dependencies: Dependencies)
   res.set(unindexed);
   await codeLimit.take(clientAddress);
   const { code = '' } = params;
-  const certificate = codeForm.test(code) ? await verifications.byCode(code) : undefined;
+  const certificate = await verifications.byCode(code);
   if (wantsPage(req)) {
     const shown: Shown = certificate === undefined ? { kind: 'no_certificate' } : { kind: 'certificate', certificate };
     const status = certificate === undefined ? 404 : 200;
@@ -124,7 +124,7 @@ async function sendBadge(
   const { id = '' } = params;
   const given = code === undefined ? { id: undefined, code: id } : { id: readUuid(id), code };
   const isNamed = code === undefined || given.id !== undefined;
-  if (!isNamed || !codeForm.test(given.code)) throw fail('not_found');
+  if (!isNamed || !isCode(given.code)) throw fail('not_found');
   res.type('application/vc').send(JSON.stringify(await verifications.badge(given)));
 }
 

@@ -3,9 +3,10 @@
 import { createHash } from 'node:crypto';
 import type { Credential, Credentials, Verdict } from '../credentials/contract.ts';
 import type { Database } from '../database/database.ts';
-import { fail } from '../errors.ts';
+import { type ErrorCode, fail, ServiceError } from '../errors.ts';
+import type { Metrics } from '../metrics.ts';
 import { readStrangersPdf } from '../pdf/pdf.ts';
-import { readInstant, verifyUrlOf } from './certificate.ts';
+import { isCode, readInstant, verifyUrlOf } from './certificate.ts';
 import type { FileCheck, FileVerification, Verification } from './contract.ts';
 import { nameOf } from './making.ts';
 import { findByCode, findByFile, findCertificate, type StoredCertificate } from './store.ts';
@@ -29,6 +30,7 @@ interface Dependencies {
   database: Database;
   /** Undefined where no key was given to sign with. */
   credentials: Credentials | undefined;
+  metrics: Metrics;
   publicUrl: string;
 }
 
@@ -79,6 +81,17 @@ async function checkCredential(
   return { name, passed: verdicts.length > 0, detail: 'It was signed by the issuer, and says what it said then.' };
 }
 
+type VerifiedFile = Awaited<ReturnType<Verifications['byFile']>>;
+
+const unreadable = new Set<ErrorCode>(['pdf_unreadable', 'pdf_encrypted']);
+
+/** In one word: what a signature says comes before what the calendar says. */
+function resultOf({ certificate, checks }: VerifiedFile): string {
+  if (certificate === undefined) return 'unknown';
+  const isGenuine = checks.every(({ name, passed }) => passed || name === 'status' || name === 'expiry');
+  return isGenuine ? certificate.status : 'not_genuine';
+}
+
 /** Whether credential and record say the same. */
 function checkConsistency({ credential, input }: StoredCertificate): FileCheck {
   const { credentialSubject, ...said } = credential ?? {};
@@ -102,11 +115,26 @@ class StandingVerifications implements Verifications {
   }
 
   async byCode(code: string) {
-    const certificate = await findByCode(this.#dependencies.database.queries, code);
-    return certificate === undefined || certificate.sha256 === null ? undefined : this.#describe(certificate);
+    const { database, metrics } = this.#dependencies;
+    const found = isCode(code) ? await findByCode(database.queries, code) : undefined;
+    const certificate = found === undefined || found.sha256 === null ? undefined : await this.#describe(found);
+    metrics.verifications.inc({ by: 'code', result: certificate?.status ?? 'unknown' });
+    return certificate;
   }
 
   async byFile(file: Buffer) {
+    const count = (result: string) => this.#dependencies.metrics.verifications.inc({ by: 'file', result });
+    try {
+      const verified = await this.#verifyFile(file);
+      count(resultOf(verified));
+      return verified;
+    } catch (error) {
+      if (error instanceof ServiceError && unreadable.has(error.code)) count('unreadable');
+      throw error;
+    }
+  }
+
+  async #verifyFile(file: Buffer): Promise<VerifiedFile> {
     const { database, credentials } = this.#dependencies;
     const certificate = await findByFile(database.queries, createHash('sha256').update(file).digest('hex'));
     if (certificate === undefined) {

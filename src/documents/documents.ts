@@ -5,10 +5,11 @@ import { addAbortSignal, type Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { createLog } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
+import { inSpan } from '../tracing.ts';
 import { type DocumentMetadata, fromObjectMetadata, toObjectMetadata } from './contract.ts';
 import { type LargeContent, LargeDocuments } from './large-documents.ts';
 import { DocumentMemory } from './memory.ts';
-import type { ByteRange, ObjectMetadata, ObjectStore, StoredObject } from './object-store.ts';
+import type { ByteRange, ObjectMetadata, ObjectStore, ObjectTags, StoredObject } from './object-store.ts';
 import { OutageWatch, StoragePaused } from './outage.ts';
 import { StorageHealth, type StorageStatus } from './storage-health.ts';
 
@@ -26,6 +27,8 @@ export interface StoredDocument {
 export interface NewDocument {
   content: Buffer;
   metadata: DocumentMetadata;
+  /** Nothing personal: they are seen by more people than the document. Default: none. */
+  tags?: ObjectTags;
   /** Whether a storage that failed a moment ago is asked all the same. */
   isInsistent: boolean;
   /** Whether it may take the place of what is there. Default: it may. */
@@ -224,7 +227,7 @@ class StoreDocuments implements Documents {
 
   async #write(
     key: string,
-    { content, metadata, replaces = () => true }: NewDocument,
+    { content, metadata, tags, replaces = () => true }: NewDocument,
     signal: AbortSignal,
   ): Promise<'stored' | 'superseded' | 'declined'> {
     for (let attempt = 0; attempt < mostKeepAttempts; attempt++) {
@@ -232,7 +235,7 @@ class StoreDocuments implements Documents {
       const known = present === undefined ? undefined : this.#readRecord(key, present.metadata);
       if (known !== undefined && known.revision > metadata.revision) return 'superseded';
       if (known !== undefined && !replaces(known)) return 'declined';
-      const options = { metadata: toObjectMetadata(metadata), replaces: present?.version, signal };
+      const options = { metadata: toObjectMetadata(metadata), tags, replaces: present?.version, signal };
       if (await this.#timed('put', () => this.#store.put(key, content, options))) return 'stored';
     }
     throw new Error('other writers of the same key were always faster');
@@ -254,7 +257,7 @@ class StoreDocuments implements Documents {
   async #timed<T>(operation: string, work: () => Promise<T>): Promise<T> {
     const stop = this.#metrics.storage.startTimer({ operation });
     try {
-      const result = await work();
+      const result = await inSpan(`storage ${operation}`, {}, work);
       stop({ outcome: 'ok' });
       return result;
     } catch (error) {

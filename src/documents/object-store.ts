@@ -2,6 +2,9 @@
 
 import type { Readable } from 'node:stream';
 
+/** Few words by which those who look after a bucket find objects and say what becomes of them. */
+export type ObjectTags = Readonly<Record<string, string>>;
+
 /** Small texts beside an object: lower-case names with dashes, any Unicode text as value. */
 export type ObjectMetadata = Readonly<Record<string, string>>;
 
@@ -38,6 +41,8 @@ export interface PutOptions {
   metadata: ObjectMetadata;
   /** Media type, for stores that give it out. Default: that of a PDF. */
   type?: string;
+  /** For stores that know such a thing, and let us. Default: none. */
+  tags?: ObjectTags | undefined;
   /** Version that is replaced; undefined when there must be none yet. */
   replaces: string | undefined;
   signal?: AbortSignal;

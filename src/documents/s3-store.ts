@@ -7,10 +7,22 @@ import {
   HeadObjectCommand,
   ListObjectsV2Command,
   PutObjectCommand,
+  type PutObjectCommandInput,
   S3Client,
   S3ServiceException,
 } from '@aws-sdk/client-s3';
-import type { ObjectHead, ObjectMetadata, ObjectStore, OpenOptions, PutOptions, StoredObject } from './object-store.ts';
+import { createLog } from '../log.ts';
+import type {
+  ObjectHead,
+  ObjectMetadata,
+  ObjectStore,
+  ObjectTags,
+  OpenOptions,
+  PutOptions,
+  StoredObject,
+} from './object-store.ts';
+
+const log = createLog('documents');
 
 export interface S3Config {
   bucket: string;
@@ -65,6 +77,10 @@ function isConflict(error: unknown): boolean {
   );
 }
 
+/** Without the right to tag, or by a server that knows no tags: the whole write is refused then. */
+const mayRefuseTags = (error: unknown) =>
+  error instanceof S3ServiceException && [400, 403, 501].includes(error.$metadata.httpStatusCode ?? 0);
+
 function toHead(answer: {
   ContentLength?: number | undefined;
   Metadata?: Record<string, string> | undefined;
@@ -82,6 +98,7 @@ export interface S3Store extends ObjectStore, Disposable {}
 class BucketStore implements S3Store {
   readonly #client: S3Client;
   readonly #bucket: string;
+  #takesTags = true;
 
   constructor(client: S3Client, bucket: string) {
     this.#client = client;
@@ -118,23 +135,45 @@ class BucketStore implements S3Store {
   async put(
     key: string,
     bytes: Buffer,
-    { metadata, type = 'application/pdf', replaces, signal }: PutOptions,
+    { metadata, type = 'application/pdf', tags, replaces, signal }: PutOptions,
   ): Promise<boolean> {
     const condition = replaces === undefined ? { IfNoneMatch: '*' } : { IfMatch: replaces };
-    const command = new PutObjectCommand({
+    const input: PutObjectCommandInput = {
       ...this.#target(key),
       Body: bytes,
       ContentLength: bytes.length,
       ContentType: type,
       Metadata: encodeMetadata(metadata),
       ...condition,
-    });
+    };
     try {
-      await this.#client.send(command, endsWith(signal));
+      await this.#putTagged(input, tags, signal);
       return true;
     } catch (error) {
       if (isConflict(error)) return false;
       throw error;
+    }
+  }
+
+  /** What a document is worth does not hang on its tags: where they alone are refused it is written without, from then on. */
+  async #putTagged(
+    input: PutObjectCommandInput,
+    tags: ObjectTags | undefined,
+    signal: AbortSignal | undefined,
+  ): Promise<void> {
+    const put = (tagging: object) =>
+      this.#client.send(new PutObjectCommand({ ...input, ...tagging }), endsWith(signal));
+    if (tags === undefined || !this.#takesTags) {
+      await put({});
+      return;
+    }
+    try {
+      await put({ Tagging: new URLSearchParams(tags).toString() });
+    } catch (error) {
+      if (!mayRefuseTags(error)) throw error;
+      await put({});
+      this.#takesTags = false;
+      log.warn('The storage refuses tags: documents are stored without them', { error });
     }
   }
 

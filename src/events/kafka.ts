@@ -3,6 +3,7 @@
 import type { Producer } from '@platformatic/kafka';
 import { abortable } from '../abortable.ts';
 import { createLog } from '../log.ts';
+import { currentTraceparent } from '../tracing.ts';
 import { RefusedEvent, type Sender, type WaitingEvent } from './contract.ts';
 
 const log = createLog('events');
@@ -67,8 +68,10 @@ class KafkaSender implements Sender {
     const { topic } = this.#config;
     this.#producer ??= this.#open();
     const producer = await this.#producer;
+    const traceparent = currentTraceparent();
+    const trace = traceparent === undefined ? {} : { traceparent };
     await producer.send({
-      messages: events.map(({ id, key, body }) => ({ topic, key, value: body, headers: { 'event-id': id } })),
+      messages: events.map(({ id, key, body }) => ({ topic, key, value: body, headers: { 'event-id': id, ...trace } })),
     });
   }
 

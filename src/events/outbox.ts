@@ -1,6 +1,6 @@
 // The SQL of events that wait for Kafka: written with what they tell of, read in order, and kept until they were sent.
 
-import { sql } from 'kysely';
+import { type RawBuilder, sql } from 'kysely';
 import type { Queries } from '../database/database.ts';
 import type { WaitingEvent } from './contract.ts';
 
@@ -26,16 +26,21 @@ export async function addEvent(tx: Queries, { type, tenant, key, body }: NewEven
     SELECT pg_notify(${eventsChannel}, '') FROM added`.execute(tx);
 }
 
+/** Whether an event still has to wait. One that was never tried has not: only a clock that was put back says so; nor does any for longer than the longest pause. */
+const hasToWait = (event: RawBuilder<unknown>) => sql`
+  (${event}.attempts > 0 AND ${event}.next_at > clock_timestamp()
+    AND ${event}.next_at <= clock_timestamp() + make_interval(secs => ${longestPauseSeconds}))`;
+
 /** Those that may be sent now, in order: one that has to wait holds back the later ones of its key. */
 export async function readDue(queries: Queries): Promise<WaitingEvent[]> {
   const { rows } = await sql<WaitingEvent>`
     SELECT seq, id, type, key, body, attempts, extract(epoch FROM clock_timestamp() - created_at)::float8 AS "ageSeconds"
     FROM platen.events AS event
-    WHERE state = 'waiting' AND kind = 'kafka' AND next_at <= clock_timestamp()
+    WHERE state = 'waiting' AND kind = 'kafka' AND NOT ${hasToWait(sql`event`)}
       AND NOT EXISTS (
         SELECT FROM platen.events AS earlier
-        WHERE earlier.state = 'waiting' AND earlier.kind = 'kafka' AND earlier.attempts > 0 AND earlier.key = event.key
-          AND earlier.seq < event.seq AND earlier.next_at > clock_timestamp())
+        WHERE earlier.state = 'waiting' AND earlier.kind = 'kafka' AND earlier.key = event.key
+          AND earlier.seq < event.seq AND ${hasToWait(sql`earlier`)})
     ORDER BY seq LIMIT ${readAtOnce}`.execute(queries);
   return rows;
 }
@@ -63,7 +68,7 @@ export async function markFailed(
   return state;
 }
 
-/** Takes what one process does for all, or goes on with it. @returns whether it is this one's. */
+/** Takes what one process does for all, or goes on with it; by a clock that was put back none lasts for longer than it is taken for. @returns whether it is this one's. */
 export async function takeLease(
   queries: Queries,
   { name, holder, seconds }: { name: string; holder: string; seconds: number },
@@ -73,6 +78,7 @@ export async function takeLease(
     VALUES (${name}, ${holder}, clock_timestamp() + make_interval(secs => ${seconds}))
     ON CONFLICT (name) DO UPDATE SET holder = excluded.holder, expires_at = excluded.expires_at
     WHERE present.holder = excluded.holder OR present.expires_at < clock_timestamp()
+      OR present.expires_at > clock_timestamp() + make_interval(secs => ${seconds})
     RETURNING name`.execute(queries);
   return rows.length > 0;
 }

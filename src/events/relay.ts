@@ -4,8 +4,10 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as wait } from 'node:timers/promises';
 import { abortable } from '../abortable.ts';
 import type { Database } from '../database/database.ts';
+import { failpoint } from '../failpoint.ts';
 import { createLog } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
+import { inSpan } from '../tracing.ts';
 import { faultOf, RefusedEvent, type Sender, type WaitingEvent } from './contract.ts';
 import { eventsChannel, giveLeaseBack, markFailed, markSent, readDue, takeLease } from './outbox.ts';
 import { Waking } from './waking.ts';
@@ -113,7 +115,11 @@ export class Relay implements AsyncDisposable {
     const [first, ...others] = open;
     if (first === undefined) return;
     try {
-      await abortable(sender.send(open), this.#givingUp.signal);
+      failpoint('event-due');
+      const attributes = { 'platen.event.ids': open.map(({ id }) => id) };
+      const send = () => abortable(sender.send(open), this.#givingUp.signal);
+      await inSpan('publish', { kind: 'producer', attributes }, send);
+      failpoint('event-sent');
       await markSent(database.queries, open);
       for (const event of open) this.#tell(event);
     } catch (error) {

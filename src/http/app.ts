@@ -9,6 +9,7 @@ import { fail } from '../errors.ts';
 import type { Identity } from '../identity/identity.ts';
 import { withLogContext } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
+import { openSpan } from '../tracing.ts';
 import { callerOf, createAuthentication, ownerOf } from './authentication.ts';
 import { readJson } from './body.ts';
 import type { Endpoint, Exchange, RedeemTicket } from './contract.ts';
@@ -49,6 +50,21 @@ const identifyRequest: RequestHandler = (req, res, next) => {
   const requestId = /^[\w.-]{1,64}$/.test(given) ? given : randomUUID();
   res.set('X-Request-Id', requestId);
   withLogContext({ requestId }, next);
+};
+
+/** Below what the caller was doing, where the request says so; without its address, which names people. */
+const traceRequest: RequestHandler = (req, res, next) => {
+  const { method } = req;
+  const attributes = { 'http.request.method': method };
+  const span = openSpan(method, { kind: 'server', parent: req.get('traceparent'), attributes });
+  res.once('close', () => {
+    const { route = 'none' } = res.locals as { route?: string };
+    span.rename(`${method} ${route}`);
+    span.describe({ 'http.route': route, 'http.response.status_code': res.statusCode });
+    if (res.statusCode >= 500) span.fail(String(res.statusCode));
+    span.end();
+  });
+  span.run(next);
 };
 
 function measureRequests(metrics: Metrics): RequestHandler {
@@ -120,7 +136,13 @@ export function createApp({ identity, redeemTicket, metrics, endpoints, pages, c
   app.set('query parser', (text: string) => parseQuery(text, '&', '=', { maxKeys: 0 }));
   app.set('trust proxy', config.trustProxy.length === 0 ? false : config.trustProxy);
   app.set('etag', false);
-  app.use(identifyRequest, measureRequests(metrics), helmet({ strictTransportSecurity: false }), limitUri);
+  app.use(
+    identifyRequest,
+    traceRequest,
+    measureRequests(metrics),
+    helmet({ strictTransportSecurity: false }),
+    limitUri,
+  );
   app.use(cors({ origin: config.allowedOrigins, exposedHeaders, maxAge: 600 }));
   const limit = config.rateLimitPer15Min;
   mountEndpoints(app, endpoints, createAuthentication({ identity, redeemTicket, limit }));

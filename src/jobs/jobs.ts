@@ -16,6 +16,7 @@ import { createQueue, type Queue } from './queue.ts';
 import { countTasks, selectJobs, toRecord } from './records.ts';
 import { retryJobs } from './retrying.ts';
 import { Runner } from './runner.ts';
+import { withTraceparent } from './traced-attempt.ts';
 
 const startTimeoutMs = 15_000;
 
@@ -132,6 +133,7 @@ class DurableJobs implements Jobs {
     const tasks = await addTasks(tx, { name, tenant, lane, keys: [...new Set(requests.map(({ key }) => key))] });
     const jobs = requests.map(({ key, secret, ...request }) => ({
       ...request,
+      data: withTraceparent(request.data),
       taskId: tasks.get(key)?.id ?? '',
       secret: seal(secret),
     }));

@@ -27,6 +27,7 @@ import { lineUp, release } from './lining-up.ts';
 import { longestRetrySeconds } from './lookout.ts';
 import type { Claim, Queue } from './queue.ts';
 import { StageReporter } from './stage-reporter.ts';
+import { traceAttempt } from './traced-attempt.ts';
 
 const log = createLog('jobs');
 
@@ -87,7 +88,9 @@ export class Runner {
       using ending = followSignals([this.#stopping.signal, cancelling.signal, claim.signal]);
       using timeout = startTimeout(this.#options.timeoutMs - task.elapsedMs);
       using all = followSignals([ending.signal, timeout.signal]);
-      const outcome = await withLogContext({ jobTask: id }, () => this.#attempt(task, all.signal, cancelling));
+      const outcome = await withLogContext({ jobTask: id }, () =>
+        traceAttempt(task, () => this.#attempt(task, all.signal, cancelling)),
+      );
       this.#options.metrics.jobAttempts.inc({ outcome: nameOf(outcome) });
       await this.#conclude(task, outcome);
     } finally {

@@ -1,5 +1,6 @@
 // Certificates outlive the death of their process, and a storage that is away: each is made once, under one number, and told of once.
 
+import { randomUUID } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -8,7 +9,9 @@ import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { sql } from 'kysely';
 import { openDataFolder } from '../../src/data-folder.ts';
 import { openDatabase } from '../../src/database/database.ts';
+import { failpoints } from '../../src/failpoint.ts';
 import { configureLog } from '../../src/log.ts';
+import { describeKafka, readTopic } from '../support/kafka.ts';
 import { createTestDatabase, describeDatabases, describeServer } from '../support/postgres.ts';
 import { type ServiceProcess, startServiceProcess } from '../support/process.ts';
 import { chanceOf, seedFrom } from '../support/random.ts';
@@ -43,7 +46,7 @@ const requestOf = (learner: number) => ({
   issuanceDate: '2026-03-01',
 });
 
-const start = (url: string | undefined) =>
+const start = (url: string | undefined, env: Record<string, string> = {}) =>
   startServiceProcess({
     FRONTEND_ORIGINS: 'http://127.0.0.1:9',
     DATA_DIR: dataDir,
@@ -51,6 +54,7 @@ const start = (url: string | undefined) =>
     ENCRYPTION_KEY: encryptionKey,
     RENDER_CONCURRENCY: '2',
     ...s3.env,
+    ...env,
   });
 
 interface Answer {
@@ -76,11 +80,21 @@ interface Row {
   last_error: string | null;
 }
 
-/** What the database holds; an embedded one must have been left by its process. */
+/** The database beside the service; an embedded one must have been left by its process. */
+function openBeside(url: string | undefined, opened: AsyncDisposableStack) {
+  if (url === undefined) opened.use(openDataFolder(dataDir));
+  return opened.use(openDatabase({ url, dataDir })).queries;
+}
+
+/** That a dead process can not give back: the next one would wait for its end. */
+async function endLease(url: string | undefined): Promise<void> {
+  await using opened = new AsyncDisposableStack();
+  await sql`UPDATE platen.leases SET expires_at = now()`.execute(openBeside(url, opened));
+}
+
 async function readAll(url: string | undefined) {
   await using opened = new AsyncDisposableStack();
-  if (url === undefined) opened.use(openDataFolder(dataDir));
-  const { queries } = opened.use(openDatabase({ url, dataDir }));
+  const queries = openBeside(url, opened);
   const certificates =
     await sql<Row>`SELECT id, number, status, s3_key, last_error FROM platen.certificates ORDER BY number`.execute(
       queries,
@@ -122,6 +136,47 @@ describeDatabases('certificates', (server) => {
     expect(answers.map(({ status }) => status)).toEqual(Array(learners).fill(200));
     await service.stop('SIGTERM');
     await expectOneEach(url, learners);
+  });
+
+  test.each(failpoints.filter((name) => name.startsWith('certificate-')))('a process that dies at %s', async (name) => {
+    const { url } = parts.use(await createTestDatabase(server));
+    const mortal = parts.use(await start(url, { PLATEN_FAILPOINT: name }));
+    const asked = issue(mortal, 1).catch(() => undefined);
+    await until(() => mortal.child.signalCode === 'SIGKILL');
+    await asked;
+    const service = parts.use(await start(url));
+    const answer = await issue(service, 1);
+    expect(answer).toMatchObject({ status: 200, data: { certificate: { number: `${year}-000001` } } });
+    expect(await issue(service, 1)).toEqual(answer);
+    await service.stop('SIGTERM');
+    await expectOneEach(url, 1);
+  });
+
+  describeKafka('with Kafka', (brokers) => {
+    test.each([
+      ['event-due', 1],
+      ['event-sent', 2],
+    ])('a process that dies at %s', async (name, times) => {
+      const kafka = { kafkaEnabled: 'true', KAFKA_BROKERS: brokers, KAFKA_TOPIC: `platen-${randomUUID()}` };
+      const { url } = parts.use(await createTestDatabase(server));
+      const mortal = parts.use(await start(url, { ...kafka, PLATEN_FAILPOINT: name }));
+      const asked = issue(mortal, 1).catch(() => undefined);
+      await until(() => mortal.child.signalCode === 'SIGKILL');
+      await asked;
+      await endLease(url);
+      const service = parts.use(await start(url, kafka));
+      const answer = await issue(service, 1);
+      expect(answer).toMatchObject({ status: 200, data: { certificate: { number: `${year}-000001` } } });
+      const messages = await until(async () => {
+        const read = await readTopic(brokers, kafka.KAFKA_TOPIC).catch(() => []);
+        return read.length >= times ? read : undefined;
+      });
+      expect(messages).toHaveLength(times);
+      // However often: one event, to the byte.
+      expect(new Set(messages.map(({ value, headers }) => `${headers['event-id']} ${value}`)).size).toBe(1);
+      await service.stop('SIGTERM');
+      await expectOneEach(url, 1);
+    });
   });
 
   test('while the storage is away nothing is announced; then the certificate is made by itself, under its number', async () => {

@@ -10,6 +10,8 @@ export interface ScriptedObject {
   body: Buffer;
   /** As sent in `x-amz-meta-*`, names without the prefix. */
   metadata: Record<string, string>;
+  /** As sent in `x-amz-tagging`. */
+  tags?: string;
 }
 
 /** How a GET ends that does not send the object as it is; other requests are not touched by these. */
@@ -44,12 +46,14 @@ export interface ScriptedS3 extends AsyncDisposable {
   afterPut: (key: string) => Promise<void> | void;
   /** Connections on which a request waits for the end of its answer; those kept alive for the next one don't count. */
   openConnections(): number;
+  /** Whether a write with tags is taken; refused as AWS refuses whoever may not tag. */
+  takesTags: boolean;
 }
 
 const bucket = 'scripted';
 const metadataPrefix = 'x-amz-meta-';
 const tricklePauseMs = 100;
-const etagOf = ({ body, metadata }: ScriptedObject) =>
+const etagOf = ({ body, metadata }: Pick<ScriptedObject, 'body' | 'metadata'>) =>
   `"${createHash('md5').update(body).update(JSON.stringify(metadata)).digest('hex')}"`;
 
 function refuse(res: ServerResponse, status: number, code: string): void {
@@ -96,6 +100,7 @@ class Bucket {
   readonly objects: ScriptedS3['objects'] = new Map();
   readonly read: string[] = [];
   readonly requests: string[] = [];
+  takesTags = true;
   faultFor: ScriptedS3['faultFor'] = () => undefined;
   beforePut: ScriptedS3['beforePut'] = () => undefined;
   afterPut: ScriptedS3['afterPut'] = () => undefined;
@@ -150,7 +155,15 @@ class Bucket {
   }
 
   async #put(key: string, req: IncomingMessage, res: ServerResponse): Promise<void> {
-    const object = { body: await buffer(req), metadata: metadataOf(req) };
+    const object = {
+      body: await buffer(req),
+      metadata: metadataOf(req),
+      tags: String(req.headers['x-amz-tagging'] ?? ''),
+    };
+    if ((object.tags ?? '') !== '' && !this.takesTags) {
+      refuse(res, 403, 'AccessDenied');
+      return;
+    }
     await this.beforePut(key);
     const present = this.objects.get(key);
     if (!holds(req, present)) {

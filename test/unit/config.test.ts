@@ -1,5 +1,6 @@
 // The settings: defaults, rules of each variable, rules of all together; every problem at once and never a value.
 
+import { generateKeyPairSync } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -24,6 +25,11 @@ const variablesRefused = (env: Env, isRoot = false) => refusal(env, isRoot).prob
 
 const pageOf = ({ rendering, defaultTenant }: Config) => rendering.pages.get(defaultTenant.origin);
 const long = (name: string) => `${name}-made-of-forty-random-characters-0123456789`;
+
+/** As PKCS#8 in base64. */
+const credentialKey = generateKeyPairSync('ed25519')
+  .privateKey.export({ format: 'der', type: 'pkcs8' })
+  .toString('base64');
 
 /** Settings that production takes. */
 const production = {
@@ -610,6 +616,13 @@ describe('production refuses', () => {
       { DEFAULT_FRONTEND_ORIGIN: undefined, FRONTEND_ORIGINS: 'https://school.example' },
       'DEFAULT_FRONTEND_ORIGIN',
     ],
+    ['certificates whose links lead nowhere', { CREDENTIAL_KEY: credentialKey }, 'PUBLIC_URL'],
+    [
+      'certificates with an address that anyone on the way can alter',
+      { CREDENTIAL_KEY: credentialKey, PUBLIC_URL: 'http://school.example' },
+      'PUBLIC_URL',
+    ],
+    ['a place at which the process would die', { PLATEN_FAILPOINT: 'certificate-stored' }, 'PLATEN_FAILPOINT'],
   ])('%s', (_name, env, variable) => {
     expect(variablesRefused({ ...production, ...env })).toEqual([variable]);
   });
@@ -627,12 +640,14 @@ describe('production refuses', () => {
   });
 
   test('everything at once, and says all of it', () => {
-    expect(variablesRefused({ NODE_ENV: 'production' }, true).sort()).toEqual([
+    const env = { NODE_ENV: 'production', CREDENTIAL_KEY: credentialKey };
+    expect(variablesRefused(env, true).sort()).toEqual([
       'ALLOW_ROOT',
       'BROWSER_SANDBOX',
       'DEFAULT_FRONTEND_ORIGIN',
       'ENCRYPTION_KEY',
       'PDF_SERVICE_INTERNAL_TOKEN',
+      'PUBLIC_URL',
       'USER_TOKEN_SECRET',
     ]);
   });
@@ -646,6 +661,12 @@ describe('production takes', () => {
       { ENCRYPTION_KEY: [1, 2].map((value) => Buffer.alloc(32, value).toString('base64')).join(', ') },
       false,
     ],
+    [
+      'certificates with an https address',
+      { CREDENTIAL_KEY: credentialKey, PUBLIC_URL: 'https://school.example' },
+      false,
+    ],
+    ['an http address where nothing is issued', { PUBLIC_URL: 'http://school.example' }, false],
     ['two service tokens', { PDF_SERVICE_INTERNAL_TOKEN: `${long('a')},${long('b')}` }, false],
     [
       'a key set in place of a secret',

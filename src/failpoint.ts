@@ -1,0 +1,28 @@
+// Places at which a test lets the process die, as by a cut of power; in production there are none.
+
+/** Between every two steps of issuing a certificate, in their order. */
+export const failpoints = [
+  'certificate-accepted',
+  'certificate-begun',
+  'certificate-printed',
+  'certificate-signed',
+  'certificate-stored',
+  'certificate-marked',
+  'certificate-announced',
+  'certificate-available',
+  'event-due',
+  'event-sent',
+] as const;
+export type Failpoint = (typeof failpoints)[number];
+
+let armed: Failpoint | undefined;
+
+/** From now on the process dies when it comes to this place. */
+export function armFailpoint(name: Failpoint): void {
+  armed = name;
+}
+
+/** Nothing, unless this very place is armed: then not one more step is taken. */
+export function failpoint(name: Failpoint): void {
+  if (name === armed) process.kill(process.pid, 'SIGKILL');
+}
