@@ -218,6 +218,16 @@ test('on the page a file is chosen or dropped, without scripts, and axe finds no
   expect(faults).toEqual([]);
 });
 
+test('its form leads to the same place from every page, also below the path of a proxy', async () => {
+  const actionOf = async (path: string) => {
+    const page = await (await service.get(path, undefined, { accept: 'text/html', ...newCaller() })).text();
+    const action = /action="([^"]+)"/.exec(page)?.[1] ?? '';
+    return new URL(action, `https://school.example/pdf${path}`).pathname;
+  };
+  const paths = ['/verify', '/verify/', `/verify/${'A'.repeat(22)}`, `/verify/${'A'.repeat(22)}/`];
+  expect(await Promise.all(paths.map(actionOf))).toEqual(Array(4).fill('/pdf/verify'));
+});
+
 test('all of it can be reached by keyboard', async () => {
   const page = await openPage('/verify', 1280);
   const reached: string[] = [];

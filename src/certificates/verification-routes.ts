@@ -43,21 +43,18 @@ function languageOf({ query: { language }, req }: Pick<Exchange<Query>, 'query' 
   return verificationLanguages.find((each) => each === first) ?? 'en';
 }
 
-/** Where files are sent, as seen from a page. */
-const fileActions = { start: 'verify', code: '../verify' };
+/** Where files are sent, as seen from this page: a proxy may have it below a path of its own. */
+const fileActionFrom = (path: string) => `${'../'.repeat(path.split('/').length - 2)}verify`;
 
 interface Page {
   shown: Shown;
   issuerName: string;
-  fileAction?: string;
   status?: number;
 }
 
-function sendPage(
-  exchange: Exchange<Query>,
-  { shown, issuerName, fileAction = fileActions.start, status = 200 }: Page,
-): void {
+function sendPage(exchange: Exchange<Query>, { shown, issuerName, status = 200 }: Page): void {
   const language = languageOf(exchange);
+  const fileAction = fileActionFrom(exchange.req.path);
   exchange.res
     .status(status)
     .set({ 'Content-Security-Policy': verificationPolicy, 'Content-Language': language })
@@ -80,7 +77,7 @@ async function verifyCode(exchange: Exchange<Query>, dependencies: Dependencies)
   if (wantsPage(req)) {
     const shown: Shown = certificate === undefined ? { kind: 'no_certificate' } : { kind: 'certificate', certificate };
     const status = certificate === undefined ? 404 : 200;
-    sendPage(exchange, { shown, issuerName, status, fileAction: fileActions.code });
+    sendPage(exchange, { shown, issuerName, status });
     return;
   }
   if (certificate === undefined) throw fail('not_found');
