@@ -8,8 +8,8 @@ import config from '../../jest.config.json' with { type: 'json' };
 import { patienceMs } from '../support/until.ts';
 
 const folder = fileURLToPath(new URL('..', import.meta.url));
-const files = ['*', 'unit/*', 'support/*', 'faults/*', 'frontends/*', 'frontends/support/*'].flatMap((each) =>
-  globSync(`${each}.ts`, { cwd: folder }),
+const files = ['*', 'unit/*', 'support/*', 'faults/*', 'thorough/*', 'frontends/*', 'frontends/support/*'].flatMap(
+  (each) => globSync(`${each}.ts`, { cwd: folder }),
 );
 
 const numberOf = (node: ts.Node | undefined) =>

@@ -1,9 +1,9 @@
 // Pages that still move when they say that they are ready: what is printed is their end, whatever moves them, at no cost to those that don't.
 
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { html, openPageStage, type PageStage, ready, script } from './support/page-stage.ts';
-import { readPdf } from './support/pdf.ts';
-import { isBlue, shareOf } from './support/picture-of-pdf.ts';
+import { html, openPageStage, type PageStage, ready, script } from '../support/page-stage.ts';
+import { readPdf } from '../support/pdf.ts';
+import { isBlue, shareOf } from '../support/picture-of-pdf.ts';
 
 let stage: PageStage;
 beforeAll(async () => {

@@ -2,9 +2,9 @@
 
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { getDocument } from 'pdfjs-dist/legacy/build/pdf.mjs';
-import type { Rendering } from '../src/rendering/rendering.ts';
-import { openTemplating, type Templating } from '../src/templating/templating.ts';
-import { startOwnRendering } from './support/own-rendering.ts';
+import type { Rendering } from '../../src/rendering/rendering.ts';
+import { openTemplating, type Templating } from '../../src/templating/templating.ts';
+import { startOwnRendering } from '../support/own-rendering.ts';
 
 let rendering: Rendering;
 let templating: Templating;

@@ -4,12 +4,12 @@
 
 import { expect, test } from '@jest/globals';
 import type { Page } from 'puppeteer-core';
-import { startBareBrowser } from './support/bare-browser.ts';
-import { leftoversIn, startApi, startMarkingPages } from './support/marking-pages.ts';
-import { places, unfindable } from './support/marks.ts';
-import { startTestService } from './support/service.ts';
-import { signReportToken } from './support/tokens.ts';
-import { until } from './support/until.ts';
+import { startBareBrowser } from '../support/bare-browser.ts';
+import { leftoversIn, startApi, startMarkingPages } from '../support/marking-pages.ts';
+import { places, unfindable } from '../support/marks.ts';
+import { startTestService } from '../support/service.ts';
+import { signReportToken } from '../support/tokens.ts';
+import { until } from '../support/until.ts';
 
 const renders = Number(process.env.ISOLATION_RENDERS ?? 32);
 const seed = Number(process.env.ISOLATION_SEED ?? 20_261_127);

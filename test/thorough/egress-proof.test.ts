@@ -3,14 +3,14 @@
 
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { BrowserContext, Page } from 'puppeteer-core';
-import { type EgressProxy, startEgressProxy } from '../src/rendering/egress.ts';
-import { type BareBrowser, startBareBrowser } from './support/bare-browser.ts';
-import { type Canaries, startCanaries } from './support/canaries.ts';
-import { type HostilePages, startHostilePages } from './support/hostile-pages.ts';
-import { type ServiceProcess, startServiceProcess } from './support/process.ts';
-import { serviceToken } from './support/tokens.ts';
-import { until } from './support/until.ts';
-import { type WayOut, waysOut } from './support/ways-out.ts';
+import { type EgressProxy, startEgressProxy } from '../../src/rendering/egress.ts';
+import { type BareBrowser, startBareBrowser } from '../support/bare-browser.ts';
+import { type Canaries, startCanaries } from '../support/canaries.ts';
+import { type HostilePages, startHostilePages } from '../support/hostile-pages.ts';
+import { type ServiceProcess, startServiceProcess } from '../support/process.ts';
+import { serviceToken } from '../support/tokens.ts';
+import { until } from '../support/until.ts';
+import { type WayOut, waysOut } from '../support/ways-out.ts';
 
 const live = waysOut.filter(({ isDead }) => !isDead);
 const staying = live.filter(({ group }) => !group.startsWith('leave-'));

@@ -2,12 +2,12 @@
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { type Pages, readyPage, startPages } from './support/pages.ts';
-import { startServiceProcess } from './support/process.ts';
-import { readMetric } from './support/requests.ts';
-import { startTestService, type TestService } from './support/service.ts';
-import { serviceToken } from './support/tokens.ts';
-import { until } from './support/until.ts';
+import { type Pages, readyPage, startPages } from '../support/pages.ts';
+import { startServiceProcess } from '../support/process.ts';
+import { readMetric } from '../support/requests.ts';
+import { startTestService, type TestService } from '../support/service.ts';
+import { serviceToken } from '../support/tokens.ts';
+import { until } from '../support/until.ts';
 
 /** Serves each student's own page, by the number in the address. */
 const byStudent = new Map<string, string>();

@@ -5,9 +5,9 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { json } from 'node:stream/consumers';
 import { expect, test } from '@jest/globals';
-import { askedCertificate } from './support/certificates.ts';
-import { startServiceProcess } from './support/process.ts';
-import { serviceToken } from './support/tokens.ts';
+import { askedCertificate } from '../support/certificates.ts';
+import { startServiceProcess } from '../support/process.ts';
+import { serviceToken } from '../support/tokens.ts';
 
 interface Attribute {
   key: string;
