@@ -5,7 +5,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
-import { Producer, stringSerializers } from '@platformatic/kafka';
+import { Admin, Producer, stringSerializers } from '@platformatic/kafka';
 import { type Database, openDatabase } from '../src/database/database.ts';
 import { createEvents, type Events } from '../src/events/events.ts';
 import { configureLog } from '../src/log.ts';
@@ -18,7 +18,7 @@ import { median, quantile, round } from './statistics.ts';
 const { KAFKA_BROKERS, DATABASE_URL } = process.env;
 const backlog = 5000;
 /** As many as the outbox sends at once. */
-const batch = 100;
+const batch = 200;
 const courses = 50;
 const steadyPerSecond = 50;
 const steadySeconds = 10;
@@ -105,15 +105,12 @@ async function readAges(database: Database): Promise<number[]> {
 /** The same messages by a producer alone, acknowledged by all replicas. */
 async function sendBare(): Promise<number> {
   const bootstrapBrokers = (KAFKA_BROKERS ?? '').split(',');
-  const producer = new Producer({
-    clientId: 'bare',
-    bootstrapBrokers,
-    serializers: stringSerializers,
-    idempotent: true,
-    acks: -1,
-    autocreateTopics: true,
-  });
   const topic = `bench-${randomUUID()}`;
+  const admin = new Admin({ clientId: 'bare', bootstrapBrokers });
+  await admin.createTopics({ topics: [topic], partitions: -1, replicas: -1 });
+  await admin.close();
+  const common = { clientId: 'bare', bootstrapBrokers, serializers: stringSerializers };
+  const producer = new Producer({ ...common, idempotent: true, acks: -1, retries: 5 });
   const messages = Array.from({ length: backlog }, () => {
     const { courseId, tenant: _, ...data } = nextIssued();
     const value = JSON.stringify({ eventType: 'COURSE_STATUS_UPDATED', timestamp: new Date().toISOString(), data });
