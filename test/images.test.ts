@@ -193,6 +193,8 @@ describe('templates', () => {
     ]);
     const pdf = await readPdf(Buffer.from(await response.arrayBuffer()));
     expect(pdf).toMatchObject({ pages: 1, language: 'ta', title: 'பாடநெறிச் சான்றிதழ் · <b>கவி</b>' });
+    const unnamed = await preview('plain-certificate/preview');
+    expect(await readPdf(Buffer.from(await unnamed.arrayBuffer()))).toMatchObject({ language: 'en' });
     const refusal = async (path: string) => {
       const answer = await preview(path);
       return `${answer.status} ${((await answer.json()) as { code: string }).code}`;

@@ -35,7 +35,7 @@ const templateAnswer = z.object({
 const listAnswer = pageOf(templateAnswer);
 
 const previewQuery = z.object({
-  language: z.string().max(35).optional().meta({ description: 'Default: the first that the template has.' }),
+  language: z.string().max(35).optional().meta({ description: 'Default: `en`, or the first that the template has.' }),
   name: z.string().max(2000).optional().meta({ description: 'In the place of the name of the sample.' }),
 });
 type PreviewQuery = z.output<typeof previewQuery>;
@@ -60,6 +60,9 @@ function list({ templating, prefixOf }: Dependencies, exchange: Exchange<ListQue
   exchange.res.set('Cache-Control', 'no-store').json(cutPage(all, limit, ({ id }) => id));
 }
 
+/** As for a certificate that is issued without naming one. */
+const usualLanguage = (languages: readonly string[]) => (languages.includes('en') ? 'en' : (languages[0] ?? ''));
+
 async function preview({ templating, images, prefixOf }: Dependencies, exchange: Exchange<PreviewQuery>) {
   const { tenant } = requireAdministrator(exchange, prefixOf);
   const { query, params, res, signal } = exchange;
@@ -67,7 +70,7 @@ async function preview({ templating, images, prefixOf }: Dependencies, exchange:
   if (template === undefined) throw fail('not_found');
   const { bytes } = await templating.print({
     templateId: template.id,
-    language: query.language ?? template.languages[0] ?? '',
+    language: query.language ?? usualLanguage(template.languages),
     data: { ...template.sample, ...(query.name === undefined ? {} : { name: query.name }) },
     images: await images.find(tenant, template.id),
     signal,
