@@ -45,8 +45,13 @@ export interface RenderedPdf {
 /** A page with all that belongs to it. */
 export interface GivenDocument {
   html: string;
-  /** By path as it stands in an address: `/print.css`. */
+  /**
+   * What many documents have in common, by path as it stands in an address: `/print.css`. The same map means the same files: a browser that
+   * has read them for one document need not read them again for the next.
+   */
   files: ReadonlyMap<string, GivenFile>;
+  /** This one's alone, by path; they go before `files`. */
+  ownFiles?: ReadonlyMap<string, GivenFile>;
 }
 
 export interface GivenFile {

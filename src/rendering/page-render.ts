@@ -75,8 +75,14 @@ class PageRender implements AsyncDisposable {
     const page = this.#page;
     page?.stop();
     const isSound = this.#isPrinted && !this.#use.signal.aborted && page?.hasForeignFrames === false;
-    const isReusable = isSound && this.#request.isTokenShared === true;
-    await this.#use.giveBack(isReusable ? () => page.remove() : undefined);
+    const { token, isTokenShared } = this.#request;
+    const isReusable = isSound && token !== undefined && isTokenShared === true;
+    await this.#use.giveBack(isReusable ? () => this.#clear(page) : undefined);
+  }
+
+  async #clear(page: Page): Promise<void> {
+    await page.remove();
+    await this.#use.tab.clear(this.#env.origins);
   }
 
   get #live(): Page {

@@ -100,11 +100,11 @@ class BrowserRendering implements Rendering {
     this.#proxies = proxies;
     this.#queue = new PQueue({ concurrency: config.concurrency });
     const trusted = new Set([...config.pages.values()].map(({ authorities }) => authorities));
-    const { concurrency: limit, allowedOrigins } = config;
+    const { concurrency: limit } = config;
     const byTrust = new Map(
       [...trusted].map((authorities) => {
         const browser = new BrowserSupervisor({ ...config, authorities, metrics });
-        return [authorities, { browser, tabs: new TabPool({ browser, limit, allowedOrigins, metrics }) }] as const;
+        return [authorities, { browser, tabs: new TabPool({ browser, limit, metrics }) }] as const;
       }),
     );
     this.#browsers = [...byTrust.values()].map(({ browser }) => browser);

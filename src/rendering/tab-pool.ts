@@ -11,13 +11,12 @@ const log = createLog('tabs');
 const mostRenders = 50;
 const longestLifeMs = 300_000;
 const idleMs = 10_000;
+const clearTimeoutMs = 2000;
 
 interface TabPoolOptions {
   browser: BrowserSupervisor;
   /** Tabs that may be open, kept ones included. */
   limit: number;
-  /** Origins that every page may reach beside its own. */
-  allowedOrigins: readonly string[];
   metrics: Metrics;
 }
 
@@ -58,10 +57,10 @@ export class TabPool implements AsyncDisposable {
     }
   }
 
-  /** Takes it back, to be kept for its owner's next render where that is wanted and possible. */
-  async giveBack(tab: Tab, { isReusable }: { isReusable: boolean }): Promise<void> {
+  /** Takes it back, to be kept for its owner's next render where that is possible, as soon as `clear` has emptied it; without it, it is closed. */
+  async giveBack(tab: Tab, clear: (() => Promise<void>) | undefined): Promise<void> {
     this.#used--;
-    if (isReusable && this.#isWorthKeeping(tab)) this.#keep(tab);
+    if (clear !== undefined && this.#isWorthKeeping(tab)) this.#keep(tab, abortable(clear(), AbortSignal.timeout(clearTimeoutMs)));
     else await tab.close();
   }
 
@@ -84,13 +83,11 @@ export class TabPool implements AsyncDisposable {
   #isWorthKeeping(tab: Tab): boolean {
     const isYoung = tab.renders < mostRenders && performance.now() - tab.openedAt < longestLifeMs;
     const hasPlace = this.#kept.length + this.#used < this.#options.limit;
-    const { token, origin } = tab.owner;
-    const isAllowed = token !== undefined && !this.#distrusted.has(origin) && !tab.lease.retired.aborted;
+    const isAllowed = !this.#distrusted.has(tab.owner.origin) && !tab.lease.retired.aborted;
     return isYoung && hasPlace && isAllowed && !tab.isClosed;
   }
 
-  #keep(tab: Tab): void {
-    const cleared = tab.clear([tab.owner.origin, ...this.#options.allowedOrigins]);
+  #keep(tab: Tab, cleared: Promise<void>): void {
     const drop = () => void this.#drop(kept);
     const kept: Kept = {
       tab,

@@ -103,8 +103,8 @@ export class TabUse {
     });
   }
 
-  /** Gives the tab back, to be kept for its owner's next render once `empty` has done its part; without it, it is closed. */
-  async giveBack(empty?: () => Promise<void>): Promise<void> {
+  /** Gives the tab back, to be kept for its owner's next render once `clear` has emptied it; without it, it is closed. */
+  async giveBack(clear?: () => Promise<void>): Promise<void> {
     this.#env.onStage('close');
     clearTimeout(this.#deadline);
     this.#env.signal.removeEventListener('abort', this.#onAbort);
@@ -112,8 +112,7 @@ export class TabUse {
     const tab = this.#tab;
     if (tab === undefined) return;
     tab.events = undefined;
-    await empty?.().catch(() => tab.close());
-    await this.#env.tabs.giveBack(tab, { isReusable: empty !== undefined });
+    await this.#env.tabs.giveBack(tab, clear);
   }
 
   readonly #onAbort = () => {

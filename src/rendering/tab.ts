@@ -1,7 +1,6 @@
 // One tab of the browser: a page in a context of its own, driven by the browser's protocol, for one owner only.
 
 import { randomUUID } from 'node:crypto';
-import { once } from 'node:events';
 import type { BrowserContext, CDPSession, Protocol, Target } from 'puppeteer-core';
 import type { BrowserLease } from '../browser/browser.ts';
 
@@ -32,7 +31,6 @@ export interface TabEvents {
 }
 
 const openTimeoutMs = 15_000;
-const clearTimeoutMs = 2000;
 /** A browser that hangs is noticed by its supervisor; one that is only busy is not to be replaced, with all its pages, for one that closes late. */
 const closeTimeoutMs = 8000;
 const screen = { width: 1200, height: 800, mobile: false };
@@ -84,25 +82,8 @@ export class Tab {
     return this.#closing !== undefined;
   }
 
-  /**
-   * Ends the document and forgets what it has stored in the origins: everything but the HTTP cache. The renderer process stays.
-   * @throws when the browser does not do it in time.
-   */
+  /** Ends the document and forgets what it has stored in the origins: everything but the HTTP cache. The renderer process stays. */
   async clear(origins: Iterable<string>): Promise<void> {
-    const signal = AbortSignal.timeout(clearTimeoutMs);
-    const stuck = once(signal, 'abort').then(() => {
-      throw new Error('the tab could not be cleared');
-    });
-    await Promise.race([stuck, this.#forget(origins)]);
-  }
-
-  /** From outside, which works on a hung page too. False when the browser does not do it in time, and is given up. */
-  close(): Promise<boolean> {
-    this.#closing ??= this.#close();
-    return this.#closing;
-  }
-
-  async #forget(origins: Iterable<string>): Promise<void> {
     await this.#showNothing();
     const { cdp } = this;
     await Promise.all([
@@ -113,6 +94,12 @@ export class Tab {
       cdp.send('Fetch.disable'),
       cdp.send('Network.setBypassServiceWorker', { bypass: false }),
     ]);
+  }
+
+  /** From outside, which works on a hung page too. False when the browser does not do it in time, and is given up. */
+  close(): Promise<boolean> {
+    this.#closing ??= this.#close();
+    return this.#closing;
   }
 
   /**

@@ -107,12 +107,11 @@ class FilledTemplates implements Templating {
   async #print({ templateId, language, data, images = {}, signal, priority }: PrintRequest) {
     const template = this.#find(templateId, language);
     template.check(data);
-    const pictures = new Map(Object.entries(images).map(([name, image]) => [imagePath(name), image]));
+    const ownFiles = new Map(Object.entries(images).map(([name, image]) => [imagePath(name), image]));
     const paths = Object.fromEntries(Object.keys(images).map((name) => [name, imagePath(name)]));
     const html = fillPage(template, language, () => template.fill(language, data, paths));
-    const files = new Map([...template.files, ...pictures]);
     const printed = await this.#rendering
-      .printDocument({ html, files }, { priority: priority ?? 'background', signal })
+      .printDocument({ html, files: template.files, ownFiles }, { priority: priority ?? 'background', signal })
       .catch((error) => {
         throw explain(error);
       });
