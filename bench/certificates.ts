@@ -55,8 +55,8 @@ async function issueMany(url: string, count: number): Promise<void> {
   await Promise.all(Array.from({ length: atOnce }, work));
 }
 
-/** The page of a certificate as a browser is given it, on a server of its own. */
-async function servePage(): Promise<{ url: string } & AsyncDisposable> {
+/** The page of a certificate as a browser is given it, on a server that says nothing of how long its files last, and on one that lets them be kept. */
+async function servePage(): Promise<{ plain: string; lasting: string } & AsyncDisposable> {
   const { promise, resolve } = Promise.withResolvers<GivenDocument>();
   const capture = async (document: GivenDocument): Promise<never> => {
     resolve(document);
@@ -66,17 +66,27 @@ async function servePage(): Promise<{ url: string } & AsyncDisposable> {
   const sample = templating.list().find(({ id }) => id === 'course-completion')?.sample ?? {};
   templating.print({ templateId: 'course-completion', language: 'en', data: sample }).catch(() => undefined);
   const { html, files } = await promise;
-  const server = createServer((req, res) => {
-    const file = files.get(req.url ?? '');
-    if (file === undefined) res.writeHead(200, { 'content-type': 'text/html' }).end(html);
-    else res.writeHead(200, { 'content-type': file.type }).end(file.bytes);
-  });
-  await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
+  const begin = async (headers: Record<string, string>) => {
+    const server = createServer((req, res) => {
+      const file = files.get(req.url ?? '');
+      if (file === undefined) res.writeHead(200, { 'content-type': 'text/html' }).end(html);
+      else res.writeHead(200, { 'content-type': file.type, ...headers }).end(file.bytes);
+    });
+    await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
+    return server;
+  };
+  const servers = [await begin({}), await begin({ 'cache-control': 'max-age=86400, immutable' })];
+  const [plain = '', lasting = ''] = servers.map(
+    (server) => `http://127.0.0.1:${(server.address() as AddressInfo).port}/`,
+  );
   return {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/`,
+    plain,
+    lasting,
     async [Symbol.asyncDispose]() {
-      server.closeAllConnections();
-      server.close();
+      for (const server of servers) {
+        server.closeAllConnections();
+        server.close();
+      }
     },
   };
 }
@@ -84,7 +94,7 @@ async function servePage(): Promise<{ url: string } & AsyncDisposable> {
 interface Compared {
   name: string;
   p50: number;
-  pairs: [ours: Measured, theirs: Measured][];
+  rounds: { ours: Measured; plain: Measured; lasting: Measured }[];
 }
 
 interface Place {
@@ -92,7 +102,12 @@ interface Place {
   env: Record<string, string | undefined>;
 }
 
-async function compare({ name, env }: Place, bare: { pid: number; print(): Promise<void> }): Promise<Compared> {
+interface Loop {
+  pid: number;
+  print(where: 'plain' | 'lasting'): Promise<void>;
+}
+
+async function compare({ name, env }: Place, bare: Loop): Promise<Compared> {
   await using platen = await startPlaten({ RENDER_CONCURRENCY: String(width), ...env });
   await issueMany(platen.url, width * 2);
   const times: number[] = [];
@@ -101,14 +116,22 @@ async function compare({ name, env }: Place, bare: { pid: number; print(): Promi
     await issue(platen.url);
     times.push(performance.now() - startedAt);
   }
-  const ours = () => measureReports(platen.pid, perRound, () => issueMany(platen.url, perRound));
-  const theirs = () => measureReports(bare.pid, perRound, bare.print);
-  const pairs: Compared['pairs'] = [];
+  const sides = {
+    ours: () => measureReports(platen.pid, perRound, () => issueMany(platen.url, perRound)),
+    plain: () => measureReports(bare.pid, perRound, () => bare.print('plain')),
+    lasting: () => measureReports(bare.pid, perRound, () => bare.print('lasting')),
+  };
+  const names = ['ours', 'plain', 'lasting'] as const;
+  const measured: Compared['rounds'] = [];
   for (let number = 0; number < rounds; number++) {
-    const first = number % 2 === 0 ? await ours() : await theirs();
-    pairs.push(number % 2 === 0 ? [first, await theirs()] : [await ours(), first]);
+    const round: Partial<Compared['rounds'][number]> = {};
+    for (const at of names.keys()) {
+      const side = names[(number + at) % names.length] ?? 'ours';
+      round[side] = await sides[side]();
+    }
+    measured.push(round as Compared['rounds'][number]);
   }
-  return { name, p50: median(times), pairs };
+  return { name, p50: median(times), rounds: measured };
 }
 
 /** Answers per second and their p95, of so many who ask at once, each from another address. */
@@ -160,10 +183,11 @@ export async function measureCertificates(): Promise<Section> {
   const { path } = await findExecutable(process.env.BROWSER_PATH);
   const page = parts.use(await servePage());
   const worker = parts.use(await startWorker<PrintOrder, object>('bench/bare-certificates.ts', [path]));
-  const print = async () => {
-    await worker.obey({ url: page.url, count: perRound, atOnce: width });
+  const print = async (where: 'plain' | 'lasting') => {
+    await worker.obey({ url: page[where], count: perRound, atOnce: width });
   };
-  await print();
+  await print('plain');
+  await print('lasting');
   const { DATABASE_URL } = process.env;
   const compared: Compared[] = [];
   const verified: (string | number)[][] = [];
@@ -182,37 +206,22 @@ export async function measureCertificates(): Promise<Section> {
 }
 
 function describe(compared: Compared[], verified: (string | number)[][]): Section {
-  const of = (pairs: Compared['pairs'], side: 0 | 1, what: keyof Measured) =>
-    median(pairs.map((pair) => pair[side][what]));
-  const ratio = (pairs: Compared['pairs'], what: keyof Measured) =>
-    round(median(pairs.map(([a, b]) => a[what] / b[what])), 2);
+  const rowOf = ({ name, p50, rounds }: Compared, what: keyof Measured, digits: number) => {
+    const of = (side: 'ours' | 'plain' | 'lasting') => round(median(rounds.map((each) => each[side][what])), digits);
+    const ratio = (side: 'plain' | 'lasting') =>
+      round(median(rounds.map((each) => each.ours[what] / each[side][what])), 2);
+    const label = what === 'perSecond' ? `certificates/s (p50 ${round(p50)} ms)` : 'CPU ms each';
+    return [name, label, of('ours'), of('plain'), ratio('plain'), of('lasting'), ratio('lasting')];
+  };
   const issued: Table = {
-    columns: [
-      'database',
-      'request to answer, p50 ms',
-      'certificates/s',
-      'bare loop',
-      'ratio',
-      'CPU ms',
-      'bare loop',
-      'ratio',
-    ],
-    rows: compared.map(({ name, p50, pairs }) => [
-      name,
-      round(p50),
-      round(of(pairs, 0, 'perSecond'), 1),
-      round(of(pairs, 1, 'perSecond'), 1),
-      ratio(pairs, 'perSecond'),
-      round(of(pairs, 0, 'cpuMs')),
-      round(of(pairs, 1, 'cpuMs')),
-      ratio(pairs, 'cpuMs'),
-    ]),
+    columns: ['database', '', 'Platen', 'bare loop', 'ratio', 'bare loop, files kept', 'ratio'],
+    rows: compared.flatMap((each) => [rowOf(each, 'perSecond', 1), rowOf(each, 'cpuMs', 0)]),
   };
   return {
     title: 'Certificates',
     text: [
       `Issued by \`POST /certificate/issue\`, ${atOnce} requests at once, ${width} prints at once: record, number, PDF, two credentials with three proofs, stored document and event. Beside it a loop of the browser driver that prints ` +
-        `the same filled page, with its fonts, in ${width} kept tabs and does nothing with it. ${rounds} rounds of ${perRound} in turn; medians of the rounds, and of the ratios inside each round. The p50 is of ${oneByOne} requests one after the other.`,
+        `one filled page again and again, with its fonts, in ${width} kept tabs and does nothing with it: from a server that says nothing of how long files last, and from one that lets fonts and styles be kept, as Platen does. ${rounds} rounds of ${perRound} in turn; medians of the rounds, and of the ratios inside each round. The p50, from request to answer, is of ${oneByOne} requests one after the other.`,
       `Verifying, by ${verifiers} who ask at once (the client is a Node program on the same cores):`,
     ],
     tables: [issued, { columns: ['database', 'verifying', 'answers/s', 'p95 ms'], rows: verified }],
