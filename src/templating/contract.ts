@@ -33,6 +33,14 @@ export interface PrintRequest {
   priority?: Priority | undefined;
 }
 
+/** A page that is no template. */
+export interface PageRequest {
+  html: string;
+  /** Its own, by path as it stands in an address. */
+  files: ReadonlyMap<string, GivenFile>;
+  signal?: AbortSignal | undefined;
+}
+
 const mostTold = 10;
 const codePoint = (letter: string) => `U+${(letter.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, '0')}`;
 const tell = (letters: readonly string[]) =>

@@ -16,6 +16,10 @@ const families: Record<string, string[]> = {
   'noto-sans-tamil': ['400', '700'],
   'noto-sans-devanagari': ['400', '700'],
   amiri: ['400', '700'],
+  // Of the same widths as Helvetica, Times and Courier.
+  arimo: ['400', '400-italic', '700', '700-italic'],
+  tinos: ['400', '400-italic', '700', '700-italic'],
+  cousine: ['400', '400-italic', '700', '700-italic'],
 };
 
 const fontsIn = (css: string) => [...css.matchAll(/url\(\.\/(files\/[\w.-]+\.woff2)\)/g)].map(([, name = '']) => name);

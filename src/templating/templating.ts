@@ -8,7 +8,7 @@ import { shownGlyphsOf } from '../pdf/pdf.ts';
 import type { PrintedDocument } from '../rendering/contract.ts';
 import type { Rendering } from '../rendering/rendering.ts';
 import { StartError } from '../start-error.ts';
-import { glyphMissing, type PrintRequest, type TemplateSummary } from './contract.ts';
+import { glyphMissing, type PageRequest, type PrintRequest, type TemplateSummary } from './contract.ts';
 import { imagePath, readShared, readTemplate, type SharedParts, type Template } from './template.ts';
 
 const log = createLog('templating');
@@ -25,6 +25,11 @@ export interface Templating {
    * @throws {ServiceError} glyph_missing; as `check` and `Rendering.printDocument`.
    */
   print(request: PrintRequest): Promise<{ bytes: Buffer; pages: number }>;
+  /**
+   * Prints a page that is no template of ours: it has the fonts of all, and its own files.
+   * @throws {ServiceError} glyph_missing; template_failed when it asks for what it does not have; as `Rendering.printDocument`.
+   */
+  printPage(page: PageRequest): Promise<{ bytes: Buffer; pages: number }>;
 }
 
 interface Dependencies {
@@ -71,9 +76,11 @@ function explain(error: unknown): unknown {
 class FilledTemplates implements Templating {
   readonly #rendering: Dependencies['rendering'];
   readonly #templates: ReadonlyMap<string, Template | Broken>;
+  readonly #fonts: SharedParts['fonts'];
 
-  constructor(rendering: Dependencies['rendering'], templates: (Template | Broken)[]) {
+  constructor(rendering: Dependencies['rendering'], fonts: SharedParts['fonts'], templates: (Template | Broken)[]) {
     this.#rendering = rendering;
+    this.#fonts = fonts;
     this.#templates = new Map(templates.map((template) => [template.id, template]));
   }
 
@@ -102,6 +109,17 @@ class FilledTemplates implements Templating {
     const { bytes, pages, missing, isWhole } = await this.#print(request);
     if (!isWhole) throw glyphMissing(missing, request.data);
     return { bytes, pages };
+  }
+
+  async printPage({ html, files, signal }: PageRequest) {
+    const printed = await this.#rendering
+      .printDocument({ html, files: this.#fonts, ownFiles: files }, { priority: 'background', signal })
+      .catch((error) => {
+        throw explain(error);
+      });
+    checkRefused('page', printed);
+    if (shownGlyphsOf(printed.bytes).missing > 0) throw glyphMissing([], {});
+    return { bytes: printed.bytes, pages: printed.pages };
   }
 
   async #print({ templateId, language, data, images = {}, signal, priority }: PrintRequest) {
@@ -170,5 +188,5 @@ export async function openTemplating({ rendering, templatesDir }: Dependencies):
       : await readFolder(templatesDir, shared).catch((cause) => {
           throw new StartError(`TEMPLATES_DIR can not be read: ${cause.message}`, { cause });
         });
-  return new FilledTemplates(rendering, [...(await readFolder(builtIn, shared)), ...added]);
+  return new FilledTemplates(rendering, shared.fonts, [...(await readFolder(builtIn, shared)), ...added]);
 }
