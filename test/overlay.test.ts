@@ -2,7 +2,7 @@
 
 import { spawnSync } from 'node:child_process';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { degrees, PDFDocument } from '@cantoo/pdf-lib';
+import { degrees, PDFDocument, PDFName } from '@cantoo/pdf-lib';
 import type { CertificateToMake, GeneratorTools } from '../src/plugins/contract.ts';
 import { overlayGenerator } from '../src/plugins/overlay-generator.ts';
 import { overlayOptions } from '../src/plugins/overlay-options.ts';
@@ -22,7 +22,9 @@ beforeAll(async () => {
   rendering = await startOwnRendering();
   templating = await openTemplating({ rendering });
 });
-afterAll(() => rendering[Symbol.asyncDispose]());
+afterAll(async () => {
+  await rendering[Symbol.asyncDispose]();
+});
 
 const certificate: CertificateToMake = {
   id: '8d0f3c61-3b29-4d0c-a8f1-52f1f3f6d001',
@@ -180,9 +182,9 @@ describe('templates', () => {
   test('one that leaves its drawing turned does not turn the text', async () => {
     const template = await makeTemplate((document) => {
       const page = document.getPage(0);
-      page.node.setContents?.(
-        document.context.register(document.context.stream('0 1 -1 0 0 0 cm 1 0 0 RG 10 10 50 50 re S')),
-      );
+      const { context } = document;
+      const drawing = context.register(context.stream('0 1 -1 0 0 0 cm 1 0 0 RG 10 10 50 50 re S'));
+      page.node.set(PDFName.of('Contents'), drawing);
     });
     const { lines } = await readDrawnPage(await overlay(template));
     expect(middleOf(lines)[0]).toEqual([421, 290]);

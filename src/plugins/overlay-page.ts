@@ -40,7 +40,7 @@ img { position: absolute; display: block }
 `;
 
 const escapes: Record<string, string> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', "'": '&#39;' };
-const escape = (text: string) => text.replace(/[&<>"']/g, (letter) => escapes[letter] ?? letter);
+const escapeText = (text: string) => text.replace(/[&<>"']/g, (letter) => escapes[letter] ?? letter);
 
 /** How far left of `x` begins what is so wide, as a share of its width. */
 const shares = { left: 0, center: 0.5, right: 1 };
@@ -81,12 +81,12 @@ export function writeOverlayPage({ language, title, texts, fonts, qrCode }: Over
   const links = [...fontSheets, '/paper.css', '/overlay.css'].map((path) => `<link rel="stylesheet" href="${path}">`);
   const shown = texts.map(({ text, qr }, index) =>
     qr === true
-      ? `<img id="text-${index}" alt="${escape(text)}" src="${qrCode(text)}">`
-      : `<div id="text-${index}"><span dir="auto">${escape(text)}</span></div>`,
+      ? `<img id="text-${index}" alt="${escapeText(text)}" src="${qrCode(text)}">`
+      : `<div id="text-${index}"><span dir="auto">${escapeText(text)}</span></div>`,
   );
-  const head = `<meta charset="utf-8"><title>${escape(title)}</title>${links.join('')}`;
+  const head = `<meta charset="utf-8"><title>${escapeText(title)}</title>${links.join('')}`;
   return {
-    html: `<!doctype html><html lang="${escape(language)}"><head>${head}</head><body><main>${shown.join('\n')}</main></body></html>`,
+    html: `<!doctype html><html lang="${escapeText(language)}"><head>${head}</head><body><main>${shown.join('\n')}</main></body></html>`,
     css: [...faces, commonStyle, ...styles].join(''),
   };
 }
