@@ -205,6 +205,14 @@ function buildEvents(values: Values) {
   };
 }
 
+function buildPlugins(values: Values) {
+  return {
+    packages: values.PLATEN_PLUGINS,
+    origins: values.PLUGIN_ORIGINS,
+    timeoutMs: values.PLUGIN_TIMEOUT_SECONDS * 1000,
+  };
+}
+
 function buildTraces(values: Values) {
   const endpoint = values.OTEL_EXPORTER_OTLP_ENDPOINT;
   if (endpoint === undefined) return undefined;
@@ -248,6 +256,7 @@ function buildConfig(facts: Facts) {
     },
     certificates: buildCertificates(values),
     events: buildEvents(values),
+    plugins: buildPlugins(values),
     traces: buildTraces(values),
     failpoint: values.PLATEN_FAILPOINT,
     isRunAsRoot: isRoot,

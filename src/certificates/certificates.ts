@@ -1,6 +1,7 @@
 // Certificates: each issued once, however often it is asked for, with its number, its document, its credential and its event, or none of them.
 
 import { randomUUID } from 'node:crypto';
+import type { Assets } from '../assets/assets.ts';
 import type { Credentials } from '../credentials/contract.ts';
 import type { Database } from '../database/database.ts';
 import type { Documents } from '../documents/documents.ts';
@@ -13,6 +14,7 @@ import type { JobDefinition } from '../jobs/contract.ts';
 import type { Jobs } from '../jobs/jobs.ts';
 import { createLog } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
+import type { Plugins } from '../plugins/plugins.ts';
 import type { Templating } from '../templating/templating.ts';
 import { mayRead, type Reader } from './access.ts';
 import { applyChanges, createInputCheck, type InputCheck, inputOf } from './asked.ts';
@@ -86,6 +88,8 @@ interface Dependencies {
   documents: Documents;
   templating: Templating;
   images: Images;
+  plugins: Plugins;
+  assets: Assets;
   /** Undefined where no key was given to sign with. */
   credentials: Credentials | undefined;
   events: Events;
