@@ -15,6 +15,10 @@ import { fileVerificationLimit, verificationEndpoints, verificationLimit } from 
 import { createClassRuns } from './class-runs/class-runs.ts';
 import { classRunEndpoints } from './class-runs/routes.ts';
 import type { Config, Secrets } from './config.ts';
+
+import { createConfigurations } from './configurations/configurations.ts';
+import { configurationEndpoints } from './configurations/routes.ts';
+import { isAssetNamed } from './configurations/type-store.ts';
 import { openCredentialKey } from './credential-key.ts';
 import { createCredentials } from './credentials/credentials.ts';
 import { createSunbird } from './credentials/sunbird.ts';
@@ -43,7 +47,6 @@ import { createTickets } from './jobs/tickets.ts';
 import { announceWorker, watchWorkers } from './jobs/workers.ts';
 import { configureLog, createLog } from './log.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
-import { isAssetNamed } from './pipeline/type-store.ts';
 import { openPlugins } from './plugins/plugins.ts';
 import { pluginEndpoint } from './plugins/routes.ts';
 import { openPrivateFolder } from './private-folder.ts';
@@ -53,6 +56,8 @@ import { startRendering } from './rendering/rendering.ts';
 import { isRecordOf } from './reports/report.ts';
 import { createReports, laterWindow } from './reports/reports.ts';
 import { invalidationEndpoint, reportEndpoints } from './reports/routes.ts';
+import { runEndpoints } from './runs/routes.ts';
+import { createRuns } from './runs/runs.ts';
 import { createSealing, type Sealing } from './sealing.ts';
 import { describeStorage, summariseSettings } from './settings-summary.ts';
 import { openTemplating } from './templating/templating.ts';
@@ -207,6 +212,8 @@ function createFeatures(foundations: Foundations) {
   const reports = createReports(foundations);
   const classRuns = createClassRuns({ database, jobs, events, documents, reports, concurrency });
   const certificates = createCertificates({ ...foundations, config: config.certificates });
+  const configurations = createConfigurations({ database, plugins });
+  const runs = createRuns({ ...foundations, certificates, configurations, concurrency: concurrency * 2 });
   const { publicUrl, issuerName } = config.certificates;
   const prefixOf = createPrefixOf(config);
   const tenantOf = createTenantOf(config);
@@ -230,6 +237,8 @@ function createFeatures(foundations: Foundations) {
     ...verificationEndpoints({ verifications, codeLimit, fileLimit, issuerName }),
     ...assetEndpoints({ assets, tenantOf }),
     pluginEndpoint({ plugins, requireAdministrator: (asker) => tenantOf(asker, undefined) }),
+    ...configurationEndpoints({ configurations, tenantOf }),
+    ...runEndpoints({ runs, configurations, tenantOf, prefixOf }),
     ...eventEndpoints({ database, prefixOf, document }),
     ...webhookEndpoints({ database, prefixOf, sealing, trustedHosts: config.events.webhookHosts }),
   ];

@@ -64,9 +64,10 @@ const floors: Record<string, number> = {
   reports: 11,
   certificates: 11,
   'class-runs': 12,
-  pipeline: 12,
-  'service.ts': 13,
-  'main.ts': 14,
+  configurations: 12,
+  runs: 13,
+  'service.ts': 14,
+  'main.ts': 15,
 };
 const roomOf = (path: string) => (path.includes('/') ? folderOf(path) : path);
 
@@ -84,7 +85,7 @@ const doors: [RegExp, RegExp][] = [
   [/^(pg|@electric-sql\/pglite)$/, /^database\//],
   [
     /^kysely/,
-    /^(database\/|rate-limiter\.ts$|jobs\/(adding|attempts|cleaning|detaching|forgotten|lining-up|queue|records|retrying|telling|tickets|workers)\.ts$|reports\/revisions\.ts$|class-runs\/store\.ts$|certificates\/store\.ts$|assets\/store\.ts$|pipeline\/[a-z]+-store\.ts$|events\/(outbox|records|webhook-store)\.ts$)/,
+    /^(database\/|rate-limiter\.ts$|jobs\/(adding|attempts|cleaning|detaching|forgotten|lining-up|queue|records|retrying|telling|tickets|workers)\.ts$|reports\/revisions\.ts$|class-runs\/store\.ts$|certificates\/(holder-)?store\.ts$|assets\/store\.ts$|(configurations|runs)\/[a-z]+-store\.ts$|events\/(outbox|records|webhook-store)\.ts$)/,
   ],
   [/^pg-boss$/, /^jobs\/queue\.ts$/],
   [/^(jsonwebtoken|jose)$/, /^identity\//],
@@ -105,6 +106,7 @@ const doors: [RegExp, RegExp][] = [
   [/^i18next$/, /^templating\/texts\.ts$/],
   [/^qrcode$/, /^templating\/filters\.ts$/],
   [/^ajv/, /^(templating\/data-schema|plugins\/options)\.ts$/],
+  [/^croner$/, /^configurations\/schedule\.ts$/],
   [/^csv-parse$/, /^plugins\/list-retriever\.ts$/],
 ];
 

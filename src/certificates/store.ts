@@ -53,14 +53,6 @@ const columns = sql`id, tenant, student_id AS "studentId", course_id AS "courseI
   s3_key AS key, status_index::float8 AS "statusIndex", created_at AS "createdAt", attempts, last_error AS "lastError", credential, badge, sha256,
   generated_at AS "generatedAt", replaced_by AS "replacedBy", run_id AS "runId"`;
 
-/** What a run gives. */
-export interface Awarded {
-  tenant: string;
-  courseId: string;
-  type: string;
-  runId: string;
-}
-
 export interface NewCertificate {
   id: string;
   /** Prefix of the keys of its tenant. */
@@ -176,20 +168,6 @@ export async function findOfLearner(
     SELECT ${columns} FROM platen.certificates WHERE tenant = ${tenant} AND student_id = ${studentId}
     ORDER BY created_at DESC, id`.execute(queries);
   return rows;
-}
-
-/** Those of these learners who have one of the type for the course; one whose making has failed, or that this run has issued, is none. */
-export async function findHolders(
-  queries: Queries,
-  { tenant, courseId, type, runId, studentIds }: Awarded & { studentIds: readonly string[] },
-): Promise<Map<string, string>> {
-  const { rows } = await sql<{ studentId: string; id: string }>`
-    SELECT student_id AS "studentId", id FROM platen.certificates
-    WHERE tenant = ${tenant} AND student_id IN (SELECT jsonb_array_elements_text(${JSON.stringify(studentIds)}::jsonb))
-      AND course_id = ${courseId} AND type = ${type} AND status NOT IN ('replaced', 'error') AND run_id IS DISTINCT FROM ${runId}`.execute(
-    queries,
-  );
-  return new Map(rows.map(({ studentId, id }) => [studentId, id]));
 }
 
 /** Those of a learner for a course that are good or still to be made: first those to be made, then the newest. */
