@@ -42,9 +42,11 @@ export const certificateVariables = {
   }),
   IMAGES_PREFIX: {
     parse: (value) =>
-      /^([A-Za-z0-9_-][A-Za-z0-9._-]*\/)+$/.test(value) && !/^(reports|certificates)\//.test(value) ? value : undefined,
+      /^([A-Za-z0-9_-][A-Za-z0-9._-]*\/)+$/.test(value) && !/^(reports|certificates|assets)\//.test(value)
+        ? value
+        : undefined,
     fallback: 'images/',
-    rule: 'folders, each with a slash after it, the first of them not reports or certificates',
+    rule: 'folders, each with a slash after it, the first of them not reports, certificates or assets',
     example: 'images/python/',
     meaning: 'Prefix of the keys of logo, signature and backgrounds, behind that of the tenant.',
   } satisfies Variable<string>,

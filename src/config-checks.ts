@@ -67,7 +67,15 @@ const sunbirdVariables = [
   'SUNBIRD_RC_SCHEMA_VERSION',
 ] as const;
 
+const openEdxVariables = ['OPENEDX_URL', 'OPENEDX_CLIENT_ID', 'OPENEDX_CLIENT_SECRET'] as const;
+
 const checks: Check[] = [
+  ...openEdxVariables.map((variable) => ({
+    variable,
+    rule: 'must be set together with the other OPENEDX_… settings, or none of them',
+    isBroken: ({ values }: Facts) =>
+      values[variable] === undefined && openEdxVariables.some((other) => values[other] !== undefined),
+  })),
   ...sunbirdVariables.map((variable) => ({
     variable,
     rule: 'must be set together with the other SUNBIRD_RC_… settings, or none of them',

@@ -92,6 +92,7 @@ function readSecrets(values: Values): Secrets {
     databaseUrl: values.DATABASE_URL,
     encryptionKeys: values.ENCRYPTION_KEY,
     credentialKeys: values.CREDENTIAL_KEY,
+    openEdxSecret: values.OPENEDX_CLIENT_SECRET,
     s3AccessKey: values.AWS_ACCESS_KEY_ID ?? values.MINIO_ACCESS_KEY,
     s3SecretKey: values.AWS_SECRET_ACCESS_KEY ?? values.MINIO_SECRET_KEY,
     traceHeaders: values.OTEL_EXPORTER_OTLP_HEADERS,
@@ -205,6 +206,15 @@ function buildEvents(values: Values) {
   };
 }
 
+function buildPlugins(values: Values) {
+  return {
+    packages: values.PLATEN_PLUGINS,
+    origins: values.PLUGIN_ORIGINS,
+    timeoutMs: values.PLUGIN_TIMEOUT_SECONDS * 1000,
+    openEdx: { url: values.OPENEDX_URL, clientId: values.OPENEDX_CLIENT_ID },
+  };
+}
+
 function buildTraces(values: Values) {
   const endpoint = values.OTEL_EXPORTER_OTLP_ENDPOINT;
   if (endpoint === undefined) return undefined;
@@ -248,6 +258,7 @@ function buildConfig(facts: Facts) {
     },
     certificates: buildCertificates(values),
     events: buildEvents(values),
+    plugins: buildPlugins(values),
     traces: buildTraces(values),
     failpoint: values.PLATEN_FAILPOINT,
     isRunAsRoot: isRoot,

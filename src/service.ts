@@ -1,5 +1,7 @@
 // The composition root: builds every module in order, and takes them down in the opposite one.
 
+import { createAssets } from './assets/assets.ts';
+import { assetEndpoints } from './assets/routes.ts';
 import { isCertificateRecord } from './certificates/certificate.ts';
 import { createCertificates } from './certificates/certificates.ts';
 import { createFileLinks } from './certificates/file-links.ts';
@@ -13,6 +15,10 @@ import { fileVerificationLimit, verificationEndpoints, verificationLimit } from 
 import { createClassRuns } from './class-runs/class-runs.ts';
 import { classRunEndpoints } from './class-runs/routes.ts';
 import type { Config, Secrets } from './config.ts';
+
+import { createConfigurations } from './configurations/configurations.ts';
+import { configurationEndpoints } from './configurations/routes.ts';
+import { isAssetNamed } from './configurations/type-store.ts';
 import { openCredentialKey } from './credential-key.ts';
 import { createCredentials } from './credentials/credentials.ts';
 import { createSunbird } from './credentials/sunbird.ts';
@@ -21,7 +27,6 @@ import { type Database, openDatabase } from './database/database.ts';
 import { createDocuments, type Documents, type StorageLimits } from './documents/documents.ts';
 import { openFolderStore } from './documents/folder-store.ts';
 import { openEncryptionKey } from './encryption-key.ts';
-import { fail } from './errors.ts';
 import { createAsyncApiDocument } from './events/asyncapi.ts';
 import { createEvents } from './events/events.ts';
 import { eventEndpoints } from './events/routes.ts';
@@ -42,6 +47,8 @@ import { createTickets } from './jobs/tickets.ts';
 import { announceWorker, watchWorkers } from './jobs/workers.ts';
 import { configureLog, createLog } from './log.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
+import { openPlugins } from './plugins/plugins.ts';
+import { pluginEndpoint } from './plugins/routes.ts';
 import { openPrivateFolder } from './private-folder.ts';
 import { createProgressTracker } from './progress/progress.ts';
 import { createRateLimiter } from './rate-limiter.ts';
@@ -49,9 +56,12 @@ import { startRendering } from './rendering/rendering.ts';
 import { isRecordOf } from './reports/report.ts';
 import { createReports, laterWindow } from './reports/reports.ts';
 import { invalidationEndpoint, reportEndpoints } from './reports/routes.ts';
+import { runEndpoints } from './runs/routes.ts';
+import { createRuns } from './runs/runs.ts';
 import { createSealing, type Sealing } from './sealing.ts';
 import { describeStorage, summariseSettings } from './settings-summary.ts';
 import { openTemplating } from './templating/templating.ts';
+import { createPrefixOf, createTenantOf } from './tenant-access.ts';
 import { version } from './version.ts';
 
 const log = createLog('service');
@@ -163,6 +173,13 @@ async function openFoundations(parts: AsyncDisposableStack, { config, secrets, l
   const credentials = openCredentials(config, secrets);
   const links = createFileLinks({ secrets: encryptionKeys, ...config.certificates });
   const events = parts.use(createEvents({ database, metrics, sealing, ...config.events }));
+  const assets = createAssets({ database, store, isUsed: isAssetNamed });
+  const plugins = await openPlugins({
+    ...config.plugins,
+    mostBytes: config.rendering.maxBytes,
+    assetsOf: (tenant) => ({ read: (slug) => assets.read(tenant, slug) }),
+    builtIn: openEdxRetrievers(config, secrets),
+  });
   const progress = createJobProgress(parts.use(createProgressTracker()));
   return {
     config,
@@ -181,6 +198,8 @@ async function openFoundations(parts: AsyncDisposableStack, { config, secrets, l
     links,
     events,
     sealing,
+    assets,
+    plugins,
   };
 }
 
@@ -189,13 +208,16 @@ type Foundations = Awaited<ReturnType<typeof openFoundations>>;
 /** Every feature, and the endpoints that this role of process offers. */
 function createFeatures(foundations: Foundations) {
   const { config, metrics, database, documents, rendering, jobs, progress, workersStatus, credentials } = foundations;
-  const { links, events, sealing } = foundations;
+  const { links, events, sealing, assets, plugins } = foundations;
   const { concurrency } = config.rendering;
   const reports = createReports(foundations);
   const classRuns = createClassRuns({ database, jobs, events, documents, reports, concurrency });
   const certificates = createCertificates({ ...foundations, config: config.certificates });
+  const configurations = createConfigurations({ database, plugins });
+  const runs = createRuns({ ...foundations, certificates, configurations, concurrency: concurrency * 2 });
   const { publicUrl, issuerName } = config.certificates;
-  const tenantPrefix = (origin: string | undefined) => prefixOf(config, origin);
+  const prefixOf = createPrefixOf(config);
+  const tenantOf = createTenantOf(config);
   const issued = createIssued({ database, documents, credentials, events, links, metrics, publicUrl });
   const verifications = createVerifications({ database, credentials, metrics, publicUrl });
   const codeLimit = createRateLimiter({ database, ...verificationLimit });
@@ -209,13 +231,17 @@ function createFeatures(foundations: Foundations) {
     ...reportEndpoints({ reports, concurrency }),
     ...classRunEndpoints({ classRuns, tickets, streams }),
     ...jobEndpoints({ jobs, following, progress, tickets, streams }),
-    ...templateEndpoints({ templating: foundations.templating, images: foundations.images, prefixOf: tenantPrefix }),
-    generationEndpoint({ certificates, prefixOf: tenantPrefix, generations }),
-    ...certificateEndpoints({ certificates, credentials, prefixOf: tenantPrefix }),
-    ...issuedEndpoints({ issued, links, prefixOf: tenantPrefix }),
+    ...templateEndpoints({ templating: foundations.templating, images: foundations.images, prefixOf }),
+    generationEndpoint({ certificates, prefixOf, generations }),
+    ...certificateEndpoints({ certificates, credentials, prefixOf }),
+    ...issuedEndpoints({ issued, links, prefixOf }),
     ...verificationEndpoints({ verifications, codeLimit, fileLimit, issuerName }),
-    ...eventEndpoints({ database, prefixOf: tenantPrefix, document }),
-    ...webhookEndpoints({ database, prefixOf: tenantPrefix, sealing, trustedHosts: config.events.webhookHosts }),
+    ...assetEndpoints({ assets, tenantOf }),
+    pluginEndpoint({ plugins, requireAdministrator: (asker) => tenantOf(asker, undefined) }),
+    ...configurationEndpoints({ configurations, tenantOf }),
+    ...runEndpoints({ runs, configurations, tenantOf, prefixOf }),
+    ...eventEndpoints({ database, prefixOf, document }),
+    ...webhookEndpoints({ database, prefixOf, sealing, trustedHosts: config.events.webhookHosts }),
   ];
   const endpoints = [
     ...(config.role === 'worker' ? [invalidationEndpoint(reports)] : features),
@@ -233,13 +259,6 @@ function createFeatures(foundations: Foundations) {
     }),
   ];
   return { reports, certificates, tickets, endpoints };
-}
-
-/** Of the tenant's keys; that of the default tenant where none is named. */
-function prefixOf({ tenants, defaultTenant }: Config, origin: string | undefined): string {
-  const tenant = origin === undefined ? defaultTenant : tenants.find((each) => each.origin === origin);
-  if (tenant === undefined) throw fail('forbidden');
-  return tenant.prefix;
 }
 
 /** A storage that refuses us is told at once, not when the first report is asked for. */

@@ -7,6 +7,7 @@ import { readEncryptionKeys } from './encryption-key.ts';
 import { type Failpoint, failpoints } from './failpoint.ts';
 import { readOrigin } from './origin.ts';
 import { pageVariables } from './page-variables.ts';
+import { pluginVariables } from './plugin-variables.ts';
 import { decimal, flag, integer, list, oneOf, secret, text, url, type Variable } from './variable-kinds.ts';
 
 function readDatabaseUrl(value: string): string | undefined {
@@ -20,7 +21,7 @@ function readDatabaseUrl(value: string): string | undefined {
   }
 }
 
-const reservedPrefixes = new Set(['reports', 'certificates', 'images']);
+const reservedPrefixes = new Set(['reports', 'certificates', 'images', 'assets']);
 
 function parseTenant(item: string): { origin: string; prefix: string } | undefined {
   const [, address = '', prefix = ''] = /^([^=]+)(?:=(.*))?$/.exec(item) ?? [];
@@ -190,6 +191,7 @@ export const variables = {
   ),
   CALLER_RENDER_LIMIT: integer(4, [1, 1000], 'Renders of one public caller at once.'),
   ...certificateVariables,
+  ...pluginVariables,
   DIAGNOSTICS_DIR: text(undefined, {
     example: '/tmp/platen',
     meaning:

@@ -5,7 +5,7 @@ import { glyphMissing } from '../templating/contract.ts';
 import type { Templating } from '../templating/templating.ts';
 import { verifyUrlOf } from './certificate.ts';
 import { type IssueBody, issueBody, type ReissueBody } from './contract.ts';
-import { templateDataOf } from './making.ts';
+import { templateDataOf } from './facts.ts';
 import type { CertificateInput, FrozenInput } from './store.ts';
 
 const defaults = { type: 'course-completion', templateId: 'course-completion', language: 'en' };
@@ -22,11 +22,11 @@ export const inputOf = (body: IssueBody): CertificateInput => ({
 
 /** What a certificate says with these changes. @throws invalid_request where they do not go together. */
 export function applyChanges(
-  { images: _, ...input }: FrozenInput,
+  { images: _, generator, ...input }: FrozenInput,
   changes: Omit<ReissueBody, 'reason'>,
 ): CertificateInput {
   const { success, data, error } = issueBody.safeParse({ ...input, ...changes });
-  if (success) return inputOf(data);
+  if (success) return { ...inputOf(data), ...(generator === undefined ? {} : { generator }) };
   const errors = error.issues.map(({ path, message }) => ({ field: path.join('.'), message }));
   throw fail('invalid_request', { errors });
 }
@@ -49,6 +49,8 @@ export function createInputCheck({ templating, config }: Dependencies): InputChe
     templateDataOf({ input, number: sampleNumber }, { verifyUrl: verifyUrlOf(publicUrl, ''), issuerName });
   return {
     async checkLetters(input, signal) {
+      // What a generator shows is seen when it has made it.
+      if (input.generator !== undefined) return;
       const { templateId, language, firstName, middleName, lastName, courseName } = input;
       const request = { templateId, language, data: sampleOf(input), signal, priority: 'trigger' } as const;
       const letters = await templating.missingLetters(request);

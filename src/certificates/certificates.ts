@@ -1,25 +1,27 @@
 // Certificates: each issued once, however often it is asked for, with its number, its document, its credential and its event, or none of them.
 
 import { randomUUID } from 'node:crypto';
+import type { Assets } from '../assets/assets.ts';
 import type { Credentials } from '../credentials/contract.ts';
 import type { Database } from '../database/database.ts';
 import type { Documents } from '../documents/documents.ts';
-import { type ErrorCode, fail, isErrorCode } from '../errors.ts';
+import { fail } from '../errors.ts';
 import type { Events } from '../events/events.ts';
 import { failpoint } from '../failpoint.ts';
 import { serviceOwner } from '../identity/contract.ts';
 import type { Images } from '../images/images.ts';
-import type { JobDefinition } from '../jobs/contract.ts';
 import type { Jobs } from '../jobs/jobs.ts';
 import { createLog } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
+import type { Plugins } from '../plugins/plugins.ts';
 import type { Templating } from '../templating/templating.ts';
 import { mayRead, type Reader } from './access.ts';
 import { applyChanges, createInputCheck, type InputCheck, inputOf } from './asked.ts';
+import { createAwards } from './awards.ts';
 import { digestOf, newCode, verifyUrlOf } from './certificate.ts';
-import type { CertificateRow, GenerateBody, IssueAnswer, IssueBody, ReissueBody } from './contract.ts';
-import { Ends } from './ends.ts';
-import { type MakeData, makeDefinition } from './making.ts';
+import type { Awards, CertificateRow, GenerateBody, IssueAnswer, IssueBody, ReissueBody } from './contract.ts';
+import { makeDefinition } from './making.ts';
+import { MakingJobs } from './making-jobs.ts';
 import { rowOf } from './row.ts';
 import { isUnmade, mayBecome } from './status.ts';
 import {
@@ -50,7 +52,7 @@ interface IssueOptions {
   signal: AbortSignal;
 }
 
-export interface Certificates extends Disposable {
+export interface Certificates extends Disposable, Awards {
   /** Begins to look after those whose making has failed. */
   start(): void;
   /**
@@ -86,6 +88,8 @@ interface Dependencies {
   documents: Documents;
   templating: Templating;
   images: Images;
+  plugins: Plugins;
+  assets: Assets;
   /** Undefined where no key was given to sign with. */
   credentials: Credentials | undefined;
   events: Events;
@@ -97,8 +101,8 @@ type Transaction = Parameters<Parameters<Jobs['transaction']>[0]>[0];
 
 class IssuedCertificates implements Certificates {
   readonly #dependencies: Dependencies;
-  readonly #definition: JobDefinition<MakeData>;
-  readonly #ends: Ends;
+  readonly #makings: MakingJobs;
+  readonly #awards: Awards;
   readonly #asked: InputCheck;
   /** By what is asked for. */
   readonly #accepting = new Map<string, Promise<StoredCertificate>>();
@@ -107,14 +111,10 @@ class IssuedCertificates implements Certificates {
   constructor(dependencies: Dependencies) {
     this.#dependencies = dependencies;
     const { config, database, jobs } = dependencies;
-    this.#definition = makeDefinition({
-      ...dependencies,
-      issuerName: config.issuerName,
-      publicUrl: config.publicUrl,
-    });
-    this.#ends = new Ends(database);
+    const { issuerName, publicUrl, numberPattern } = config;
+    this.#makings = new MakingJobs(dependencies, makeDefinition({ ...dependencies, issuerName, publicUrl }));
+    this.#awards = createAwards({ database, jobs, makings: this.#makings, numberPattern });
     this.#asked = createInputCheck(dependencies);
-    jobs.define(this.#definition);
   }
 
   start(): void {
@@ -159,7 +159,7 @@ class IssuedCertificates implements Certificates {
       await nameSuccessor(tx, id, added.id);
       const replacedBy = { certificateId: added.id, number: added.number };
       await this.#dependencies.events.certificateReplaced(tx, old.tenant, { ...toldOf(old), replacedBy });
-      await this.#enqueue(added, { tx, owner });
+      await this.#makings.enqueue(added, { tx, owner });
       return added;
     });
     return this.#finish(accepted, signal);
@@ -181,9 +181,16 @@ class IssuedCertificates implements Certificates {
     if (!isUnmade(found.status)) return { certificate: rowOf(found, config.publicUrl) };
     this.#requireIssuer();
     return jobs.transaction(async (tx) => ({
-      progressId: await this.#enqueue(found, { tx, owner, ...(transactionId && { transactionId }) }),
+      progressId: await this.#makings.enqueue(found, { tx, owner, ...(transactionId && { transactionId }) }),
     }));
   }
+
+  holders: Awards['holders'] = (award, studentIds) => this.#awards.holders(award, studentIds);
+
+  award: Awards['award'] = async (award, input, signal) => {
+    this.#requireIssuer();
+    return this.#awards.award(award, input, signal);
+  };
 
   #requireIssuer(): void {
     if (this.#dependencies.credentials === undefined)
@@ -192,8 +199,7 @@ class IssuedCertificates implements Certificates {
 
   async #finish(accepted: StoredCertificate, signal: AbortSignal): Promise<IssueAnswer['data']> {
     if (!isUnmade(accepted.status)) return this.#describe(accepted);
-    const made = await this.#ends.wait(accepted, signal);
-    if (made.status === 'error') throw fail(codeOf(made.lastError));
+    const made = await this.#makings.wait(accepted, signal);
     // While it was made.
     if (made.status === 'revoked') throw revoked();
     return this.#describe(made);
@@ -224,7 +230,7 @@ class IssuedCertificates implements Certificates {
         const present = await rememberRequest(tx, { tenant, idempotencyKey, digest, certificateId });
         if (present !== digest) throw fail('idempotency_key_reused');
       }
-      if (isUnmade(status)) await this.#enqueue(certificate, { tx, owner });
+      if (isUnmade(status)) await this.#makings.enqueue(certificate, { tx, owner });
       return certificate;
     });
   }
@@ -247,20 +253,8 @@ class IssuedCertificates implements Certificates {
 
   #takeUp(): Promise<void> {
     return this.#dependencies.jobs.transaction(async (tx) => {
-      for (const unmade of await takeUnmade(tx)) await this.#enqueue(unmade, { tx, owner: serviceOwner });
+      for (const unmade of await takeUnmade(tx)) await this.#makings.enqueue(unmade, { tx, owner: serviceOwner });
     });
-  }
-
-  async #enqueue(
-    { id, tenant, studentId, courseId, key }: StoredCertificate,
-    { tx, owner, transactionId }: { tx: Transaction; owner: string; transactionId?: string },
-  ): Promise<string> {
-    const named = transactionId === undefined ? {} : { transactionId };
-    const subject = { certificateId: id, studentId, courseId, s3Key: key, ...named };
-    const job = { data: { id }, key: id, rank: 0, owner, subject, secret: undefined };
-    const options = { tx, tenant, lane: `certificates ${tenant}` };
-    const [jobId = ''] = await this.#dependencies.jobs.enqueue(this.#definition, [job], options);
-    return jobId;
   }
 
   #describe({ id, number, code, credential, badge }: StoredCertificate): IssueAnswer['data'] {
@@ -287,9 +281,6 @@ async function successorOf(
 }
 
 const revoked = () => fail('certificate_exists', { detail: 'It was revoked: reissue it.' });
-
-const codeOf = (lastError: string | null): ErrorCode =>
-  lastError !== null && isErrorCode(lastError) ? lastError : 'internal_error';
 
 export function createCertificates(dependencies: Dependencies): Certificates {
   return new IssuedCertificates(dependencies);

@@ -7,7 +7,7 @@ import { certificateStatuses } from './status.ts';
 const mostLetters = 200;
 const letters = (text: string) => [...new Intl.Segmenter('und').segment(text)].length;
 
-const idText = z
+export const idText = z
   .string()
   .refine(isId, { error: 'must be 1 to 100 letters, digits or . _ : + @ -, beginning with a letter or digit' });
 
@@ -18,7 +18,7 @@ const plainText = z
   .string()
   .refine(isPlain, { error: 'must be plain text, without control characters or marks that turn letters around' });
 
-const name = plainText
+export const nameText = plainText
   .max(mostLetters * 10)
   .refine((text) => letters(text) <= mostLetters, { error: `must have at most ${mostLetters} letters` });
 
@@ -34,10 +34,10 @@ const optional = <T extends z.ZodType>(schema: T) => schema.nullish().transform(
 const issueFields = z.strictObject({
   userId: idText,
   courseId: idText,
-  courseName: name.refine((text) => text.trim() !== '', { error: 'must not be empty' }),
-  firstName: name,
-  middleName: optional(name),
-  lastName: name,
+  courseName: nameText.refine((text) => text.trim() !== '', { error: 'must not be empty' }),
+  firstName: nameText,
+  middleName: optional(nameText),
+  lastName: nameText,
   issuanceDate: date,
   expirationDate: optional(date),
   type: optional(idText),
@@ -134,3 +134,27 @@ export const fileVerification = z.object({
   checks: z.array(fileCheck),
 });
 export type FileVerification = z.output<typeof fileVerification>;
+
+/** What a run gives: certificates of one type for one course. */
+export interface Award {
+  tenant: string;
+  courseId: string;
+  type: string;
+  runId: string;
+}
+
+export interface AwardInput extends Omit<z.input<typeof issueBody>, 'courseId' | 'type' | 'templateId' | 'language'> {
+  language?: string | undefined;
+  /** The plug-in that makes the PDF. */
+  generator: { name: string; options: Record<string, unknown> };
+}
+
+export interface Awards {
+  /** Of these learners those who have such a certificate, each with its id; one whose making has failed is none, nor is one of this very run. */
+  holders(award: Award, studentIds: readonly string[]): Promise<Map<string, string>>;
+  /**
+   * Gives a learner the certificate, unless there is one whatever it was issued with; one whose making has failed is made. Asked again for the same run it says the same.
+   * @throws what keeps it from being made.
+   */
+  award(award: Award, input: AwardInput, signal: AbortSignal): Promise<{ certificateId: string; isIssued: boolean }>;
+}

@@ -2,7 +2,8 @@
 
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
-import type { CertificateFacts, Credentials } from '../credentials/contract.ts';
+import type { Assets } from '../assets/assets.ts';
+import type { Credentials } from '../credentials/contract.ts';
 import type { Database } from '../database/database.ts';
 import type { Documents } from '../documents/documents.ts';
 import { type ErrorCode, fail, ServiceError } from '../errors.ts';
@@ -13,9 +14,12 @@ import type { Images } from '../images/images.ts';
 import type { JobDefinition, Work } from '../jobs/contract.ts';
 import { createLog } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
+import type { Plugins } from '../plugins/plugins.ts';
 import type { Templating } from '../templating/templating.ts';
 import { inSpan } from '../tracing.ts';
 import { verifyUrlOf } from './certificate.ts';
+import { certificateToMake, factsOf, templateDataOf } from './facts.ts';
+import { createGeneratorTools } from './plugin-render.ts';
 import { isUnmade } from './status.ts';
 import { findCertificate, freezeImages, markAvailable, markFailed, type StoredCertificate } from './store.ts';
 
@@ -26,6 +30,8 @@ interface Dependencies {
   documents: Documents;
   templating: Templating;
   images: Images;
+  plugins: Plugins;
+  assets: Assets;
   credentials: Credentials | undefined;
   events: Events;
   metrics: Metrics;
@@ -53,69 +59,6 @@ const healing = new Set<ErrorCode>([
 ]);
 
 export const mayHeal = (error: unknown) => !(error instanceof ServiceError) || healing.has(error.code);
-
-export function nameOf({ firstName, middleName, lastName }: StoredCertificate['input']): string {
-  return [firstName, middleName, lastName]
-    .map((part) => part?.trim() ?? '')
-    .filter((part) => part !== '')
-    .join(' ');
-}
-
-/** What a template is filled with. */
-export function templateDataOf(
-  { input, number }: Pick<StoredCertificate, 'input' | 'number'>,
-  { verifyUrl, issuerName }: { verifyUrl: string; issuerName: string },
-): Record<string, unknown> {
-  const { courseName, issuanceDate, expirationDate, score, maxScore } = input;
-  const all = {
-    name: nameOf(input),
-    courseName,
-    issuedOn: issuanceDate,
-    expiresOn: expirationDate,
-    number,
-    verifyUrl,
-    issuerName,
-    score,
-    maxScore,
-  };
-  return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined));
-}
-
-/** What its credentials say. */
-function factsOf(
-  { id, tenant, input, statusIndex, createdAt }: StoredCertificate,
-  verifyUrl: string,
-): CertificateFacts {
-  const {
-    userId,
-    courseId,
-    courseName,
-    firstName,
-    middleName,
-    lastName,
-    issuanceDate,
-    expirationDate,
-    score,
-    maxScore,
-  } = input;
-  return {
-    id,
-    tenant,
-    userId,
-    courseId,
-    courseName,
-    firstName,
-    lastName,
-    issuanceDate,
-    recordedAt: createdAt,
-    verifyUrl,
-    statusIndex,
-    ...(middleName === undefined ? {} : { middleName }),
-    ...(expirationDate === undefined ? {} : { expirationDate }),
-    ...(score === undefined ? {} : { score }),
-    ...(maxScore === undefined ? {} : { maxScore }),
-  };
-}
 
 class Making {
   readonly #dependencies: Dependencies;
@@ -150,16 +93,14 @@ class Making {
     const { id, input, code } = certificate;
     if (credentials === undefined) throw fail('issuer_unavailable');
     const verifyUrl = verifyUrlOf(publicUrl, code);
-    const { templateId, language } = input;
     onStage('template_loading', 5);
     const data = templateDataOf(certificate, { verifyUrl, issuerName });
     onStage('data_validation', 10);
-    templating.check(templateId, language, data);
+    if (input.generator === undefined) templating.check(input.templateId, input.language, data);
     onStage('pdf_generation', 15);
     const images = await this.#during('pictures', () => this.#picturesOf(certificate));
     failpoint('certificate-begun');
-    const request = { templateId, language, data, images, signal };
-    const { bytes, pages } = await this.#during('print', () => templating.print(request));
+    const { bytes, pages } = await this.#during('print', () => this.#print(certificate, { data, images, signal }));
     failpoint('certificate-printed');
     onStage('file_preparation', 70);
     const facts = factsOf(certificate, verifyUrl);
@@ -177,6 +118,24 @@ class Making {
     failpoint('certificate-available');
     metrics.certificates.inc({ outcome: 'ok' });
     log.info('Certificate issued', { certificateId: id, courseId: input.courseId, s3Key: certificate.key });
+  }
+
+  /** By its template, or by the generator that its configuration has named. */
+  #print(
+    certificate: StoredCertificate,
+    { data, images, signal }: { data: Record<string, unknown>; images: Pictures; signal: AbortSignal },
+  ): Promise<{ bytes: Buffer; pages: number }> {
+    const { templating, plugins, assets, issuerName, publicUrl } = this.#dependencies;
+    const { tenant, code, input } = certificate;
+    const { templateId, language, generator } = input;
+    if (generator === undefined) return templating.print({ templateId, language, data, images, signal });
+    return plugins.generate(generator.name, {
+      tenant,
+      options: generator.options,
+      certificate: certificateToMake(certificate, { verifyUrl: verifyUrlOf(publicUrl, code), issuerName }),
+      signal,
+      tools: createGeneratorTools({ templating, assets, tenant, language, data, images, signal }),
+    });
   }
 
   /** Makes it available, writes its event and ends its job, together. @returns whether this attempt has done so. */

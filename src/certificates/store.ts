@@ -7,15 +7,21 @@ import { certificateKey, countedYear, formatNumber } from './certificate.ts';
 import type { IssueBody } from './contract.ts';
 import type { CertificateStatus } from './status.ts';
 
+type Json = Record<string, unknown>;
+
 /** What a certificate is made from, as it was asked for. */
-export type CertificateInput = IssueBody & { type: string; templateId: string; language: string };
+export type CertificateInput = IssueBody & {
+  type: string;
+  templateId: string;
+  language: string;
+  /** The plug-in that makes its PDF; without one it is the template. */
+  generator?: { name: string; options: Json };
+};
 
 /** Which pictures it shows, once that is decided. */
 export interface FrozenInput extends CertificateInput {
   images?: PictureDigests;
 }
-
-type Json = Record<string, unknown>;
 
 export interface StoredCertificate {
   id: string;
@@ -39,11 +45,13 @@ export interface StoredCertificate {
   generatedAt: Date | null;
   /** Id of the certificate that took its place. */
   replacedBy: string | null;
+  /** The run that has issued it. */
+  runId: string | null;
 }
 
 const columns = sql`id, tenant, student_id AS "studentId", course_id AS "courseId", number, code, status, input, input_digest AS digest,
   s3_key AS key, status_index::float8 AS "statusIndex", created_at AS "createdAt", attempts, last_error AS "lastError", credential, badge, sha256,
-  generated_at AS "generatedAt", replaced_by AS "replacedBy"`;
+  generated_at AS "generatedAt", replaced_by AS "replacedBy", run_id AS "runId"`;
 
 export interface NewCertificate {
   id: string;
@@ -53,11 +61,12 @@ export interface NewCertificate {
   input: CertificateInput;
   digest: string;
   numberPattern: string;
+  runId?: string | undefined;
 }
 
 /** @returns the certificate that there is for its learner, course and type: this one, with the next number, or the one that was there. */
 export async function addCertificate(tx: Queries, asked: NewCertificate): Promise<StoredCertificate> {
-  const { id, tenant, code, input, digest, numberPattern } = asked;
+  const { id, tenant, code, input, digest, numberPattern, runId = null } = asked;
   const { userId: studentId, courseId, type } = input;
   // One after the other: of two that ask at once the second sees what the first has made, and no number is taken in vain.
   await sql`SELECT pg_advisory_xact_lock(hashtextextended(${JSON.stringify(['platen certificate', tenant, studentId, courseId, type])}, 0))`.execute(
@@ -76,8 +85,8 @@ export async function addCertificate(tx: Queries, asked: NewCertificate): Promis
   const number = formatNumber(numberPattern, { year, count: counted.rows[0]?.last ?? 1 });
   const key = certificateKey(tenant, { courseId, studentId, id });
   const added = await sql<StoredCertificate>`
-    INSERT INTO platen.certificates (id, tenant, student_id, course_id, type, number, code, input, input_digest, s3_key)
-    VALUES (${id}, ${tenant}, ${studentId}, ${courseId}, ${type}, ${number}, ${code}, ${JSON.stringify(input)}::jsonb, ${digest}, ${key})
+    INSERT INTO platen.certificates (id, tenant, student_id, course_id, type, number, code, input, input_digest, s3_key, run_id)
+    VALUES (${id}, ${tenant}, ${studentId}, ${courseId}, ${type}, ${number}, ${code}, ${JSON.stringify(input)}::jsonb, ${digest}, ${key}, ${runId})
     RETURNING ${columns}`.execute(tx);
   return added.rows[0] as StoredCertificate;
 }

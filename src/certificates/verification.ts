@@ -8,7 +8,7 @@ import type { Metrics } from '../metrics.ts';
 import { readStrangersPdf } from '../pdf/pdf.ts';
 import { isCode, readInstant, verifyUrlOf } from './certificate.ts';
 import type { FileCheck, FileVerification, Verification } from './contract.ts';
-import { nameOf } from './making.ts';
+import { nameOf } from './facts.ts';
 import { findByCode, findByFile, findCertificate, type StoredCertificate } from './store.ts';
 
 /** What its page says. */

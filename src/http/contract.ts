@@ -71,7 +71,7 @@ export interface Answer {
 }
 
 export interface Endpoint<Query = unknown, Body = unknown> {
-  method: 'get' | 'post' | 'put' | 'delete';
+  method: 'get' | 'post' | 'put' | 'patch' | 'delete';
   /** Parts that vary begin with a colon; one that may have slashes in it, at the end, with a star. */
   path: string;
   /** Group in the documentation. */

@@ -48,8 +48,8 @@ interface Dependencies {
   prefix: string;
 }
 
-/** @throws image_invalid. */
-async function judge(bytes: Buffer): Promise<Picture> {
+/** What it is, of the kinds that can be printed; an SVG is written anew. @throws image_invalid. */
+export async function judgePicture(bytes: Buffer): Promise<Picture> {
   if (bytes.length > mostImageBytes) throw imageInvalid(`A picture may have ${mostImageBytes} bytes.`);
   if (isPng(bytes)) return { type: 'image/png', bytes, size: await judgePng(bytes), leftOut: [] };
   if (isJpeg(bytes)) return { type: 'image/jpeg', bytes, size: judgeJpeg(bytes), leftOut: [] };
@@ -75,7 +75,7 @@ class StoredImages implements Images {
     const [, stem = '', given = ''] = pathPattern.exec(path) ?? [];
     if (stem === '' || path.includes('..'))
       throw invalidField('path', `must be logo, signature or backgrounds/{templateId}, with .${ending}`);
-    const picture = await judge(bytes);
+    const picture = await judgePicture(bytes);
     const type = endings[given as keyof typeof endings];
     if (picture.type !== type) throw imageInvalid(`Its name says ${type}, and its content is ${picture.type}.`);
     const kept = { ...picture, sha256: digestOf(picture.bytes) };
@@ -164,7 +164,7 @@ class StoredImages implements Images {
 
   /** Others may have put it there. What is kept is known by the bytes that lie there. */
   async #judgeStored(key: string, bytes: Buffer): Promise<KeptPicture> {
-    const picture = await judge(bytes).catch((error) => {
+    const picture = await judgePicture(bytes).catch((error) => {
       throw error instanceof ServiceError ? imageInvalid(`${key}: ${error.details.detail}`) : error;
     });
     return { ...picture, sha256: digestOf(picture.bytes) };

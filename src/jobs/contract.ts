@@ -37,6 +37,8 @@ export interface JobDefinition<Data = unknown> {
   run(work: Work<Data>): Promise<Record<string, unknown>>;
   /** Failures after which it is not tried again. */
   mostFailures: number;
+  /** Time that it may take from its first attempt on, where that is not what the settings say of all. */
+  timeoutMs?: number;
   /** Whether the same may succeed later. */
   mayHeal(error: unknown): boolean;
   /** Whether it failed by what the owner of the request has given for it, a token for instance: the requests of others are tried by theirs. Without this nothing does. */

@@ -35,6 +35,8 @@ const log = createLog('jobs');
 const mostLost = 50;
 /** For writing down an ending while the database is away; then another process does the task again. */
 const persistenceMs = 60_000;
+/** A timer for longer fires at once. */
+const longestTimerMs = 2 ** 31 - 1;
 
 interface RunnerOptions {
   database: Database;
@@ -86,7 +88,8 @@ export class Runner {
       if (task === undefined) return;
       if (task.attempt === 1) this.#options.metrics.jobWait.observe(task.waitedMs / 1000);
       using ending = followSignals([this.#stopping.signal, cancelling.signal, claim.signal]);
-      using timeout = startTimeout(this.#options.timeoutMs - task.elapsedMs);
+      const { timeoutMs = this.#options.timeoutMs } = this.#options.definitions.get(task.name) ?? {};
+      using timeout = startTimeout(timeoutMs - task.elapsedMs);
       using all = followSignals([ending.signal, timeout.signal]);
       const outcome = await withLogContext({ jobTask: id }, () =>
         traceAttempt(task, () => this.#attempt(task, all.signal, cancelling)),
@@ -259,7 +262,7 @@ function startTimeout(timeoutMs: number): { signal: AbortSignal } & Disposable {
     controller.abort(
       fail('render_timeout', { detail: 'The generation took longer than PROGRESS_TIMEOUT_SECONDS allow.' }),
     );
-  const timer = setTimeout(end, Math.max(0, timeoutMs));
+  const timer = setTimeout(end, Math.min(Math.max(0, timeoutMs), longestTimerMs));
   return { signal: controller.signal, [Symbol.dispose]: () => clearTimeout(timer) };
 }
 

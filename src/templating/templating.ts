@@ -190,3 +190,5 @@ export async function openTemplating({ rendering, templatesDir }: Dependencies):
         });
   return new FilledTemplates(rendering, shared.fonts, [...(await readFolder(builtIn, shared)), ...added]);
 }
+
+export { drawQrCode } from './filters.ts';

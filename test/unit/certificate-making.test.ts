@@ -1,7 +1,8 @@
 // After which failures a certificate is made again by itself, and what is put into its template.
 
 import { expect, test } from '@jest/globals';
-import { mayHeal, nameOf, templateDataOf } from '../../src/certificates/making.ts';
+import { nameOf, templateDataOf } from '../../src/certificates/facts.ts';
+import { mayHeal } from '../../src/certificates/making.ts';
 import { type ErrorCode, fail } from '../../src/errors.ts';
 
 const input = {

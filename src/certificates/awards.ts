@@ -1,0 +1,50 @@
+// Certificates that a run gives: each learner has one of its type for its course, whoever has issued it.
+
+import { randomUUID } from 'node:crypto';
+import type { Database } from '../database/database.ts';
+import { serviceOwner } from '../identity/contract.ts';
+import type { Jobs } from '../jobs/jobs.ts';
+import { digestOf, newCode } from './certificate.ts';
+import { type Award, type AwardInput, type Awards, issueBody } from './contract.ts';
+import { findHolders } from './holder-store.ts';
+import type { MakingJobs } from './making-jobs.ts';
+import { isUnmade } from './status.ts';
+import { addCertificate, type CertificateInput } from './store.ts';
+
+interface Dependencies {
+  database: Database;
+  jobs: Jobs;
+  makings: MakingJobs;
+  numberPattern: string;
+}
+
+/** Its template is the business of its generator. */
+const noTemplate = 'none';
+
+/** @throws when it is nothing that anyone could ask to be issued. */
+function inputOf({ courseId, type }: Award, { generator, language = 'en', ...asked }: AwardInput): CertificateInput {
+  const body = issueBody.parse({ ...asked, courseId, type });
+  return { ...body, type, language, templateId: noTemplate, generator };
+}
+
+export function createAwards({ database, jobs, makings, numberPattern }: Dependencies): Awards {
+  return {
+    holders: (award, studentIds) => findHolders(database.queries, award, studentIds),
+    async award({ tenant, runId, ...award }, asked, signal) {
+      const input = inputOf({ tenant, runId, ...award }, asked);
+      const certificate = await jobs.transaction(async (tx) => {
+        const own = { id: randomUUID(), tenant, code: newCode(), input, digest: digestOf(input), numberPattern, runId };
+        const present = await addCertificate(tx, own);
+        // One that is being made for somebody else is theirs.
+        const isWanted = present.status === 'error' || present.runId === runId;
+        if (isUnmade(present.status) && isWanted) await makings.enqueue(present, { tx, owner: serviceOwner });
+        return present;
+      });
+      const { id: certificateId, status } = certificate;
+      const isOurs = certificate.runId === runId;
+      if (!isUnmade(status) || !(isOurs || status === 'error')) return { certificateId, isIssued: isOurs };
+      await makings.wait(certificate, signal);
+      return { certificateId, isIssued: true };
+    },
+  };
+}

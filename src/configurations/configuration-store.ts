@@ -1,0 +1,107 @@
+// The SQL of configurations.
+
+import { sql } from 'kysely';
+import type { Queries } from '../database/database.ts';
+import type { Configuration } from './contract.ts';
+
+export type NewConfiguration = Omit<Configuration, 'lastRun' | 'scheduledFrom'>;
+
+const columns = sql`configuration.id, configuration.tenant, type, context, options, mail, valid_for_days AS "validForDays",
+  remind_days_before AS "remindDaysBefore", schedule, time_zone AS "timeZone", opens_at AS "opensAt", closes_at AS "closesAt",
+  is_enabled AS "isEnabled", scheduled_from AS "scheduledFrom", (
+    SELECT jsonb_build_object('id', run.id, 'state', run.state, 'createdAt', run.created_at, 'endedAt', run.ended_at)
+    FROM platen.runs AS run WHERE run.configuration_id = configuration.id AND NOT run.is_dry_run
+    ORDER BY run.created_at DESC, run.id DESC LIMIT 1) AS "lastRun"`;
+
+/** @returns whether there was none of its type for its context. */
+export async function addConfiguration(tx: Queries, configuration: NewConfiguration): Promise<boolean> {
+  const { id, tenant, type, context, options, mail, validForDays, remindDaysBefore } = configuration;
+  const { schedule, timeZone, opensAt, closesAt, isEnabled } = configuration;
+  const { rows } = await sql`
+    INSERT INTO platen.configurations (id, tenant, type, context_id, context, options, mail, valid_for_days, remind_days_before, schedule, time_zone,
+      opens_at, closes_at, is_enabled)
+    VALUES (${id}, ${tenant}, ${type}, ${context.id}, ${JSON.stringify(context)}::jsonb, ${JSON.stringify(options)}::jsonb, ${mail}, ${validForDays},
+      ${remindDaysBefore}, ${JSON.stringify(schedule)}::jsonb, ${timeZone}, ${opensAt}, ${closesAt}, ${isEnabled})
+    ON CONFLICT (tenant, context_id, type) DO NOTHING RETURNING id`.execute(tx);
+  return rows.length > 0;
+}
+
+/** @param isAnew whether its intervals are counted from now on. */
+export async function changeConfiguration(
+  tx: Queries,
+  configuration: NewConfiguration,
+  isAnew: boolean,
+): Promise<void> {
+  const { id, options, mail, validForDays, remindDaysBefore } = configuration;
+  const { schedule, timeZone, opensAt, closesAt, isEnabled } = configuration;
+  await sql`
+    UPDATE platen.configurations SET options = ${JSON.stringify(options)}::jsonb, mail = ${mail}, valid_for_days = ${validForDays},
+      remind_days_before = ${remindDaysBefore}, schedule = ${JSON.stringify(schedule)}::jsonb, time_zone = ${timeZone}, opens_at = ${opensAt},
+      closes_at = ${closesAt}, is_enabled = ${isEnabled}, scheduled_from = CASE WHEN ${isAnew} THEN clock_timestamp() ELSE scheduled_from END
+    WHERE id = ${id}`.execute(tx);
+}
+
+interface Place {
+  tenant: string;
+  id: string;
+}
+
+export async function findConfiguration(queries: Queries, { tenant, id }: Place): Promise<Configuration | undefined> {
+  const { rows } = await sql<Configuration>`
+    SELECT ${columns} FROM platen.configurations AS configuration WHERE id = ${id} AND tenant = ${tenant}`.execute(
+    queries,
+  );
+  return rows[0];
+}
+
+/** As it is, and stays until the transaction has ended. */
+export async function holdConfiguration(tx: Queries, { tenant, id }: Place): Promise<Configuration | undefined> {
+  const { rows } = await sql<Configuration>`
+    SELECT ${columns} FROM platen.configurations AS configuration WHERE id = ${id} AND tenant = ${tenant} FOR UPDATE OF configuration`.execute(
+    tx,
+  );
+  return rows[0];
+}
+
+/** The newest first, from behind the one of the cursor on. */
+export async function findConfigurations(
+  queries: Queries,
+  { tenant, cursor, most }: { tenant: string; cursor: string | undefined; most: number },
+): Promise<Configuration[]> {
+  const behind =
+    cursor === undefined
+      ? sql`true`
+      : sql`(created_at, id) < (SELECT created_at, id FROM platen.configurations WHERE id = ${cursor})`;
+  const { rows } = await sql<Configuration>`
+    SELECT ${columns} FROM platen.configurations AS configuration WHERE tenant = ${tenant} AND ${behind}
+    ORDER BY created_at DESC, id DESC LIMIT ${most}`.execute(queries);
+  return rows;
+}
+
+/** Those of a course that are switched on. */
+export async function findEnabled(
+  queries: Queries,
+  { tenant, contextId }: { tenant: string; contextId: string },
+): Promise<Configuration[]> {
+  const { rows } = await sql<Configuration>`
+    SELECT ${columns} FROM platen.configurations AS configuration
+    WHERE tenant = ${tenant} AND context_id = ${contextId} AND is_enabled ORDER BY type`.execute(queries);
+  return rows;
+}
+
+/** Its runs stay. @returns whether there was one. */
+export async function removeConfiguration(tx: Queries, { tenant, id }: Place): Promise<boolean> {
+  const { rows } = await sql`
+    DELETE FROM platen.configurations WHERE id = ${id} AND tenant = ${tenant} RETURNING id`.execute(tx);
+  return rows.length > 0;
+}
+
+/** The options of all that have this type. */
+export async function findOfType(
+  tx: Queries,
+  { tenant, type }: { tenant: string; type: string },
+): Promise<Pick<Configuration, 'id' | 'options'>[]> {
+  const { rows } = await sql<Pick<Configuration, 'id' | 'options'>>`
+    SELECT id, options FROM platen.configurations WHERE tenant = ${tenant} AND type = ${type}`.execute(tx);
+  return rows;
+}

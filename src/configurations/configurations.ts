@@ -1,0 +1,203 @@
+// Certificate types and configurations: which certificate a course, lesson or pathway gives, by which plug-ins, with which options, and when.
+
+import { randomUUID } from 'node:crypto';
+import type { Database, Queries } from '../database/database.ts';
+import { fail, invalidField } from '../errors.ts';
+import type { Plugins } from '../plugins/plugins.ts';
+import { readUuid } from '../uuid.ts';
+import {
+  addConfiguration,
+  changeConfiguration,
+  findConfiguration,
+  findConfigurations,
+  findEnabled,
+  findOfType,
+  holdConfiguration,
+  type NewConfiguration,
+  removeConfiguration,
+} from './configuration-store.ts';
+import type { Configuration, ConfigurationBody, ConfigurationChange, Plan } from './contract.ts';
+import { mergeOptions, readOptions } from './plugin-options.ts';
+import { readTime } from './schedule.ts';
+import { addType, type CertificateType, changeType, findType, findTypes, removeType } from './type-store.ts';
+
+export { mergeOptions, type PluginOptions, readOptions } from './plugin-options.ts';
+
+const defaultSchedule = { everySeconds: 864_000 };
+
+export interface Configurations {
+  /** @throws type_exists; invalid_request for plug-ins that are not installed, or options that are not theirs. */
+  addType(tenant: string, type: CertificateType): Promise<CertificateType>;
+  /** @throws not_found; invalid_request, also where a configuration of it would not be right any more. */
+  changeType(tenant: string, type: CertificateType): Promise<CertificateType>;
+  /** @throws not_found. */
+  findType(tenant: string, name: string): Promise<CertificateType>;
+  listTypes(tenant: string, page: { cursor: string; most: number }): Promise<CertificateType[]>;
+  /** @throws not_found, type_in_use. */
+  removeType(tenant: string, name: string): Promise<void>;
+  /** @throws configuration_exists; invalid_request. */
+  add(tenant: string, body: ConfigurationBody): Promise<Configuration>;
+  /** @throws not_found; invalid_request. */
+  change(tenant: string, id: string, change: ConfigurationChange): Promise<Configuration>;
+  /** @throws not_found. */
+  find(tenant: string, id: string): Promise<Configuration>;
+  list(tenant: string, page: { cursor: string | undefined; most: number }): Promise<Configuration[]>;
+  /** Those of a course, lesson or pathway that are switched on. */
+  listEnabled(tenant: string, contextId: string): Promise<Configuration[]>;
+  /** @throws not_found. */
+  remove(tx: Queries, tenant: string, id: string): Promise<void>;
+  /** What it means now. */
+  planOf(tx: Queries, configuration: Configuration): Promise<Plan>;
+}
+
+interface Dependencies {
+  database: Database;
+  plugins: Plugins;
+}
+
+class StoredConfigurations implements Configurations {
+  readonly #database: Database;
+  readonly #plugins: Plugins;
+
+  constructor({ database, plugins }: Dependencies) {
+    this.#database = database;
+    this.#plugins = plugins;
+  }
+
+  async addType(tenant: string, type: CertificateType): Promise<CertificateType> {
+    readOptions(this.#plugins, type, { options: type.options, isPartial: true });
+    if (!(await addType(this.#database.queries, { tenant, ...type }))) throw fail('type_exists');
+    return type;
+  }
+
+  async changeType(tenant: string, type: CertificateType): Promise<CertificateType> {
+    readOptions(this.#plugins, type, { options: type.options, isPartial: true });
+    return this.#database.transaction(async (tx) => {
+      if (!(await changeType(tx, { tenant, ...type }))) throw fail('not_found');
+      for (const { options } of await findOfType(tx, { tenant, type: type.name })) this.#check(type, options);
+      return type;
+    });
+  }
+
+  async findType(tenant: string, name: string): Promise<CertificateType> {
+    const type = await findType(this.#database.queries, tenant, name);
+    if (type === undefined) throw fail('not_found');
+    return type;
+  }
+
+  listTypes(tenant: string, page: { cursor: string; most: number }): Promise<CertificateType[]> {
+    return findTypes(this.#database.queries, { tenant, ...page });
+  }
+
+  async removeType(tenant: string, name: string): Promise<void> {
+    const outcome = await this.#database.transaction((tx) => removeType(tx, tenant, name));
+    if (outcome === 'unknown') throw fail('not_found');
+    if (outcome === 'in_use') throw fail('type_in_use');
+  }
+
+  async add(tenant: string, { context, type: typeName, origin: _, ...settings }: ConfigurationBody) {
+    const id = randomUUID();
+    const asked: NewConfiguration = {
+      ...withChanges(usualSettings, settings),
+      id,
+      tenant,
+      type: typeName,
+      context,
+    };
+    await this.#database.transaction(async (tx) => {
+      const type = await findType(tx, tenant, typeName);
+      if (type === undefined) throw invalidField('/type', 'is none of the certificate types');
+      this.#checkAll(type, asked);
+      if (!(await addConfiguration(tx, asked))) throw fail('configuration_exists');
+    });
+    return this.find(tenant, id);
+  }
+
+  async change(tenant: string, given: string, { origin: _, ...change }: ConfigurationChange): Promise<Configuration> {
+    const id = readUuid(given);
+    if (id === undefined) throw fail('not_found');
+    await this.#database.transaction(async (tx) => {
+      const present = await holdConfiguration(tx, { tenant, id });
+      if (present === undefined) throw fail('not_found');
+      const changed = { ...present, ...withChanges(present, change) };
+      const type = await findType(tx, tenant, present.type);
+      if (type !== undefined) this.#checkAll(type, changed);
+      const isSwitchedOn = changed.isEnabled && !present.isEnabled;
+      await changeConfiguration(tx, changed, isSwitchedOn || change.schedule !== undefined);
+    });
+    return this.find(tenant, id);
+  }
+
+  async find(tenant: string, given: string): Promise<Configuration> {
+    const id = readUuid(given);
+    const found = id === undefined ? undefined : await findConfiguration(this.#database.queries, { tenant, id });
+    if (found === undefined) throw fail('not_found');
+    return found;
+  }
+
+  list(tenant: string, page: { cursor: string | undefined; most: number }): Promise<Configuration[]> {
+    return findConfigurations(this.#database.queries, { tenant, ...page });
+  }
+
+  listEnabled(tenant: string, contextId: string): Promise<Configuration[]> {
+    return findEnabled(this.#database.queries, { tenant, contextId });
+  }
+
+  async remove(tx: Queries, tenant: string, given: string): Promise<void> {
+    const id = readUuid(given);
+    if (id === undefined || !(await removeConfiguration(tx, { tenant, id }))) throw fail('not_found');
+  }
+
+  async planOf(tx: Queries, configuration: Configuration): Promise<Plan> {
+    const { tenant, context, type: typeName, options, mail, validForDays } = configuration;
+    const type = await findType(tx, tenant, typeName);
+    if (type === undefined) throw fail('not_found');
+    const { retriever, generator } = type;
+    const merged = mergeOptions(type.options, options);
+    return { context, type: typeName, retriever, generator, options: merged, mail, validForDays };
+  }
+
+  #check(type: CertificateType, options: Record<string, unknown>): void {
+    readOptions(this.#plugins, type, { options: mergeOptions(type.options, options), isPartial: false });
+  }
+
+  #checkAll(type: CertificateType, { context, options, opensAt, closesAt, ...rest }: NewConfiguration): void {
+    this.#check(type, options);
+    const steps = context.kind === 'pathway' ? context.steps : [];
+    for (const { options: own } of steps) if (own !== undefined) this.#check(type, mergeOptions(options, own));
+    if (opensAt !== null && closesAt !== null && closesAt <= opensAt)
+      throw invalidField('/closesAt', 'must be after opensAt');
+    if (rest.remindDaysBefore !== null && rest.validForDays === null)
+      throw invalidField('/remindDaysBefore', 'needs validForDays: what never expires reminds nobody');
+  }
+}
+
+type Settings = Omit<NewConfiguration, 'id' | 'tenant' | 'type' | 'context'>;
+
+const usualSettings: Settings = {
+  options: {},
+  mail: false,
+  validForDays: null,
+  remindDaysBefore: null,
+  schedule: defaultSchedule,
+  timeZone: 'UTC',
+  opensAt: null,
+  closesAt: null,
+  isEnabled: false,
+};
+
+function withChanges(present: Settings, change: Omit<ConfigurationChange, 'origin'>): Settings {
+  const timeOf = (text: string | null) => (text === null ? null : (readTime(text) ?? null));
+  const { opensAt, closesAt, ...rest } = change;
+  const named = Object.fromEntries(Object.entries(rest).filter(([, value]) => value !== undefined));
+  return {
+    ...present,
+    ...named,
+    ...(opensAt === undefined ? {} : { opensAt: timeOf(opensAt) }),
+    ...(closesAt === undefined ? {} : { closesAt: timeOf(closesAt) }),
+  };
+}
+
+export function createConfigurations(dependencies: Dependencies): Configurations {
+  return new StoredConfigurations(dependencies);
+}

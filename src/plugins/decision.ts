@@ -1,0 +1,43 @@
+// What a retriever gives, looked at before it is believed.
+
+import { type Decision, z } from './contract.ts';
+
+const short = z.string().max(1000);
+const value = z.union([short, z.number(), z.boolean(), z.null()]);
+const criterion = z.object({ name: short, required: value, actual: value, isMet: z.boolean() });
+const criteria = z.array(criterion).max(100);
+const optional = <T extends z.ZodType>(schema: T) => schema.nullish().transform((given) => given ?? undefined);
+const studentId = z
+  .string()
+  .regex(/^[A-Za-z0-9][A-Za-z0-9._:@+-]{0,99}$/, { error: 'is no id' })
+  .refine((text) => !text.includes('..'), { error: 'is no id' });
+
+const decision = z
+  .object({
+    studentId,
+    isEligible: z.boolean(),
+    criteria,
+    steps: optional(z.array(z.object({ id: short, isEligible: z.boolean(), criteria })).max(100)),
+    learner: optional(
+      z.object({
+        firstName: optional(short),
+        middleName: optional(short),
+        lastName: optional(short),
+        email: optional(short),
+        language: optional(short),
+      }),
+    ),
+    score: optional(z.number().min(0).max(1e9)),
+    maxScore: optional(z.number().positive().max(1e9)),
+  })
+  .refine(({ score, maxScore }) => score === undefined || maxScore === undefined || score <= maxScore, {
+    error: 'score is above maxScore',
+  });
+
+/** @throws what is wrong with it, in words. */
+export function readDecision(given: unknown): Decision {
+  const { success, data, error } = decision.safeParse(given);
+  if (success) return data;
+  const [first] = error.issues;
+  throw new Error(`a decision can't be read: ${[first?.path.join('.'), first?.message].filter(Boolean).join(' ')}`);
+}

@@ -1,0 +1,233 @@
+// Plug-ins: who has earned a certificate, and how its PDF is made, by packages of others and by what is built in, all behind one contract.
+
+import { abortable } from '../abortable.ts';
+import { fail, ServiceError } from '../errors.ts';
+import { createLog } from '../log.ts';
+import { inspectPdf } from '../pdf/pdf.ts';
+import type {
+  Assets,
+  CertificateToMake,
+  Context,
+  Decision,
+  Generator,
+  GeneratorTools,
+  Plugin,
+  PluginLog,
+  Retriever,
+  RetrieverTools,
+} from './contract.ts';
+import { readDecision } from './decision.ts';
+import { listRetriever } from './list-retriever.ts';
+import { loadPlugins } from './loader.ts';
+import { compileOptions, type OptionsSchema } from './options.ts';
+import { createOutwardFetch } from './outward-fetch.ts';
+import { overlayGenerator } from './overlay-generator.ts';
+import { templateGenerator } from './template-generator.ts';
+
+type Options = Record<string, unknown>;
+export type PluginKind = 'retriever' | 'generator';
+
+/** What is known of one without running it. */
+export interface PluginPart {
+  name: string;
+  kind: PluginKind;
+  title: string;
+  description: string;
+  options: OptionsSchema;
+}
+
+interface Asked {
+  /** Prefix of the keys of whoever it is for. */
+  tenant: string;
+  options: Options;
+  signal: AbortSignal;
+}
+
+export interface RetrievalRequest extends Asked {
+  context: Context;
+  studentId?: string | undefined;
+  reject: RetrieverTools['reject'];
+}
+
+export interface GenerationRequest extends Asked {
+  certificate: CertificateToMake;
+  tools: Pick<GeneratorTools, 'render' | 'qrCode'>;
+}
+
+export interface Plugins {
+  /** In the order of their names, retrievers first. */
+  list(): PluginPart[];
+  find(kind: PluginKind, name: string): PluginPart | undefined;
+  /** The decisions of one, as they come, each checked. @throws retriever_failed. */
+  retrieve(name: string, request: RetrievalRequest): AsyncIterable<Decision>;
+  /** The PDF of one certificate, checked. @throws generator_failed; what is wrong with what it had rendered. */
+  generate(name: string, request: GenerationRequest): Promise<{ bytes: Buffer; pages: number }>;
+}
+
+interface Dependencies {
+  /** Names of packages, or paths. */
+  packages: readonly string[];
+  /** Which `fetch` reaches. */
+  origins: readonly string[];
+  timeoutMs: number;
+  mostBytes: number;
+  assetsOf(tenant: string): Assets;
+  builtIn?: readonly BuiltInRetriever[];
+}
+
+/** Made by those who have what it needs; without a package before its name. */
+export interface BuiltInRetriever {
+  retriever: Retriever;
+  /** That its `fetch` reaches, in the place of those of PLUGIN_ORIGINS. */
+  origins?: readonly string[];
+}
+
+type Part<Work> = PluginPart & { work: Work; origins: readonly string[] | undefined };
+
+const partOf = <Work extends Retriever | Generator>(
+  kind: PluginKind,
+  work: Work,
+  { packageName, origins }: { packageName?: string; origins?: readonly string[] | undefined } = {},
+): Part<Work> => ({
+  name: packageName === undefined ? work.name : `${packageName}/${work.name}`,
+  kind,
+  title: work.title,
+  description: work.description,
+  options: compileOptions(work.options),
+  work,
+  origins,
+});
+
+const byName = <T extends { name: string }>(parts: T[]) =>
+  new Map(parts.sort((one, other) => (one.name < other.name ? -1 : 1)).map((part) => [part.name, part]));
+
+class LoadedPlugins implements Plugins {
+  readonly #dependencies: Dependencies;
+  readonly #retrievers: ReadonlyMap<string, Part<Retriever>>;
+  readonly #generators: ReadonlyMap<string, Part<Generator>>;
+
+  constructor(dependencies: Dependencies, loaded: readonly Plugin[]) {
+    const { builtIn = [] } = dependencies;
+    this.#dependencies = dependencies;
+    const own: BuiltInRetriever[] = [{ retriever: listRetriever as Retriever }, ...builtIn];
+    this.#retrievers = byName([
+      ...own.map(({ retriever, origins }) => partOf('retriever', retriever, { origins })),
+      ...loaded.flatMap(({ name: packageName, retrievers = [] }) =>
+        retrievers.map((each) => partOf('retriever', each, { packageName })),
+      ),
+    ]);
+    this.#generators = byName([
+      ...[templateGenerator as Generator, overlayGenerator as Generator].map((each) => partOf('generator', each)),
+      ...loaded.flatMap(({ name: packageName, generators = [] }) =>
+        generators.map((each) => partOf('generator', each, { packageName })),
+      ),
+    ]);
+  }
+
+  list(): PluginPart[] {
+    return [...this.#retrievers.values(), ...this.#generators.values()];
+  }
+
+  find(kind: PluginKind, name: string): PluginPart | undefined {
+    return (kind === 'retriever' ? this.#retrievers : this.#generators).get(name);
+  }
+
+  async *retrieve(name: string, request: RetrievalRequest): AsyncIterable<Decision> {
+    const { context, options, signal, studentId, reject } = request;
+    const part = this.#retrievers.get(name);
+    if (part === undefined) throw retrieverFailed('it is not installed any more');
+    using limit = startLimit(this.#dependencies.timeoutMs, signal);
+    const tools = { ...this.#toolsOf(part, request.tenant, limit.signal), studentId, reject };
+    let iterator: AsyncIterator<unknown> | undefined;
+    try {
+      iterator = part.work.retrieve(context, options, tools)[Symbol.asyncIterator]();
+      for (;;) {
+        const next = await limit.during(iterator.next());
+        if (next.done === true) return;
+        const decision = readDecision(next.value);
+        if (studentId === undefined || decision.studentId === studentId) yield decision;
+      }
+    } catch (error) {
+      signal.throwIfAborted();
+      if (error instanceof ServiceError) throw error;
+      log.warn('A retriever has failed', { plugin: name, error });
+      throw retrieverFailed(describe(error), error);
+    } finally {
+      // One that hangs is not waited for.
+      Promise.resolve(iterator?.return?.()).catch(() => undefined);
+    }
+  }
+
+  async generate(name: string, request: GenerationRequest): Promise<{ bytes: Buffer; pages: number }> {
+    const { certificate, options, signal, tools: given } = request;
+    const part = this.#generators.get(name);
+    if (part === undefined) throw generatorFailed('it is not installed any more');
+    using limit = startLimit(this.#dependencies.timeoutMs, signal);
+    const tools = { ...this.#toolsOf(part, request.tenant, limit.signal), ...given };
+    try {
+      return await this.#read(await limit.during(part.work.generate(certificate, options, tools)));
+    } catch (error) {
+      signal.throwIfAborted();
+      if (error instanceof ServiceError) throw error;
+      log.warn('A generator has failed', { plugin: name, certificateId: certificate.id, error });
+      throw generatorFailed(describe(error), error);
+    }
+  }
+
+  async #read(given: unknown): Promise<{ bytes: Buffer; pages: number }> {
+    const { mostBytes } = this.#dependencies;
+    if (!(given instanceof Uint8Array)) throw generatorFailed('it gave no bytes');
+    if (given.length > mostBytes) throw generatorFailed('its PDF has more than MAX_PDF_BYTES');
+    const pdf = await inspectPdf(Buffer.from(given));
+    if (pdf === undefined) throw generatorFailed('what it gave is no PDF');
+    return pdf;
+  }
+
+  #toolsOf({ name, origins = this.#dependencies.origins }: Part<unknown>, tenant: string, signal: AbortSignal) {
+    const { assetsOf } = this.#dependencies;
+    return { signal, fetch: createOutwardFetch(origins, signal), log: logOf(name), assets: assetsOf(tenant) };
+  }
+}
+
+const log = createLog('plugins');
+
+const logOf = (plugin: string): PluginLog => ({
+  info: (message, details) => log.info(message, { plugin, details }),
+  warn: (message, details) => log.warn(message, { plugin, details }),
+});
+
+const retrieverFailed = (what: string, cause?: unknown) =>
+  fail('retriever_failed', { detail: `The retriever has failed: ${what}.` }, { cause });
+const generatorFailed = (what: string, cause?: unknown) =>
+  fail('generator_failed', { detail: `The generator has failed: ${what}.` }, { cause });
+
+const mostTold = 300;
+const describe = (error: unknown) => (error instanceof Error ? error.message : String(error)).slice(0, mostTold);
+
+/** Counts the time that a plug-in takes, and not what is done meanwhile with what it gave. */
+function startLimit(timeoutMs: number, signal: AbortSignal) {
+  const ending = new AbortController();
+  const all = AbortSignal.any([signal, ending.signal]);
+  let leftMs = timeoutMs;
+  return {
+    signal: all,
+    async during<T>(work: Promise<T>): Promise<T> {
+      const startedAt = performance.now();
+      const timeUp = new Error('it took longer than PLUGIN_TIMEOUT_SECONDS');
+      const timer = setTimeout(() => ending.abort(timeUp), leftMs);
+      try {
+        return await abortable(work, all);
+      } finally {
+        clearTimeout(timer);
+        leftMs = Math.max(0, leftMs - (performance.now() - startedAt));
+      }
+    },
+    /** What it still has under way has nobody to wait for it. */
+    [Symbol.dispose]: () => ending.abort(new Error('nobody waits for it any more')),
+  };
+}
+
+/** @throws {StartError} with all that is wrong with the packages. */
+export async function openPlugins(dependencies: Dependencies): Promise<Plugins> {
+  return new LoadedPlugins(dependencies, await loadPlugins(dependencies.packages));
+}
