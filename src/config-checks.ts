@@ -30,6 +30,9 @@ export interface Secrets {
   s3AccessKey: string | undefined;
   s3SecretKey: string | undefined;
   traceHeaders: string | undefined;
+  testingServiceToken: string | undefined;
+  keycloakPassword: string | undefined;
+  keycloakSecret: string | undefined;
 }
 
 export const developmentSecrets = {
@@ -67,7 +70,50 @@ const sunbirdVariables = [
   'SUNBIRD_RC_SCHEMA_VERSION',
 ] as const;
 
+const keycloakVariables = [
+  'KEYCLOAK_REALM',
+  'KEYCLOAK_ADMIN_USERNAME',
+  'KEYCLOAK_ADMIN_PASSWORD',
+  'KEYCLOAK_CLIENT_ID',
+  'KEYCLOAK_CLIENT_SECRET',
+  'KEYCLOAK_STUDENT_ATTRIBUTE',
+] as const;
+
+const isUnset = (values: Values, name: VariableName) => values[name] === undefined;
+
+const pipelineChecks: Check[] = [
+  {
+    variable: 'TESTING_SERVICE_URL',
+    rule: 'must be set when TESTING_SERVICE_TOKEN is',
+    isBroken: ({ values }) => isUnset(values, 'TESTING_SERVICE_URL') && !isUnset(values, 'TESTING_SERVICE_TOKEN'),
+  },
+  {
+    variable: 'KEYCLOAK_SERVER_URL',
+    rule: 'must be set when other KEYCLOAK_… settings are',
+    isBroken: ({ values }) =>
+      isUnset(values, 'KEYCLOAK_SERVER_URL') && keycloakVariables.some((name) => !isUnset(values, name)),
+  },
+  {
+    variable: 'KEYCLOAK_REALM',
+    rule: 'must be set together with KEYCLOAK_SERVER_URL',
+    isBroken: ({ values }) => !isUnset(values, 'KEYCLOAK_SERVER_URL') && isUnset(values, 'KEYCLOAK_REALM'),
+  },
+  {
+    variable: 'KEYCLOAK_CLIENT_ID',
+    rule: 'must be set with KEYCLOAK_CLIENT_SECRET, or else KEYCLOAK_ADMIN_USERNAME with KEYCLOAK_ADMIN_PASSWORD, where KEYCLOAK_SERVER_URL is',
+    isBroken: ({ values }) => {
+      const hasBoth = (one: VariableName, other: VariableName) => !isUnset(values, one) && !isUnset(values, other);
+      const isHalf = isUnset(values, 'KEYCLOAK_CLIENT_ID') !== isUnset(values, 'KEYCLOAK_CLIENT_SECRET');
+      const isComplete =
+        hasBoth('KEYCLOAK_CLIENT_ID', 'KEYCLOAK_CLIENT_SECRET') ||
+        hasBoth('KEYCLOAK_ADMIN_USERNAME', 'KEYCLOAK_ADMIN_PASSWORD');
+      return !isUnset(values, 'KEYCLOAK_SERVER_URL') && (isHalf || !isComplete);
+    },
+  },
+];
+
 const checks: Check[] = [
+  ...pipelineChecks,
   ...sunbirdVariables.map((variable) => ({
     variable,
     rule: 'must be set together with the other SUNBIRD_RC_… settings, or none of them',

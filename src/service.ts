@@ -1,7 +1,9 @@
 // The composition root: builds every module in order, and takes them down in the opposite one.
 
+import { createAttempts } from './attempts/attempts.ts';
+import { attemptEndpoints } from './attempts/routes.ts';
 import { isCertificateRecord } from './certificates/certificate.ts';
-import { createCertificates } from './certificates/certificates.ts';
+import { type Certificates, createCertificates } from './certificates/certificates.ts';
 import { createFileLinks } from './certificates/file-links.ts';
 import { generationEndpoint } from './certificates/generation-routes.ts';
 import { createIssued } from './certificates/issued.ts';
@@ -21,7 +23,6 @@ import { type Database, openDatabase } from './database/database.ts';
 import { createDocuments, type Documents, type StorageLimits } from './documents/documents.ts';
 import { openFolderStore } from './documents/folder-store.ts';
 import { openEncryptionKey } from './encryption-key.ts';
-import { fail } from './errors.ts';
 import { createAsyncApiDocument } from './events/asyncapi.ts';
 import { createEvents } from './events/events.ts';
 import { eventEndpoints } from './events/routes.ts';
@@ -40,6 +41,7 @@ import { createJobs, type Jobs } from './jobs/jobs.ts';
 import { jobEndpoints, streamLimit } from './jobs/routes.ts';
 import { createTickets } from './jobs/tickets.ts';
 import { announceWorker, watchWorkers } from './jobs/workers.ts';
+import { createLearners } from './learners/learners.ts';
 import { configureLog, createLog } from './log.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
 import { openPrivateFolder } from './private-folder.ts';
@@ -49,9 +51,11 @@ import { startRendering } from './rendering/rendering.ts';
 import { isRecordOf } from './reports/report.ts';
 import { createReports, laterWindow } from './reports/reports.ts';
 import { invalidationEndpoint, reportEndpoints } from './reports/routes.ts';
+import { createSchedules } from './schedules/schedules.ts';
 import { createSealing, type Sealing } from './sealing.ts';
-import { describeStorage, summariseSettings } from './settings-summary.ts';
+import { describeStorage, secretValues, summariseSettings } from './settings-summary.ts';
 import { openTemplating } from './templating/templating.ts';
+import { allPrefixes, namedPrefixOf, prefixOf } from './tenant-prefixes.ts';
 import { version } from './version.ts';
 
 const log = createLog('service');
@@ -82,12 +86,6 @@ function createTokens(config: Config, secrets: Secrets) {
     reportTokens: { ...config.reportTokens, secret: secrets.reportTokenSecret },
     tenants: { origins: config.tenants.map(({ origin }) => origin), originOfIssuer: config.originOfIssuer },
   });
-}
-
-function secretValues({ encryptionKeys, credentialKeys: _, databaseUrl, ...secrets }: Secrets): string[] {
-  const password = databaseUrl === undefined ? undefined : decodeURIComponent(new URL(databaseUrl).password);
-  const keys = (encryptionKeys ?? []).map((key) => key.toString('base64'));
-  return [...Object.values(secrets).flat(), password, ...keys].filter((value) => value !== undefined);
 }
 
 /** DATA_DIR is locked where something lies in it that is not shared. */
@@ -163,6 +161,7 @@ async function openFoundations(parts: AsyncDisposableStack, { config, secrets, l
   const credentials = openCredentials(config, secrets);
   const links = createFileLinks({ secrets: encryptionKeys, ...config.certificates });
   const events = parts.use(createEvents({ database, metrics, sealing, ...config.events }));
+  const schedules = parts.use(createSchedules({ database }));
   const progress = createJobProgress(parts.use(createProgressTracker()));
   return {
     config,
@@ -181,6 +180,8 @@ async function openFoundations(parts: AsyncDisposableStack, { config, secrets, l
     links,
     events,
     sealing,
+    schedules,
+    secrets,
   };
 }
 
@@ -188,12 +189,13 @@ type Foundations = Awaited<ReturnType<typeof openFoundations>>;
 
 /** Every feature, and the endpoints that this role of process offers. */
 function createFeatures(foundations: Foundations) {
-  const { config, metrics, database, documents, rendering, jobs, progress, workersStatus, credentials } = foundations;
-  const { links, events, sealing } = foundations;
+  const { config, metrics, database, documents, rendering, jobs, progress, workersStatus } = foundations;
+  const { credentials, links, events, sealing } = foundations;
   const { concurrency } = config.rendering;
   const reports = createReports(foundations);
   const classRuns = createClassRuns({ database, jobs, events, documents, reports, concurrency });
   const certificates = createCertificates({ ...foundations, config: config.certificates });
+  const attempts = openAttempts(foundations, certificates);
   const { publicUrl, issuerName } = config.certificates;
   const tenantPrefix = (origin: string | undefined) => prefixOf(config, origin);
   const issued = createIssued({ database, documents, credentials, events, links, metrics, publicUrl });
@@ -214,6 +216,7 @@ function createFeatures(foundations: Foundations) {
     ...certificateEndpoints({ certificates, credentials, prefixOf: tenantPrefix }),
     ...issuedEndpoints({ issued, links, prefixOf: tenantPrefix }),
     ...verificationEndpoints({ verifications, codeLimit, fileLimit, issuerName }),
+    ...attemptEndpoints({ attempts, namedTenant: (origin) => namedPrefixOf(config, origin) }),
     ...eventEndpoints({ database, prefixOf: tenantPrefix, document }),
     ...webhookEndpoints({ database, prefixOf: tenantPrefix, sealing, trustedHosts: config.events.webhookHosts }),
   ];
@@ -235,11 +238,17 @@ function createFeatures(foundations: Foundations) {
   return { reports, certificates, tickets, endpoints };
 }
 
-/** Of the tenant's keys; that of the default tenant where none is named. */
-function prefixOf({ tenants, defaultTenant }: Config, origin: string | undefined): string {
-  const tenant = origin === undefined ? defaultTenant : tenants.find((each) => each.origin === origin);
-  if (tenant === undefined) throw fail('forbidden');
-  return tenant.prefix;
+function openAttempts({ config, secrets, database, schedules }: Foundations, certificates: Certificates) {
+  return createAttempts({
+    database,
+    schedules,
+    certificates,
+    learners: createLearners(config.keycloak, secrets),
+    config: { ...config.attempts, serviceToken: secrets.testingServiceToken },
+    tenants: allPrefixes(config),
+    // Some wait for storage while others are printed.
+    concurrency: 2 * config.rendering.concurrency,
+  });
 }
 
 /** A storage that refuses us is told at once, not when the first report is asked for. */
@@ -259,12 +268,15 @@ export async function startService(config: Config, secrets: Secrets, limits?: Li
   // Before the rest: where the port is taken nothing else is touched.
   const server = parts.use(await openHttpServer({ ...config.http, limits }));
   const foundations = await openFoundations(parts, { config, secrets, limits });
-  const { identity, metrics, jobs, origins, events } = foundations;
+  const { identity, metrics, jobs, origins, events, schedules } = foundations;
   const { reports, certificates, tickets, endpoints } = createFeatures(foundations);
   parts.use(certificates);
   jobs.start();
   events.start();
-  if (config.role !== 'api') certificates.start();
+  if (config.role !== 'api') {
+    certificates.start();
+    schedules.start();
+  }
   const app = createApp({
     identity,
     redeemTicket: tickets.redeem,

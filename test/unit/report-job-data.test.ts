@@ -54,6 +54,7 @@ const final: ErrorCode[] = [
   'already_revoked',
   'certificate_exists',
   'issuer_unavailable',
+  'learner_unavailable',
   'glyph_missing',
   'image_invalid',
   'image_missing',
