@@ -1,5 +1,6 @@
 // An example of a request and its answer for each endpoint, in an order in which they can be sent: docs/http-api.md shows them, test/api-examples.test.ts sends them.
 
+import { attemptExamples } from './attempt-examples.ts';
 import { certificateExamples } from './certificate-examples.ts';
 import { eventExamples } from './event-examples.ts';
 
@@ -319,6 +320,7 @@ export const examples: Example[] = [
   ...jobs,
   ...cancelling,
   ...certificateExamples,
+  ...attemptExamples,
   ...eventExamples,
   ...service,
 ];

@@ -18,6 +18,7 @@ const certificateRow = {
   s3_key: `certificates/ALG1/STU001/${certificateId}.pdf`,
   verify_url: verifyUrl,
   last_error: null,
+  findings: [],
 };
 
 const issued = {

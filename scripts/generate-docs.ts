@@ -2,6 +2,7 @@
 
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { attemptEndpoints } from '../src/attempts/routes.ts';
 import { generationEndpoint } from '../src/certificates/generation-routes.ts';
 import { issuedEndpoints } from '../src/certificates/issued-routes.ts';
 import { certificateEndpoints } from '../src/certificates/routes.ts';
@@ -124,6 +125,7 @@ function apiPage(): string {
     ...issuedEndpoints({} as Parameters<typeof issuedEndpoints>[0]),
     ...certificateEndpoints({} as Parameters<typeof certificateEndpoints>[0]),
     ...verificationEndpoints({} as Parameters<typeof verificationEndpoints>[0]),
+    ...attemptEndpoints({} as Parameters<typeof attemptEndpoints>[0]),
     ...eventEndpoints({} as Parameters<typeof eventEndpoints>[0]),
     ...webhookEndpoints({} as Parameters<typeof webhookEndpoints>[0]),
     ...jobEndpoints({} as Parameters<typeof jobEndpoints>[0]),

@@ -27,9 +27,13 @@ export interface Secrets {
   /** The first one encrypts, each decrypts. */
   encryptionKeys: [Buffer, ...Buffer[]] | undefined;
   credentialKeys: [KeyObject, ...KeyObject[]] | undefined;
+  openEdxSecret: string | undefined;
   s3AccessKey: string | undefined;
   s3SecretKey: string | undefined;
   traceHeaders: string | undefined;
+  testingServiceToken: string | undefined;
+  keycloakPassword: string | undefined;
+  keycloakSecret: string | undefined;
 }
 
 export const developmentSecrets = {
@@ -69,19 +73,60 @@ const sunbirdVariables = [
 
 const openEdxVariables = ['OPENEDX_URL', 'OPENEDX_CLIENT_ID', 'OPENEDX_CLIENT_SECRET'] as const;
 
+const keycloakVariables = [
+  'KEYCLOAK_REALM',
+  'KEYCLOAK_ADMIN_USERNAME',
+  'KEYCLOAK_ADMIN_PASSWORD',
+  'KEYCLOAK_CLIENT_ID',
+  'KEYCLOAK_CLIENT_SECRET',
+  'KEYCLOAK_STUDENT_ATTRIBUTE',
+] as const;
+
+const isUnset = (values: Values, name: VariableName) => values[name] === undefined;
+
+const pipelineChecks: Check[] = [
+  {
+    variable: 'TESTING_SERVICE_URL',
+    rule: 'must be set when TESTING_SERVICE_TOKEN is',
+    isBroken: ({ values }) => isUnset(values, 'TESTING_SERVICE_URL') && !isUnset(values, 'TESTING_SERVICE_TOKEN'),
+  },
+  {
+    variable: 'KEYCLOAK_SERVER_URL',
+    rule: 'must be set when other KEYCLOAK_… settings are',
+    isBroken: ({ values }) =>
+      isUnset(values, 'KEYCLOAK_SERVER_URL') && keycloakVariables.some((name) => !isUnset(values, name)),
+  },
+  {
+    variable: 'KEYCLOAK_REALM',
+    rule: 'must be set together with KEYCLOAK_SERVER_URL',
+    isBroken: ({ values }) => !isUnset(values, 'KEYCLOAK_SERVER_URL') && isUnset(values, 'KEYCLOAK_REALM'),
+  },
+  {
+    variable: 'KEYCLOAK_CLIENT_ID',
+    rule: 'must be set with KEYCLOAK_CLIENT_SECRET, or else KEYCLOAK_ADMIN_USERNAME with KEYCLOAK_ADMIN_PASSWORD, where KEYCLOAK_SERVER_URL is',
+    isBroken: ({ values }) => {
+      const hasBoth = (one: VariableName, other: VariableName) => !isUnset(values, one) && !isUnset(values, other);
+      const isHalf = isUnset(values, 'KEYCLOAK_CLIENT_ID') !== isUnset(values, 'KEYCLOAK_CLIENT_SECRET');
+      const isComplete =
+        hasBoth('KEYCLOAK_CLIENT_ID', 'KEYCLOAK_CLIENT_SECRET') ||
+        hasBoth('KEYCLOAK_ADMIN_USERNAME', 'KEYCLOAK_ADMIN_PASSWORD');
+      return !isUnset(values, 'KEYCLOAK_SERVER_URL') && (isHalf || !isComplete);
+    },
+  },
+];
+
+/** All of them or none. */
+const together = (names: readonly VariableName[], family: string): Check[] =>
+  names.map((variable) => ({
+    variable,
+    rule: `must be set together with the other ${family} settings, or none of them`,
+    isBroken: ({ values }) => isUnset(values, variable) && names.some((other) => !isUnset(values, other)),
+  }));
+
 const checks: Check[] = [
-  ...openEdxVariables.map((variable) => ({
-    variable,
-    rule: 'must be set together with the other OPENEDX_… settings, or none of them',
-    isBroken: ({ values }: Facts) =>
-      values[variable] === undefined && openEdxVariables.some((other) => values[other] !== undefined),
-  })),
-  ...sunbirdVariables.map((variable) => ({
-    variable,
-    rule: 'must be set together with the other SUNBIRD_RC_… settings, or none of them',
-    isBroken: ({ values }: Facts) =>
-      values[variable] === undefined && sunbirdVariables.some((other) => values[other] !== undefined),
-  })),
+  ...pipelineChecks,
+  ...together(sunbirdVariables, 'SUNBIRD_RC_…'),
+  ...together(openEdxVariables, 'OPENEDX_…'),
   {
     variable: 'FRONTEND_ORIGINS',
     rule: 'must not name an origin twice',

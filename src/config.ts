@@ -10,6 +10,7 @@ import {
   type Tenant,
 } from './config-checks.ts';
 import { languageOf, type PageValues, processTimeZone, readOriginSettings } from './page-settings.ts';
+import { buildAttempts, buildKeycloak } from './pipeline-settings.ts';
 import { StartError } from './start-error.ts';
 import type { Variable } from './variable-kinds.ts';
 import { type Values, variables } from './variables.ts';
@@ -96,6 +97,9 @@ function readSecrets(values: Values): Secrets {
     s3AccessKey: values.AWS_ACCESS_KEY_ID ?? values.MINIO_ACCESS_KEY,
     s3SecretKey: values.AWS_SECRET_ACCESS_KEY ?? values.MINIO_SECRET_KEY,
     traceHeaders: values.OTEL_EXPORTER_OTLP_HEADERS,
+    testingServiceToken: values.TESTING_SERVICE_TOKEN,
+    keycloakPassword: values.KEYCLOAK_ADMIN_PASSWORD,
+    keycloakSecret: values.KEYCLOAK_CLIENT_SECRET,
   };
 }
 
@@ -259,6 +263,8 @@ function buildConfig(facts: Facts) {
     certificates: buildCertificates(values),
     events: buildEvents(values),
     plugins: buildPlugins(values),
+    attempts: buildAttempts(values),
+    keycloak: buildKeycloak(values),
     traces: buildTraces(values),
     failpoint: values.PLATEN_FAILPOINT,
     isRunAsRoot: isRoot,

@@ -235,6 +235,12 @@ export const catalogue = {
     detail: 'The key set that verifies tokens cannot be fetched.',
     retryAfterSeconds: 10,
   },
+  learner_unavailable: {
+    status: 503,
+    title: 'Learner data unavailable',
+    detail: 'Keycloak does not say who this learner is: it is down, slow, or does not let us ask.',
+    retryAfterSeconds: 30,
+  },
   issuer_unavailable: {
     status: 503,
     title: 'Issuer unavailable',

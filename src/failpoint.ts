@@ -1,6 +1,6 @@
 // Places at which a test lets the process die, as by a cut of power; in production there are none.
 
-/** Between every two steps of issuing a certificate, in their order. */
+/** Between every two steps of issuing a certificate, of fetching, reading and certifying attempts, and of telling, in their order. */
 export const failpoints = [
   'certificate-accepted',
   'certificate-begun',
@@ -10,6 +10,10 @@ export const failpoints = [
   'certificate-marked',
   'certificate-announced',
   'certificate-available',
+  'attempts-kept',
+  'attempts-fetched',
+  'attempts-processed',
+  'attempt-issued',
   'event-due',
   'event-sent',
 ] as const;

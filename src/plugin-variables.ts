@@ -23,6 +23,9 @@ export const pluginVariables = {
     example: 'https://lms.school.example',
     meaning: 'LMS of an Open edX, which the retrievers for it ask. Set with the two others, or not at all.',
   }),
-  OPENEDX_CLIENT_ID: text(undefined, { example: 'platen', meaning: 'Its OAuth client with client credentials, whose user is staff of the courses.' }),
+  OPENEDX_CLIENT_ID: text(undefined, {
+    example: 'platen',
+    meaning: 'Its OAuth client with client credentials, whose user is staff of the courses.',
+  }),
   OPENEDX_CLIENT_SECRET: secret({ example: 'a random text', meaning: 'The secret of that client.' }),
 };

@@ -1,10 +1,9 @@
 // The composition root: builds every module in order, and takes them down in the opposite one.
 
-import { createAssets } from './assets/assets.ts';
 import { assetEndpoints } from './assets/routes.ts';
-import { isCertificateRecord } from './certificates/certificate.ts';
-import { createCertificates } from './certificates/certificates.ts';
-import { createFileLinks } from './certificates/file-links.ts';
+import { createAttempts } from './attempts/attempts.ts';
+import { attemptEndpoints } from './attempts/routes.ts';
+import { type Certificates, createCertificates } from './certificates/certificates.ts';
 import { generationEndpoint } from './certificates/generation-routes.ts';
 import { createIssued } from './certificates/issued.ts';
 import { issuedEndpoints } from './certificates/issued-routes.ts';
@@ -15,133 +14,39 @@ import { fileVerificationLimit, verificationEndpoints, verificationLimit } from 
 import { createClassRuns } from './class-runs/class-runs.ts';
 import { classRunEndpoints } from './class-runs/routes.ts';
 import type { Config, Secrets } from './config.ts';
-
 import { createConfigurations } from './configurations/configurations.ts';
 import { configurationEndpoints } from './configurations/routes.ts';
-import { isAssetNamed } from './configurations/type-store.ts';
-import { openCredentialKey } from './credential-key.ts';
-import { createCredentials } from './credentials/credentials.ts';
-import { createSunbird } from './credentials/sunbird.ts';
-import { type DataFolder, openDataFolder } from './data-folder.ts';
-import { type Database, openDatabase } from './database/database.ts';
-import { createDocuments, type Documents, type StorageLimits } from './documents/documents.ts';
-import { openFolderStore } from './documents/folder-store.ts';
-import { openEncryptionKey } from './encryption-key.ts';
+import type { Documents } from './documents/documents.ts';
 import { createAsyncApiDocument } from './events/asyncapi.ts';
-import { createEvents } from './events/events.ts';
 import { eventEndpoints } from './events/routes.ts';
 import { webhookEndpoints } from './events/webhook-routes.ts';
 import { armFailpoint } from './failpoint.ts';
+import { type Foundations, type Limits, openFoundations } from './foundations.ts';
 import { createApp } from './http/app.ts';
 import { documentationPages } from './http/documentation.ts';
 import { createOpenApiDocument } from './http/openapi.ts';
-import { type HttpLimits, openHttpServer } from './http/server.ts';
+import { openHttpServer } from './http/server.ts';
 import { serviceEndpoints } from './http/service-endpoints.ts';
-import { createIdentity } from './identity/identity.ts';
-import { createImages } from './images/images.ts';
 import { createFollowing } from './jobs/following.ts';
-import { createJobProgress } from './jobs/job-progress.ts';
-import { createJobs, type Jobs } from './jobs/jobs.ts';
 import { jobEndpoints, streamLimit } from './jobs/routes.ts';
 import { createTickets } from './jobs/tickets.ts';
-import { announceWorker, watchWorkers } from './jobs/workers.ts';
+import { createLearners } from './learners/learners.ts';
 import { configureLog, createLog } from './log.ts';
-import { createMetrics, type Metrics } from './metrics.ts';
-import { openPlugins } from './plugins/plugins.ts';
 import { pluginEndpoint } from './plugins/routes.ts';
-import { openPrivateFolder } from './private-folder.ts';
-import { createProgressTracker } from './progress/progress.ts';
 import { createRateLimiter } from './rate-limiter.ts';
-import { startRendering } from './rendering/rendering.ts';
-import { isRecordOf } from './reports/report.ts';
 import { createReports, laterWindow } from './reports/reports.ts';
 import { invalidationEndpoint, reportEndpoints } from './reports/routes.ts';
 import { runEndpoints } from './runs/routes.ts';
 import { createRuns } from './runs/runs.ts';
-import { createSealing, type Sealing } from './sealing.ts';
-import { describeStorage, summariseSettings } from './settings-summary.ts';
-import { openTemplating } from './templating/templating.ts';
-import { createPrefixOf, createTenantOf } from './tenant-access.ts';
+import { describeStorage, secretValues, summariseSettings } from './settings-summary.ts';
+import { allPrefixes, createPrefixOf, createTenantOf } from './tenant-access.ts';
 import { version } from './version.ts';
 
 const log = createLog('service');
 
-/** Of time; tests give shorter ones than those that are usual. */
-export type Limits = Partial<HttpLimits & StorageLimits & { workersAbsentMs: number }>;
-
 export interface Service extends AsyncDisposable {
   /** Address under which it listens. */
   url: string;
-}
-
-/** Whether a record says what its key says. */
-const belongs: Parameters<typeof createDocuments>[0]['belongs'] = (key, record) =>
-  record.type === 'certificate' ? isCertificateRecord(key, record) : isRecordOf(key, record);
-
-async function openStore({ documents, dataDir }: Config, secrets: Secrets) {
-  if (documents.s3 === undefined) return openFolderStore(dataDir);
-  // Only where it is wanted: its SDK is the largest part of what a start has to load.
-  const { createS3Store } = await import('./documents/s3-store.ts');
-  return createS3Store(documents.s3, { accessKey: secrets.s3AccessKey, secretKey: secrets.s3SecretKey });
-}
-
-function createTokens(config: Config, secrets: Secrets) {
-  return createIdentity({
-    serviceTokens: secrets.serviceTokens,
-    userTokens: { ...config.userTokens, secret: secrets.userTokenSecret },
-    reportTokens: { ...config.reportTokens, secret: secrets.reportTokenSecret },
-    tenants: { origins: config.tenants.map(({ origin }) => origin), originOfIssuer: config.originOfIssuer },
-  });
-}
-
-function secretValues({ encryptionKeys, credentialKeys: _, databaseUrl, ...secrets }: Secrets): string[] {
-  const password = databaseUrl === undefined ? undefined : decodeURIComponent(new URL(databaseUrl).password);
-  const keys = (encryptionKeys ?? []).map((key) => key.toString('base64'));
-  return [...Object.values(secrets).flat(), password, ...keys].filter((value) => value !== undefined);
-}
-
-/** DATA_DIR is locked where something lies in it that is not shared. */
-function openFolders({ documents, dataDir, rendering }: Config, { databaseUrl }: Secrets): DataFolder | undefined {
-  if (rendering.diagnosticsDir !== undefined) openPrivateFolder(rendering.diagnosticsDir, 'DIAGNOSTICS_DIR');
-  return documents.s3 === undefined || databaseUrl === undefined ? openDataFolder(dataDir) : undefined;
-}
-
-/** Those that were given, or the one of the data folder. */
-function openEncryptionKeys({ dataDir }: Config, { encryptionKeys }: Secrets): [Buffer, ...Buffer[]] {
-  if (encryptionKeys !== undefined) return encryptionKeys;
-  openPrivateFolder(dataDir, 'DATA_DIR');
-  return [openEncryptionKey(dataDir)];
-}
-
-function openJobs(
-  config: Config,
-  { databaseUrl }: Secrets,
-  parts: { database: Database; metrics: Metrics; sealing: Sealing },
-): Jobs {
-  return createJobs({
-    ...parts,
-    isEmbedded: databaseUrl === undefined,
-    concurrency: config.role === 'api' ? 0 : config.rendering.concurrency,
-    ...config.jobs,
-  });
-}
-
-/** Production signs with a key that was given, or not at all. */
-function openCredentials({ certificates, environment, dataDir }: Config, { credentialKeys }: Secrets) {
-  const isGiven = credentialKeys !== undefined || environment === 'production';
-  if (!isGiven) openPrivateFolder(dataDir, 'DATA_DIR');
-  const [key, ...formerKeys] = isGiven ? (credentialKeys ?? []) : [openCredentialKey(dataDir)];
-  if (key === undefined) return undefined;
-  const credentials = createCredentials({ ...certificates, key, formerKeys });
-  const { sunbird, publicUrl } = certificates;
-  // The registry issues; what is our own, the badge, we sign all the same.
-  return sunbird === undefined ? credentials : { ...credentials, ...createSunbird({ ...sunbird, publicUrl }) };
-}
-
-interface Start {
-  config: Config;
-  secrets: Secrets;
-  limits: Limits | undefined;
 }
 
 /** Loads what sends traces only where they are wanted: it is large. */
@@ -150,60 +55,6 @@ async function openTraces({ traces }: Config, { traceHeaders }: Secrets): Promis
   const { startTraceExport } = await import('./trace-export.ts');
   return startTraceExport(traces, traceHeaders);
 }
-
-/** What the features stand on; all that has to be closed again goes to `parts`. */
-async function openFoundations(parts: AsyncDisposableStack, { config, secrets, limits }: Start) {
-  const metrics = createMetrics();
-  const origins = config.tenants.map(({ origin }) => origin);
-  parts.use(openFolders(config, secrets));
-  const database = parts.use(openDatabase({ url: secrets.databaseUrl, dataDir: config.dataDir }));
-  const store = await openStore(config, secrets);
-  const documents = parts.use(createDocuments({ store, metrics, limits, belongs, ...config.documents }));
-  const images = createImages({ store, prefix: config.certificates.imagesPrefix });
-  const rendering = parts.use(await startRendering({ config: config.rendering, origins, metrics }));
-  const identity = createTokens(config, secrets);
-  const encryptionKeys = openEncryptionKeys(config, secrets);
-  const sealing = createSealing(...encryptionKeys);
-  const jobs = parts.use(openJobs(config, secrets, { database, metrics, sealing }));
-  // A database of one process needs nobody to be told who works.
-  const absentMs = limits?.workersAbsentMs;
-  if (secrets.databaseUrl !== undefined && config.role !== 'api') parts.use(announceWorker({ database, absentMs }));
-  const workersStatus = config.role === 'api' ? watchWorkers({ database, absentMs }) : undefined;
-  const templating = await openTemplating({ rendering, templatesDir: config.certificates.templatesDir });
-  const credentials = openCredentials(config, secrets);
-  const links = createFileLinks({ secrets: encryptionKeys, ...config.certificates });
-  const events = parts.use(createEvents({ database, metrics, sealing, ...config.events }));
-  const assets = createAssets({ database, store, isUsed: isAssetNamed });
-  const plugins = await openPlugins({
-    ...config.plugins,
-    mostBytes: config.rendering.maxBytes,
-    assetsOf: (tenant) => ({ read: (slug) => assets.read(tenant, slug) }),
-    builtIn: openEdxRetrievers(config, secrets),
-  });
-  const progress = createJobProgress(parts.use(createProgressTracker()));
-  return {
-    config,
-    origins,
-    metrics,
-    database,
-    documents,
-    images,
-    rendering,
-    identity,
-    jobs,
-    progress,
-    workersStatus,
-    templating,
-    credentials,
-    links,
-    events,
-    sealing,
-    assets,
-    plugins,
-  };
-}
-
-type Foundations = Awaited<ReturnType<typeof openFoundations>>;
 
 /** Every feature, and the endpoints that this role of process offers. */
 function createFeatures(foundations: Foundations) {
@@ -215,6 +66,7 @@ function createFeatures(foundations: Foundations) {
   const certificates = createCertificates({ ...foundations, config: config.certificates });
   const configurations = createConfigurations({ database, plugins });
   const runs = createRuns({ ...foundations, certificates, configurations, concurrency: concurrency * 2 });
+  const attempts = openAttempts(foundations, certificates);
   const { publicUrl, issuerName } = config.certificates;
   const prefixOf = createPrefixOf(config);
   const tenantOf = createTenantOf(config);
@@ -242,6 +94,7 @@ function createFeatures(foundations: Foundations) {
     ...runEndpoints({ runs, configurations, tenantOf, prefixOf }),
     ...eventEndpoints({ database, prefixOf, document }),
     ...webhookEndpoints({ database, prefixOf, sealing, trustedHosts: config.events.webhookHosts }),
+    ...attemptEndpoints({ attempts, tenantOf }),
   ];
   const endpoints = [
     ...(config.role === 'worker' ? [invalidationEndpoint(reports)] : features),
@@ -261,6 +114,19 @@ function createFeatures(foundations: Foundations) {
   return { reports, certificates, tickets, endpoints };
 }
 
+function openAttempts({ config, secrets, database, schedules }: Foundations, certificates: Certificates) {
+  return createAttempts({
+    database,
+    schedules,
+    certificates,
+    learners: createLearners(config.keycloak, secrets),
+    config: { ...config.attempts, serviceToken: secrets.testingServiceToken },
+    tenants: allPrefixes(config),
+    // Some wait for storage while others are printed.
+    concurrency: 2 * config.rendering.concurrency,
+  });
+}
+
 /** A storage that refuses us is told at once, not when the first report is asked for. */
 async function tellOfStorage(config: Config, documents: Documents): Promise<void> {
   const { state, reason } = await documents.status();
@@ -278,12 +144,15 @@ export async function startService(config: Config, secrets: Secrets, limits?: Li
   // Before the rest: where the port is taken nothing else is touched.
   const server = parts.use(await openHttpServer({ ...config.http, limits }));
   const foundations = await openFoundations(parts, { config, secrets, limits });
-  const { identity, metrics, jobs, origins, events } = foundations;
+  const { identity, metrics, jobs, origins, events, schedules } = foundations;
   const { reports, certificates, tickets, endpoints } = createFeatures(foundations);
   parts.use(certificates);
   jobs.start();
   events.start();
-  if (config.role !== 'api') certificates.start();
+  if (config.role !== 'api') {
+    certificates.start();
+    schedules.start();
+  }
   const app = createApp({
     identity,
     redeemTicket: tickets.redeem,
@@ -302,3 +171,5 @@ export async function startService(config: Config, secrets: Secrets, limits?: Li
   const running = parts.move();
   return { url: server.url, [Symbol.asyncDispose]: () => running.disposeAsync() };
 }
+
+export type { Limits };

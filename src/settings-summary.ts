@@ -34,3 +34,10 @@ export function summariseSettings(config: Config, secrets: Secrets): Record<stri
     hasSandbox: rendering.hasSandbox,
   };
 }
+
+/** What never stands in the log, whatever its field is called. */
+export function secretValues({ encryptionKeys, credentialKeys: _, databaseUrl, ...secrets }: Secrets): string[] {
+  const password = databaseUrl === undefined ? undefined : decodeURIComponent(new URL(databaseUrl).password);
+  const keys = (encryptionKeys ?? []).map((key) => key.toString('base64'));
+  return [...Object.values(secrets).flat(), password, ...keys].filter((value) => value !== undefined);
+}

@@ -1,7 +1,9 @@
 // Whose part of the house somebody may look after: the backend that of any tenant, by its origin, an administrator that of their own.
 
+import type { Config } from './config.ts';
 import { fail, invalidField } from './errors.ts';
 import { type Caller, serviceOwner } from './identity/contract.ts';
+import { readOrigin } from './origin.ts';
 
 interface Asker {
   readonly owner: string;
@@ -14,10 +16,7 @@ interface Asker {
  */
 export type TenantOf = (asker: Asker, origin: string | undefined) => string;
 
-interface Tenants {
-  tenants: readonly { origin: string; prefix: string }[];
-  defaultTenant: { origin: string };
-}
+type Tenants = Pick<Config, 'tenants' | 'defaultTenant'>;
 
 /** Prefix of the keys of a tenant, by its origin; of the default tenant where none is named. @throws forbidden for one that is none of ours. */
 export function createPrefixOf({ tenants, defaultTenant }: Tenants) {
@@ -31,11 +30,17 @@ export function createPrefixOf({ tenants, defaultTenant }: Tenants) {
 export function createTenantOf({ tenants, defaultTenant }: Tenants): TenantOf {
   return (asker, origin) => {
     const own = asker.owner === serviceOwner ? undefined : ownOriginOf(asker.caller, origin);
-    const named = own ?? origin ?? defaultTenant.origin;
+    const named = own ?? (origin === undefined ? defaultTenant.origin : readOrigin(origin));
     const tenant = tenants.find((each) => each.origin === named);
     if (tenant === undefined) throw invalidField('/origin', 'is none of FRONTEND_ORIGINS');
     return tenant.prefix;
   };
+}
+
+/** Those of all tenants, that of the default one first. */
+export function allPrefixes({ tenants, defaultTenant }: Tenants): [string, ...string[]] {
+  const { prefix } = defaultTenant;
+  return [prefix, ...tenants.map((tenant) => tenant.prefix).filter((each) => each !== prefix)];
 }
 
 function ownOriginOf({ type, tenant }: Caller, origin: string | undefined): string {

@@ -7,6 +7,7 @@ import { readEncryptionKeys } from './encryption-key.ts';
 import { type Failpoint, failpoints } from './failpoint.ts';
 import { readOrigin } from './origin.ts';
 import { pageVariables } from './page-variables.ts';
+import { pipelineVariables } from './pipeline-variables.ts';
 import { pluginVariables } from './plugin-variables.ts';
 import { decimal, flag, integer, list, oneOf, secret, text, url, type Variable } from './variable-kinds.ts';
 
@@ -192,6 +193,7 @@ export const variables = {
   CALLER_RENDER_LIMIT: integer(4, [1, 1000], 'Renders of one public caller at once.'),
   ...certificateVariables,
   ...pluginVariables,
+  ...pipelineVariables,
   DIAGNOSTICS_DIR: text(undefined, {
     example: '/tmp/platen',
     meaning:

@@ -56,6 +56,7 @@ test('the learner, the backend and an administrator see the list; to others ther
     s3_key: `certificates/${askedCertificate.courseId}/STU_1/${certificate.id}.pdf`,
     verify_url: certificate.verifyUrl,
     last_error: null,
+    findings: [],
   };
   const path = '/certificates/STU_1';
   for (const response of [

@@ -1,8 +1,8 @@
 // Text on the first page of a PDF: to the point where ReportLab would have put it, in any script, on any template.
 
 import { spawnSync } from 'node:child_process';
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { degrees, PDFDocument, PDFName } from '@cantoo/pdf-lib';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { CertificateToMake, GeneratorTools } from '../src/plugins/contract.ts';
 import { overlayGenerator } from '../src/plugins/overlay-generator.ts';
 import { overlayOptions } from '../src/plugins/overlay-options.ts';

@@ -1,26 +1,21 @@
 // The wire form of certificates: what a request may hold, and what is answered.
 
 import { z } from 'zod';
+import { countLetters, isPlainText, mostNameLetters } from '../letters.ts';
 import { isId, readInstant } from './certificate.ts';
 import { certificateStatuses } from './status.ts';
-
-const mostLetters = 200;
-const letters = (text: string) => [...new Intl.Segmenter('und').segment(text)].length;
 
 export const idText = z
   .string()
   .refine(isId, { error: 'must be 1 to 100 letters, digits or . _ : + @ -, beginning with a letter or digit' });
 
-/** What can be stored and printed: no halves of characters, nothing that steers a terminal or turns the letters after it around. */
-const isPlain = (text: string) =>
-  text.isWellFormed() && !/[\p{Cc}\u202A-\u202E\u2066-\u2069]/u.test(text.replaceAll(/[\t\n\r]/g, ' '));
 const plainText = z
   .string()
-  .refine(isPlain, { error: 'must be plain text, without control characters or marks that turn letters around' });
+  .refine(isPlainText, { error: 'must be plain text, without control characters or marks that turn letters around' });
 
 export const nameText = plainText
-  .max(mostLetters * 10)
-  .refine((text) => letters(text) <= mostLetters, { error: `must have at most ${mostLetters} letters` });
+  .max(mostNameLetters * 10)
+  .refine((text) => countLetters(text) <= mostNameLetters, { error: `must have at most ${mostNameLetters} letters` });
 
 const date = z
   .string()
@@ -70,6 +65,10 @@ export const issueAnswer = z.object({
 });
 export type IssueAnswer = z.output<typeof issueAnswer>;
 
+/** What somebody ought to look at; the certificate stays as it is until they have decided. */
+export const findings = ['no_longer_passing'] as const;
+export type Finding = (typeof findings)[number];
+
 /** A certificate as a list shows it; dates as they were given, or as ISO 8601. */
 export const certificateRow = z.object({
   id: z.string(),
@@ -85,6 +84,7 @@ export const certificateRow = z.object({
   s3_key: z.string(),
   verify_url: z.string(),
   last_error: z.string().nullable(),
+  findings: z.array(z.enum(findings)),
 });
 export type CertificateRow = z.output<typeof certificateRow>;
 

@@ -1,11 +1,12 @@
 // The jobs that make certificates: begun in a transaction of whoever has recorded one, waited for by whoever wants to have it.
 
 import type { Database } from '../database/database.ts';
-import { type ErrorCode, fail, isErrorCode } from '../errors.ts';
+import { fail } from '../errors.ts';
 import type { JobDefinition } from '../jobs/contract.ts';
 import type { Jobs } from '../jobs/jobs.ts';
 import { Ends } from './ends.ts';
 import type { MakeData } from './making.ts';
+import { codeOf } from './refusals.ts';
 import type { StoredCertificate } from './store.ts';
 
 type Transaction = Parameters<Parameters<Jobs['transaction']>[0]>[0];
@@ -42,6 +43,3 @@ export class MakingJobs {
     return made;
   }
 }
-
-const codeOf = (lastError: string | null): ErrorCode =>
-  lastError !== null && isErrorCode(lastError) ? lastError : 'internal_error';

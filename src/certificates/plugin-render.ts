@@ -36,7 +36,9 @@ async function readPicture({ assets, tenant }: Means, slug: string): Promise<Tem
 async function printTemplate(means: Means, { templateId, data = {}, images = {} }: RenderRequest): Promise<Uint8Array> {
   const { templating, language, signal } = means;
   const own = Object.entries(images).flatMap(([name, slug]) => (slug === undefined ? [] : [{ name, slug }]));
-  const pictures = await Promise.all(own.map(async ({ name, slug }) => [name, await readPicture(means, slug)] as const));
+  const pictures = await Promise.all(
+    own.map(async ({ name, slug }) => [name, await readPicture(means, slug)] as const),
+  );
   const { bytes } = await templating.print({
     templateId,
     language: languageFor(templating, templateId, language),

@@ -5,7 +5,7 @@ import type { CertificateRow } from './contract.ts';
 import type { StoredCertificate } from './store.ts';
 
 export function rowOf(certificate: StoredCertificate, publicUrl: string): CertificateRow {
-  const { id, studentId, courseId, number, status, input, generatedAt, key, lastError, code } = certificate;
+  const { id, studentId, courseId, number, status, input, generatedAt, key, lastError, code, findings } = certificate;
   return {
     id,
     student_id: studentId,
@@ -20,5 +20,6 @@ export function rowOf(certificate: StoredCertificate, publicUrl: string): Certif
     s3_key: key,
     verify_url: verifyUrlOf(publicUrl, code),
     last_error: lastError,
+    findings,
   };
 }

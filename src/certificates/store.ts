@@ -4,7 +4,7 @@ import { sql } from 'kysely';
 import type { Queries } from '../database/database.ts';
 import type { PictureDigests } from '../images/contract.ts';
 import { certificateKey, countedYear, formatNumber } from './certificate.ts';
-import type { IssueBody } from './contract.ts';
+import type { Finding, IssueBody } from './contract.ts';
 import type { CertificateStatus } from './status.ts';
 
 type Json = Record<string, unknown>;
@@ -47,11 +47,12 @@ export interface StoredCertificate {
   replacedBy: string | null;
   /** The run that has issued it. */
   runId: string | null;
+  findings: Finding[];
 }
 
 const columns = sql`id, tenant, student_id AS "studentId", course_id AS "courseId", number, code, status, input, input_digest AS digest,
   s3_key AS key, status_index::float8 AS "statusIndex", created_at AS "createdAt", attempts, last_error AS "lastError", credential, badge, sha256,
-  generated_at AS "generatedAt", replaced_by AS "replacedBy", run_id AS "runId"`;
+  generated_at AS "generatedAt", replaced_by AS "replacedBy", run_id AS "runId", findings`;
 
 export interface NewCertificate {
   id: string;

@@ -2,6 +2,7 @@
 
 import * as z from 'zod';
 import { fail } from '../errors.ts';
+import { below, callJson } from '../json-call.ts';
 import { buildCertificate } from './certificate-form.ts';
 import type { CertificateFacts, Credential, CredentialIssuer } from './contract.ts';
 import type { Speaker } from './own-names.ts';
@@ -26,26 +27,6 @@ const learnerSchema = z.tuple([z.looseObject({ id: z.string().startsWith('did:')
 const issuedSchema = z.looseObject({
   credential: z.looseObject({ id: z.string().min(1) }),
 });
-
-/** The parser's own error quotes what it read, which is about a person. */
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    throw new Error('the answer is no JSON');
-  }
-}
-
-async function readAnswer(response: Response): Promise<unknown> {
-  const parts: Uint8Array[] = [];
-  let bytes = 0;
-  for await (const part of response.body ?? []) {
-    bytes += part.byteLength;
-    if (bytes > maxAnswerBytes) throw new Error(`the answer has more than ${maxAnswerBytes} bytes`);
-    parts.push(part);
-  }
-  return parseJson(Buffer.concat(parts).toString('utf8'));
-}
 
 /** Whether all that we sent came back; the registry may say more. */
 function saysTheSame(sent: unknown, given: unknown): boolean {
@@ -80,8 +61,6 @@ function buildRequest(facts: CertificateFacts, speaker: Speaker, learnerDid: str
   return { ...certificate, credentialSubject: { ...(credentialSubject as Credential), id: learnerDid } };
 }
 
-const joined = (address: string, path: string) => `${address.replace(/\/+$/, '')}${path}`;
-
 /** Asks a registry for each credential. */
 export function createSunbird(settings: SunbirdSettings): CredentialIssuer {
   const { issuerDid, schemaId, schemaVersion, timeoutMs = defaultTimeoutMs } = settings;
@@ -90,19 +69,10 @@ export function createSunbird(settings: SunbirdSettings): CredentialIssuer {
 
   async function post<T>(address: string, body: object, read: (answer: unknown) => T): Promise<T> {
     try {
-      const response = await fetch(address, {
-        method: 'POST',
-        headers: { 'content-type': 'application/json', accept: 'application/json' },
-        body: JSON.stringify(body),
-        // A redirect would send a person's data to an address that nobody has set.
-        redirect: 'error',
-        signal: AbortSignal.timeout(timeoutMs),
-      });
-      if (!response.ok) {
-        await response.body?.cancel();
-        throw new Error(`it answered ${response.status}`);
-      }
-      return read(await readAnswer(response));
+      const call = { method: 'POST', body, timeoutMs, mostBytes: maxAnswerBytes } as const;
+      const answer = await callJson(address, call);
+      if (answer.status < 200 || answer.status > 299) throw new Error(`it answered ${answer.status}`);
+      return read(answer.body);
     } catch (cause) {
       throw fail(
         'issuer_unavailable',
@@ -116,13 +86,13 @@ export function createSunbird(settings: SunbirdSettings): CredentialIssuer {
     async issue(facts) {
       const learner = { alsoKnownAs: [facts.userId], services: [], method: 'upai' };
       const [{ id: learnerDid }] = await post(
-        joined(settings.identityUrl, '/did/generate'),
+        below(settings.identityUrl, '/did/generate'),
         { content: [learner] },
         (answer) => learnerSchema.parse(answer),
       );
       const credential = buildRequest(facts, speaker, learnerDid);
       return post(
-        joined(settings.credentialsUrl, '/credentials/issue'),
+        below(settings.credentialsUrl, '/credentials/issue'),
         { credential, credentialSchemaId: schemaId, credentialSchemaVersion: schemaVersion, tags: [facts.courseId] },
         (answer) => readIssued(answer, credential),
       );

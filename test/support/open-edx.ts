@@ -104,21 +104,30 @@ export async function startOpenEdx(courses: Record<string, EdxCourse>): Promise<
     ...(sequential === undefined ? {} : { sequential }),
   });
 
-  const answer = (req: IncomingMessage, res: ServerResponse, url: URL) => {
-    const path = decodeURIComponent(url.pathname);
+  const giveAccounts = (res: ServerResponse, usernames: string[]) => {
+    const known = Object.values(courses)
+      .flatMap(({ learners }) => learners)
+      .filter((each) => usernames.includes(each.username));
+    if (new Set(known.map((each) => each.username)).size < usernames.length) return send(res, 404, {});
+    return send(
+      res,
+      200,
+      known.map((each) => ({ ...each, language_proficiencies: [{ code: 'en' }] })),
+    );
+  };
+
+  const giveLearners = (res: ServerResponse, url: URL, { id, isGrades }: { id: string; isGrades: boolean }) => {
     const username = url.searchParams.get('username');
-    if (path === '/api/user/v1/accounts') {
-      const wanted = (username ?? '').split(',');
-      const known = Object.values(courses)
-        .flatMap(({ learners }) => learners)
-        .filter((each) => wanted.includes(each.username));
-      if (new Set(known.map((each) => each.username)).size < wanted.length) return send(res, 404, {});
-      return send(
-        res,
-        200,
-        known.map((each) => ({ ...each, language_proficiencies: [{ code: 'en' }] })),
-      );
-    }
+    const all = courses[id]?.learners ?? [];
+    const learners = username === null ? all : all.filter((each) => each.username === username);
+    if (username !== null && learners.length === 0) return send(res, 404, {});
+    const items = isGrades ? learners.map(entryOf) : learners.map((each) => completionOf(id, each));
+    return isGrades && username !== null ? send(res, 200, items[0]) : givePage(res, url, items);
+  };
+
+  const answer = (res: ServerResponse, url: URL) => {
+    const path = decodeURIComponent(url.pathname);
+    if (path === '/api/user/v1/accounts') return giveAccounts(res, (url.searchParams.get('username') ?? '').split(','));
     const [, kind, id = ''] =
       /^\/api\/(grades\/v1\/gradebook|grades\/v1\/policy\/courses|completion-aggregator\/v1\/course)\/([^/]+)(?:\/|$)/.exec(
         path,
@@ -127,16 +136,7 @@ export async function startOpenEdx(courses: Record<string, EdxCourse>): Promise<
     if (kind === undefined || course === undefined) return send(res, 404, { developer_message: 'not found' });
     if (!url.pathname.endsWith('/')) return res.writeHead(301, { location: `${url.pathname}/${url.search}` }).end();
     if (kind.endsWith('policy/courses')) return send(res, 200, course.policy);
-    const learners = username === null ? course.learners : course.learners.filter((each) => each.username === username);
-    if (username !== null && learners.length === 0) return send(res, 404, {});
-    if (kind.startsWith('completion'))
-      return givePage(
-        res,
-        url,
-        learners.map((each) => completionOf(id, each)),
-      );
-    const entries = learners.map(entryOf);
-    return username === null ? givePage(res, url, entries) : send(res, 200, entries[0]);
+    return giveLearners(res, url, { id, isGrades: kind.startsWith('grades') });
   };
 
   const edx = { asked: [] as string[], interfere: undefined as OpenEdx['interfere'] };
@@ -147,7 +147,7 @@ export async function startOpenEdx(courses: Record<string, EdxCourse>): Promise<
     if (edx.interfere?.(req, res) === true) return;
     const [scheme, token = ''] = (req.headers.authorization ?? '').split(' ');
     if (scheme !== 'JWT' || !valid.has(token)) return void send(res, 401, { detail: 'Token expired.' });
-    answer(req, res, url);
+    answer(res, url);
   }).listen(0, '127.0.0.1');
   await once(server, 'listening');
   return Object.assign(edx, {

@@ -62,6 +62,7 @@ const final: ErrorCode[] = [
   'type_exists',
   'type_in_use',
   'issuer_unavailable',
+  'learner_unavailable',
   'glyph_missing',
   'image_invalid',
   'image_missing',

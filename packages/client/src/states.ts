@@ -75,6 +75,8 @@ export interface CertificateRow {
   s3_key: string;
   verify_url: string;
   last_error: string | null;
+  /** What somebody ought to look at; the certificate stays as it is. */
+  findings: 'no_longer_passing'[];
 }
 
 /** What a certificate is made of; dates are ISO 8601. */

@@ -1,0 +1,165 @@
+// Attempts: fetched from the testing service or pushed, read, and certified; three works, each by one process at a time.
+
+import { createHash } from 'node:crypto';
+import type { Certificates } from '../certificates/certificates.ts';
+import type { Database, Queries } from '../database/database.ts';
+import { identifyLearner, type Learners } from '../learners/learners.ts';
+import { createLog } from '../log.ts';
+import { rememberRequest } from '../repeated-requests.ts';
+import type { NextTurn, Schedules } from '../schedules/schedules.ts';
+import { type BestAttempt, type BestFilter, type BestPlace, findBest, findTenants } from './best-store.ts';
+import { fetchAttempts } from './fetching.ts';
+import { generateCertificates } from './generating.ts';
+import { keepItem, readItem } from './item.ts';
+import { processNew } from './processing.ts';
+import { type AttemptFilter, beginAgain, findAttempts, keepItems, type ListedAttempt } from './store.ts';
+
+export type { BestAttempt, BestFilter };
+
+const log = createLog('attempts');
+
+const scheduleKind = 'attempts';
+const pageSize = 500;
+
+export interface Pushed {
+  accepted: number;
+  duplicates: number;
+  rejected: number;
+}
+
+export interface Attempts {
+  /** Keeps items as they came. @throws idempotency_key_reused. */
+  push(items: readonly unknown[], options: { tenant: string; idempotencyKey: string | undefined }): Promise<Pushed>;
+  list(filter: AttemptFilter & { cursor: string | undefined; most: number }): Promise<ListedAttempt[]>;
+  /** Undefined where there is none. */
+  redrive(asked: { tenant: string; id: string }): Promise<ListedAttempt | undefined>;
+  /** The best passing attempt of each learner and course, page by page: however many there are, few are in memory. */
+  best(filter: BestFilter): AsyncIterable<BestAttempt>;
+  /** Whose it is, as it is known now. */
+  identify(attempt: BestAttempt, options: { signal: AbortSignal }): ReturnType<typeof identifyLearner>;
+}
+
+export interface AttemptsConfig {
+  /** TESTING_SERVICE_URL; undefined: attempts are only pushed. */
+  serviceUrl: string | undefined;
+  serviceToken: string | undefined;
+  fetchSeconds: number;
+  processSeconds: number;
+  generateSeconds: number;
+}
+
+interface Dependencies {
+  database: Database;
+  certificates: Certificates;
+  learners: Learners | undefined;
+  schedules: Schedules;
+  config: AttemptsConfig;
+  /** Prefixes of the keys of all tenants, that of the default one first. */
+  tenants: readonly [string, ...string[]];
+  concurrency: number;
+}
+
+class KeptAttempts implements Attempts {
+  readonly #dependencies: Dependencies;
+
+  constructor(dependencies: Dependencies) {
+    this.#dependencies = dependencies;
+    const { schedules, config } = dependencies;
+    const works: Record<string, (signal: AbortSignal) => Promise<NextTurn>> = {
+      fetch: (signal) => this.#fetch(signal),
+      process: (signal) => this.#process(signal),
+      generate: (signal) => this.#generate(signal),
+    };
+    schedules.define({ kind: scheduleKind, run: async ({ name }, signal) => works[name]?.(signal) });
+    if (config.serviceUrl !== undefined) schedules.repeat(scheduleKind, 'fetch', config.fetchSeconds);
+  }
+
+  async push(
+    items: readonly unknown[],
+    { tenant, idempotencyKey }: { tenant: string; idempotencyKey: string | undefined },
+  ): Promise<Pushed> {
+    const kept = items.map(keepItem);
+    const digest = createHash('sha256')
+      .update(JSON.stringify(kept.map((each) => each.digest)))
+      .digest('hex');
+    const keepAll = async (tx: Queries): Promise<Pushed> => {
+      const added = await keepItems(tx, tenant, kept);
+      if (added.size > 0) await this.#askToProcess(tx);
+      const rejected = items.filter((item, index) => kept[index]?.raw === null || 'reasons' in readItem(item)).length;
+      const readable = kept.filter(({ raw }, index) => raw !== null && 'attempt' in readItem(items[index]));
+      const accepted = new Set(readable.map((each) => each.digest).filter((each) => added.has(each))).size;
+      return { accepted, duplicates: items.length - rejected - accepted, rejected };
+    };
+    return this.#dependencies.database.transaction((tx) => {
+      if (idempotencyKey === undefined) return keepAll(tx);
+      return rememberRequest(tx, { scope: 'attempts', tenant, idempotencyKey, digest }, () => keepAll(tx));
+    });
+  }
+
+  list(filter: AttemptFilter & { cursor: string | undefined; most: number }): Promise<ListedAttempt[]> {
+    return findAttempts(this.#dependencies.database.queries, filter);
+  }
+
+  redrive(asked: { tenant: string; id: string }): Promise<ListedAttempt | undefined> {
+    return this.#dependencies.database.transaction(async (tx) => {
+      const attempt = await beginAgain(tx, asked);
+      if (attempt?.state === 'new') await this.#askToProcess(tx);
+      return attempt;
+    });
+  }
+
+  async *best(filter: BestFilter): AsyncGenerator<BestAttempt> {
+    const { queries } = this.#dependencies.database;
+    for (let after: BestPlace | undefined; ; ) {
+      const page = await findBest(queries, filter, { after, most: pageSize });
+      yield* page;
+      after = page.at(-1);
+      if (page.length < pageSize) return;
+    }
+  }
+
+  identify({ studentId, given }: BestAttempt, { signal }: { signal: AbortSignal }) {
+    return identifyLearner(this.#dependencies.learners, { studentId, given }, { signal });
+  }
+
+  async #fetch(signal: AbortSignal): Promise<NextTurn> {
+    const { database, config, tenants } = this.#dependencies;
+    if (config.serviceUrl === undefined) return undefined;
+    const service = { url: config.serviceUrl, token: config.serviceToken };
+    const onKept = (tx: Queries) => this.#askToProcess(tx);
+    const fetched = await fetchAttempts({ database, service, tenant: tenants[0], onKept, signal });
+    if (fetched > 0) log.info('Attempts were fetched', { fetched });
+    return { afterSeconds: config.fetchSeconds };
+  }
+
+  async #process(signal: AbortSignal): Promise<NextTurn> {
+    const { database, certificates } = this.#dependencies;
+    await processNew({ database, certificates, onProcessed: (tx) => this.#askToGenerate(tx), signal });
+    return undefined;
+  }
+
+  /** Again while some are to be decided later; else not before something is new. */
+  async #generate(signal: AbortSignal): Promise<NextTurn> {
+    const { database, certificates, learners, concurrency, tenants, config } = this.#dependencies;
+    for (const tenant of await findTenants(database.queries, tenants)) {
+      const counts = await generateCertificates({ database, certificates, learners, tenant, concurrency, signal });
+      if (counts.checked > 0) log.info('Learners who have passed were looked at', { tenant, ...counts });
+    }
+    const left = await findTenants(database.queries, tenants);
+    return left.length > 0 ? { afterSeconds: config.generateSeconds } : undefined;
+  }
+
+  #askToProcess(tx: Queries): Promise<void> {
+    const { schedules, config } = this.#dependencies;
+    return schedules.ask(tx, { kind: scheduleKind, name: 'process' }, config.processSeconds);
+  }
+
+  #askToGenerate(tx: Queries): Promise<void> {
+    const { schedules, config } = this.#dependencies;
+    return schedules.ask(tx, { kind: scheduleKind, name: 'generate' }, config.generateSeconds);
+  }
+}
+
+export function createAttempts(dependencies: Dependencies): Attempts {
+  return new KeptAttempts(dependencies);
+}
