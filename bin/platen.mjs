@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// Starts the service, or with `try` prints one page, under Node 24: this Node where it is new enough, else the one that npm installed.
+// Starts the service, with `try` prints one page, with `plugin check` tries a plug-in, under Node 24: this Node where it is new enough, else the one that npm installed.
 
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
@@ -18,11 +18,16 @@ if (node === undefined) {
   process.exit(1);
 }
 
-const [command, ...rest] = process.argv.slice(2);
+const given = process.argv.slice(2);
+const commands = [
+  { words: ['try'], script: join('scripts', 'try.ts') },
+  { words: ['plugin', 'check'], script: join('scripts', 'plugin-check.ts') },
+];
+const command = commands.find(({ words }) => words.every((word, at) => given[at] === word));
 const program =
-  command === 'try'
-    ? [join(root, 'scripts', 'try.ts'), ...rest]
-    : [join(root, 'src', 'main.ts'), ...process.argv.slice(2)];
+  command === undefined
+    ? [join(root, 'src', 'main.ts'), ...given]
+    : [join(root, command.script), ...given.slice(command.words.length)];
 const args = ['--disable-warning=ExperimentalWarning', ...program];
 const child = spawn(node, args, { stdio: 'inherit' });
 for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP']) process.on(signal, () => child.kill(signal));

@@ -13,6 +13,7 @@ const commands: Record<string, string> = {
   'npm start': 'serves until Ctrl-C or SIGTERM; the same as: platen',
   'npm run demo': 'an example school and Platen, one class from end to end; with -- --keep they stay up',
   'npm run try -- <address>': 'prints one page of a frontend under development; the same as: platen try <address>',
+  'npx platen plugin check <path>': 'tries whether a plug-in keeps to its contract: docs/plugins.md',
   'npm run backup -- <file>': 'what is embedded in DATA_DIR, in one file; npm run restore puts it back',
   'npm start -- --help': 'this; --version: the version',
 };

@@ -10,7 +10,7 @@ import { drawQrCode, type Templating } from '../templating/templating.ts';
 
 interface Means {
   templating: Templating;
-  assets: Assets;
+  assets: Pick<Assets, 'read'>;
   tenant: string;
   /** Of the learner. */
   language: string;

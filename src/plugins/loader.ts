@@ -97,7 +97,7 @@ async function load(name: string): Promise<{ plugin?: Plugin; faults: string[] }
   try {
     const { href } = pathToFileURL(fileOf(name));
     // Our own files find it by the name of our package.
-    if (findPackageJSON('..', href) !== ownPackage) offerContract();
+    if (findPackageJSON('.', href) !== ownPackage) offerContract();
     const { default: plugin } = await import(href);
     const faults = faultsOf(plugin);
     return faults.length === 0 ? { plugin, faults } : { faults };
