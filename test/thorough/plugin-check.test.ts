@@ -8,8 +8,8 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { startServiceProcess } from './support/process.ts';
-import { serviceToken } from './support/tokens.ts';
+import { startServiceProcess } from '../support/process.ts';
+import { serviceToken } from '../support/tokens.ts';
 
 const example = 'examples/plugin';
 let folder: string;
