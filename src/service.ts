@@ -1,7 +1,6 @@
 // The composition root: builds every module in order, and takes them down in the opposite one.
 
 import { createAssets } from './assets/assets.ts';
-import { assetEndpoints } from './assets/routes.ts';
 import { isCertificateRecord } from './certificates/certificate.ts';
 import { createCertificates } from './certificates/certificates.ts';
 import { createFileLinks } from './certificates/file-links.ts';
@@ -16,8 +15,6 @@ import { createClassRuns } from './class-runs/class-runs.ts';
 import { classRunEndpoints } from './class-runs/routes.ts';
 import type { Config, Secrets } from './config.ts';
 
-import { createConfigurations } from './configurations/configurations.ts';
-import { configurationEndpoints } from './configurations/routes.ts';
 import { isAssetNamed } from './configurations/type-store.ts';
 import { openCredentialKey } from './credential-key.ts';
 import { createCredentials } from './credentials/credentials.ts';
@@ -47,8 +44,8 @@ import { createTickets } from './jobs/tickets.ts';
 import { announceWorker, watchWorkers } from './jobs/workers.ts';
 import { configureLog, createLog } from './log.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
+import { createPipeline } from './pipeline.ts';
 import { openPlugins } from './plugins/plugins.ts';
-import { pluginEndpoint } from './plugins/routes.ts';
 import { openPrivateFolder } from './private-folder.ts';
 import { createProgressTracker } from './progress/progress.ts';
 import { createRateLimiter } from './rate-limiter.ts';
@@ -56,12 +53,10 @@ import { startRendering } from './rendering/rendering.ts';
 import { isRecordOf } from './reports/report.ts';
 import { createReports, laterWindow } from './reports/reports.ts';
 import { invalidationEndpoint, reportEndpoints } from './reports/routes.ts';
-import { runEndpoints } from './runs/routes.ts';
-import { createRuns } from './runs/runs.ts';
 import { createSealing, type Sealing } from './sealing.ts';
 import { describeStorage, summariseSettings } from './settings-summary.ts';
 import { openTemplating } from './templating/templating.ts';
-import { createPrefixOf, createTenantOf } from './tenant-access.ts';
+import { createPrefixOf } from './tenant-access.ts';
 import { version } from './version.ts';
 
 const log = createLog('service');
@@ -207,16 +202,13 @@ type Foundations = Awaited<ReturnType<typeof openFoundations>>;
 /** Every feature, and the endpoints that this role of process offers. */
 function createFeatures(foundations: Foundations) {
   const { config, metrics, database, documents, rendering, jobs, progress, workersStatus, credentials } = foundations;
-  const { links, events, sealing, assets, plugins } = foundations;
+  const { links, events, sealing } = foundations;
   const { concurrency } = config.rendering;
   const reports = createReports(foundations);
   const classRuns = createClassRuns({ database, jobs, events, documents, reports, concurrency });
   const certificates = createCertificates({ ...foundations, config: config.certificates });
-  const configurations = createConfigurations({ database, plugins });
-  const runs = createRuns({ ...foundations, certificates, configurations, concurrency: concurrency * 2 });
   const { publicUrl, issuerName } = config.certificates;
   const prefixOf = createPrefixOf(config);
-  const tenantOf = createTenantOf(config);
   const issued = createIssued({ database, documents, credentials, events, links, metrics, publicUrl });
   const verifications = createVerifications({ database, credentials, metrics, publicUrl });
   const codeLimit = createRateLimiter({ database, ...verificationLimit });
@@ -235,10 +227,7 @@ function createFeatures(foundations: Foundations) {
     ...certificateEndpoints({ certificates, credentials, prefixOf }),
     ...issuedEndpoints({ issued, links, prefixOf }),
     ...verificationEndpoints({ verifications, codeLimit, fileLimit, issuerName }),
-    ...assetEndpoints({ assets, tenantOf }),
-    pluginEndpoint({ plugins, requireAdministrator: (asker) => tenantOf(asker, undefined) }),
-    ...configurationEndpoints({ configurations, tenantOf }),
-    ...runEndpoints({ runs, configurations, tenantOf, prefixOf }),
+    ...createPipeline({ ...foundations, certificates }),
     ...eventEndpoints({ database, prefixOf, document }),
     ...webhookEndpoints({ database, prefixOf, sealing, trustedHosts: config.events.webhookHosts }),
   ];
