@@ -192,7 +192,7 @@ const runs: Example[] = [
     as: 'service',
     path: '/internal/runs/$RUN_ID',
     status: 409,
-    answer: { code: 'already_ended' },
+    text: '"code":"already_ended"',
   },
   {
     endpoint: 'POST /internal/configurations/{id}/run',
@@ -215,7 +215,7 @@ const runs: Example[] = [
     as: 'service',
     path: '/internal/runs/$RUN_ID/retry',
     status: 409,
-    answer: { code: 'not_failed' },
+    text: '"code":"not_failed"',
   },
 ];
 
