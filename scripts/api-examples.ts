@@ -3,6 +3,7 @@
 import { attemptExamples } from './attempt-examples.ts';
 import { certificateExamples } from './certificate-examples.ts';
 import { eventExamples } from './event-examples.ts';
+import { pipelineExamples } from './pipeline-examples.ts';
 
 export type Who = 'service' | 'student' | 'teacher' | 'nobody';
 
@@ -30,7 +31,7 @@ export interface Example {
 
 /** Names of values that differ from time to time. */
 export const changing = new Set(
-  'id jobId progressId timestamp version environment createdAt startedAt endedAt pages bytes sha256 durationMs ticket total cancelled nextCursor diagnosis detail stage percent number verifyUrl downloadUrl download_url verify_url s3_key generated_at credential badge schema sample secret next nextAt count'.split(
+  'id jobId progressId timestamp version environment createdAt startedAt endedAt pages bytes sha256 durationMs ticket total cancelled nextCursor diagnosis detail stage percent number verifyUrl downloadUrl download_url verify_url s3_key generated_at credential badge schema sample secret next nextAt count runId configurationId'.split(
     ' ',
   ),
 );
@@ -322,6 +323,7 @@ export const examples: Example[] = [
   ...certificateExamples,
   ...attemptExamples,
   ...eventExamples,
+  ...pipelineExamples,
   ...service,
 ];
 

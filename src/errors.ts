@@ -1,5 +1,7 @@
 // The catalogue of everything that can go wrong in public: code, status, title, and what to do about it.
 
+import { pipelineErrors } from './pipeline-errors.ts';
+
 interface CatalogueEntry {
   status: number;
   title: string;
@@ -79,11 +81,6 @@ export const catalogue = {
     title: 'Not a picture for paper',
     detail: 'It is neither a PNG nor a JPEG nor an SVG that can be printed.',
   },
-  asset_invalid: {
-    status: 422,
-    title: 'Not an asset',
-    detail: 'It is neither a PDF nor a picture, a font, or a list as CSV or JSON.',
-  },
   name_required: { status: 422, title: 'Name required', detail: 'There is no name to be seen.' },
   pdf_unreadable: { status: 422, title: 'PDF unreadable', detail: 'The file is no PDF that can be read.' },
   pdf_encrypted: {
@@ -111,31 +108,7 @@ export const catalogue = {
     title: 'Certificate exists',
     detail: 'This learner has a certificate of this type for this course already, issued with other data.',
   },
-  type_exists: {
-    status: 409,
-    title: 'Type exists',
-    detail: 'There is a certificate type of this name already.',
-  },
-  type_in_use: {
-    status: 409,
-    title: 'Type in use',
-    detail: 'Configurations have this type: delete them first.',
-  },
-  configuration_exists: {
-    status: 409,
-    title: 'Configuration exists',
-    detail: 'There is a configuration of this type for this context already.',
-  },
-  run_active: {
-    status: 409,
-    title: 'Run active',
-    detail: 'A run of this configuration is under way: wait for its end, or cancel it.',
-  },
-  asset_in_use: {
-    status: 409,
-    title: 'Asset in use',
-    detail: 'A certificate type or a configuration names this asset.',
-  },
+  ...pipelineErrors,
   not_failed: {
     status: 409,
     title: 'Not failed',
@@ -193,16 +166,6 @@ export const catalogue = {
     status: 502,
     title: 'Resource limit',
     detail: 'The page used more memory, windows or messages than it may.',
-  },
-  retriever_failed: {
-    status: 502,
-    title: 'Retriever failed',
-    detail: 'The plug-in that finds out who has earned the certificate has failed, or took too long.',
-  },
-  generator_failed: {
-    status: 502,
-    title: 'Generator failed',
-    detail: 'The plug-in that makes the PDF of the certificate has failed, or took too long.',
   },
   bulk_failed: { status: 502, title: 'Bulk failed', detail: 'None of the reports could be produced; see errors.' },
   browser_unavailable: {

@@ -1,6 +1,6 @@
 // Places at which a test lets the process die, as by a cut of power; in production there are none.
 
-/** Between every two steps of issuing a certificate, of fetching, reading and certifying attempts, and of telling, in their order. */
+/** Between every two steps of issuing a certificate, of fetching, reading and certifying attempts, of telling, and of a run, in their order. */
 export const failpoints = [
   'certificate-accepted',
   'certificate-begun',
@@ -16,6 +16,11 @@ export const failpoints = [
   'attempt-issued',
   'event-due',
   'event-sent',
+  'run-begun',
+  'run-written',
+  'run-decided',
+  'run-awarded',
+  'run-noted',
 ] as const;
 export type Failpoint = (typeof failpoints)[number];
 

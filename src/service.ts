@@ -1,9 +1,6 @@
 // The composition root: builds every module in order, and takes them down in the opposite one.
 
-import { assetEndpoints } from './assets/routes.ts';
-import { createAttempts } from './attempts/attempts.ts';
-import { attemptEndpoints } from './attempts/routes.ts';
-import { type Certificates, createCertificates } from './certificates/certificates.ts';
+import { createCertificates } from './certificates/certificates.ts';
 import { generationEndpoint } from './certificates/generation-routes.ts';
 import { createIssued } from './certificates/issued.ts';
 import { issuedEndpoints } from './certificates/issued-routes.ts';
@@ -14,8 +11,6 @@ import { fileVerificationLimit, verificationEndpoints, verificationLimit } from 
 import { createClassRuns } from './class-runs/class-runs.ts';
 import { classRunEndpoints } from './class-runs/routes.ts';
 import type { Config, Secrets } from './config.ts';
-import { createConfigurations } from './configurations/configurations.ts';
-import { configurationEndpoints } from './configurations/routes.ts';
 import type { Documents } from './documents/documents.ts';
 import { createAsyncApiDocument } from './events/asyncapi.ts';
 import { eventEndpoints } from './events/routes.ts';
@@ -30,16 +25,13 @@ import { serviceEndpoints } from './http/service-endpoints.ts';
 import { createFollowing } from './jobs/following.ts';
 import { jobEndpoints, streamLimit } from './jobs/routes.ts';
 import { createTickets } from './jobs/tickets.ts';
-import { createLearners } from './learners/learners.ts';
 import { configureLog, createLog } from './log.ts';
-import { pluginEndpoint } from './plugins/routes.ts';
+import { createPipeline } from './pipeline.ts';
 import { createRateLimiter } from './rate-limiter.ts';
 import { createReports, laterWindow } from './reports/reports.ts';
 import { invalidationEndpoint, reportEndpoints } from './reports/routes.ts';
-import { runEndpoints } from './runs/routes.ts';
-import { createRuns } from './runs/runs.ts';
 import { describeStorage, secretValues, summariseSettings } from './settings-summary.ts';
-import { allPrefixes, createPrefixOf, createTenantOf } from './tenant-access.ts';
+import { createPrefixOf } from './tenant-access.ts';
 import { version } from './version.ts';
 
 const log = createLog('service');
@@ -59,17 +51,13 @@ async function openTraces({ traces }: Config, { traceHeaders }: Secrets): Promis
 /** Every feature, and the endpoints that this role of process offers. */
 function createFeatures(foundations: Foundations) {
   const { config, metrics, database, documents, rendering, jobs, progress, workersStatus, credentials } = foundations;
-  const { links, events, sealing, assets, plugins } = foundations;
+  const { links, events, sealing } = foundations;
   const { concurrency } = config.rendering;
   const reports = createReports(foundations);
   const classRuns = createClassRuns({ database, jobs, events, documents, reports, concurrency });
   const certificates = createCertificates({ ...foundations, config: config.certificates });
-  const configurations = createConfigurations({ database, plugins });
-  const runs = createRuns({ ...foundations, certificates, configurations, concurrency: concurrency * 2 });
-  const attempts = openAttempts(foundations, certificates);
   const { publicUrl, issuerName } = config.certificates;
   const prefixOf = createPrefixOf(config);
-  const tenantOf = createTenantOf(config);
   const issued = createIssued({ database, documents, credentials, events, links, metrics, publicUrl });
   const verifications = createVerifications({ database, credentials, metrics, publicUrl });
   const codeLimit = createRateLimiter({ database, ...verificationLimit });
@@ -88,13 +76,9 @@ function createFeatures(foundations: Foundations) {
     ...certificateEndpoints({ certificates, credentials, prefixOf }),
     ...issuedEndpoints({ issued, links, prefixOf }),
     ...verificationEndpoints({ verifications, codeLimit, fileLimit, issuerName }),
-    ...assetEndpoints({ assets, tenantOf }),
-    pluginEndpoint({ plugins, requireAdministrator: (asker) => tenantOf(asker, undefined) }),
-    ...configurationEndpoints({ configurations, tenantOf }),
-    ...runEndpoints({ runs, configurations, tenantOf, prefixOf }),
+    ...createPipeline({ ...foundations, certificates }),
     ...eventEndpoints({ database, prefixOf, document }),
     ...webhookEndpoints({ database, prefixOf, sealing, trustedHosts: config.events.webhookHosts }),
-    ...attemptEndpoints({ attempts, tenantOf }),
   ];
   const endpoints = [
     ...(config.role === 'worker' ? [invalidationEndpoint(reports)] : features),
@@ -112,19 +96,6 @@ function createFeatures(foundations: Foundations) {
     }),
   ];
   return { reports, certificates, tickets, endpoints };
-}
-
-function openAttempts({ config, secrets, database, schedules }: Foundations, certificates: Certificates) {
-  return createAttempts({
-    database,
-    schedules,
-    certificates,
-    learners: createLearners(config.keycloak, secrets),
-    config: { ...config.attempts, serviceToken: secrets.testingServiceToken },
-    tenants: allPrefixes(config),
-    // Some wait for storage while others are printed.
-    concurrency: 2 * config.rendering.concurrency,
-  });
 }
 
 /** A storage that refuses us is told at once, not when the first report is asked for. */

@@ -9,6 +9,7 @@ const folderOf = (path: string) => (path.includes('/') ? (path.split('/')[0] ?? 
 
 /** Rooms from the ground up: a room may use those below it and its own. */
 const floors: Record<string, number> = {
+  'pipeline-errors.ts': -1,
   'errors.ts': 0,
   'failpoint.ts': 0,
   'tracing.ts': 1,
@@ -76,8 +77,9 @@ const floors: Record<string, number> = {
   'class-runs': 12,
   configurations: 12,
   runs: 13,
-  'service.ts': 14,
-  'main.ts': 15,
+  'pipeline.ts': 14,
+  'service.ts': 15,
+  'main.ts': 16,
 };
 const roomOf = (path: string) => (path.includes('/') ? folderOf(path) : path);
 
@@ -142,7 +144,7 @@ test('no file reaches itself by imports', () => {
 
 test('another folder is entered by its face or its contract only', () => {
   const wrong = files
-    .filter(({ path }) => path !== 'service.ts')
+    .filter(({ path }) => path !== 'service.ts' && path !== 'pipeline.ts')
     .flatMap(({ path, imports }) =>
       imports
         .filter((target) => folderOf(target) !== '' && folderOf(target) !== folderOf(path))

@@ -50,9 +50,14 @@ async function send({ assets, tenantOf }: Dependencies, exchange: Exchange<Origi
   exchange.res.end(bytes);
 }
 
-export function assetEndpoints({ assets, tenantOf }: Dependencies): Endpoint[] {
-  const common = { tag: 'Pipeline', access: 'either' } as const;
-  const one = { ...common, path: '/internal/assets/:slug', query: originQuery } as const;
+const common = { tag: 'Pipeline', access: 'either' } as const;
+const one = { ...common, path: '/internal/assets/:slug', query: originQuery } as const;
+
+export function assetEndpoints(dependencies: Dependencies): Endpoint[] {
+  return [...reading(dependencies), ...writing(dependencies)];
+}
+
+function reading({ assets, tenantOf }: Dependencies): Endpoint[] {
   return [
     defineEndpoint({
       ...common,
@@ -69,6 +74,19 @@ export function assetEndpoints({ assets, tenantOf }: Dependencies): Endpoint[] {
         exchange.res.set('Cache-Control', 'no-store').json({ items: items.map(describe), next });
       },
     }),
+    defineEndpoint({
+      ...one,
+      method: 'get',
+      summary: 'The file of an asset',
+      answers: { 200: { description: 'As it is kept.', mediaType: 'application/octet-stream' } },
+      errors: [...askerErrors, 'not_found', 'storage_unavailable'],
+      handle: (exchange: Exchange<OriginQuery>) => send({ assets, tenantOf }, exchange),
+    }),
+  ];
+}
+
+function writing({ assets, tenantOf }: Dependencies): Endpoint[] {
+  return [
     defineEndpoint({
       ...one,
       method: 'put',
@@ -92,14 +110,6 @@ export function assetEndpoints({ assets, tenantOf }: Dependencies): Endpoint[] {
         const { slug = '' } = exchange.params;
         exchange.res.json(describe(await assets.put(tenant, slug, await exchange.readFile())));
       },
-    }),
-    defineEndpoint({
-      ...one,
-      method: 'get',
-      summary: 'The file of an asset',
-      answers: { 200: { description: 'As it is kept.', mediaType: 'application/octet-stream' } },
-      errors: [...askerErrors, 'not_found', 'storage_unavailable'],
-      handle: (exchange: Exchange<OriginQuery>) => send({ assets, tenantOf }, exchange),
     }),
     defineEndpoint({
       ...one,

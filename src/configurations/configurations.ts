@@ -21,7 +21,7 @@ import { mergeOptions, readOptions } from './plugin-options.ts';
 import { readTime } from './schedule.ts';
 import { addType, type CertificateType, changeType, findType, findTypes, removeType } from './type-store.ts';
 
-export { mergeOptions, type PluginOptions, readOptions } from './plugin-options.ts';
+export { mergeOptions, readOptions } from './plugin-options.ts';
 
 const defaultSchedule = { everySeconds: 864_000 };
 

@@ -13,7 +13,7 @@ const origin = z
 export const originQuery = z.object({ origin });
 export type OriginQuery = z.output<typeof originQuery>;
 
-const options = z.record(z.string().max(100), z.json());
+const options = z.record(z.string().max(100), z.unknown());
 const pluginName = z.string().max(130);
 
 export const typeBody = z.strictObject({

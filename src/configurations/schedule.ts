@@ -4,11 +4,14 @@ import { Cron } from 'croner';
 
 type Schedule = { everySeconds: number } | { cron: string } | { at: string };
 
-const instantForm = /^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-]\d\d:\d\d)$/;
+const instantForm = /^(\d{4}-\d\d-\d\d)T\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-]\d\d:\d\d)$/;
 
 export function readTime(text: string): Date | undefined {
-  const time = new Date(instantForm.test(text) ? text : Number.NaN);
-  return Number.isNaN(time.getTime()) ? undefined : time;
+  const [, day = ''] = instantForm.exec(text) ?? [];
+  const [midnight, time] = [new Date(`${day}T00:00:00Z`), new Date(text)];
+  if (Number.isNaN(midnight.getTime()) || Number.isNaN(time.getTime())) return undefined;
+  // The 30th of February would be read as a day of March.
+  return midnight.toISOString().startsWith(day) ? time : undefined;
 }
 
 export function isTimeZone(name: string): boolean {

@@ -3,6 +3,7 @@
 import { z } from 'zod';
 import { defineEndpoint, type Endpoint } from '../http/contract.ts';
 import { cutPage, pageOf, pageQuery } from '../pages.ts';
+import type { TenantOf } from '../tenant-access.ts';
 import type { Plugins } from './plugins.ts';
 
 const answer = pageOf(
@@ -16,14 +17,7 @@ const answer = pageOf(
 );
 const query = z.object(pageQuery(/^(retriever|generator) [a-z0-9-]+(\/[a-z0-9-]+)?$/));
 
-export function pluginEndpoint({
-  plugins,
-  requireAdministrator,
-}: {
-  plugins: Plugins;
-  /** @throws forbidden. */
-  requireAdministrator: (asker: Parameters<Endpoint['handle']>[0]) => unknown;
-}): Endpoint {
+export function pluginEndpoint({ plugins, tenantOf }: { plugins: Plugins; tenantOf: TenantOf }): Endpoint {
   return defineEndpoint({
     method: 'get',
     path: '/internal/plugins',
@@ -41,7 +35,8 @@ export function pluginEndpoint({
       'invalid_request',
     ],
     handle(exchange) {
-      requireAdministrator(exchange);
+      // The same for all tenants: what is asked is only whether it is an administrator.
+      tenantOf(exchange, undefined);
       const { limit, cursor } = exchange.query;
       const placeOf = ({ kind, name }: { kind: string; name: string }) => `${kind} ${name}`;
       const all = plugins.list();

@@ -5,6 +5,7 @@ import type { AwardInput, Awards } from '../certificates/contract.ts';
 import { readOptions } from '../configurations/configurations.ts';
 import type { Database } from '../database/database.ts';
 import { type ErrorCode, fail, ServiceError } from '../errors.ts';
+import { failpoint } from '../failpoint.ts';
 import type { JobDefinition, Work } from '../jobs/contract.ts';
 import { createLog } from '../log.ts';
 import type { Decision, Learner } from '../plugins/contract.ts';
@@ -57,6 +58,7 @@ class CarryingOut {
     const run = await findRun(queries, id);
     if (run === undefined) throw fail('not_found');
     await markBegun(queries, id);
+    failpoint('run-begun');
     try {
       if (run.decidedAt === null) await this.#decide(run, signal);
       await this.#conclude(run, signal);
@@ -93,7 +95,9 @@ class CarryingOut {
       batch.push(decision);
     }
     await write();
+    failpoint('run-written');
     await markDecided(database.queries, id, errors);
+    failpoint('run-decided');
   }
 
   async #conclude(run: StoredRun, signal: AbortSignal): Promise<void> {
@@ -107,7 +111,10 @@ class CarryingOut {
       const { ended, left } = await this.#sort(run, page);
       await endItems(queries, run.id, ended);
       await inParallel(left, this.#dependencies.concurrency, async (item) => {
-        await endItems(queries, run.id, [await this.#issue(run, item, signal)]);
+        const end = await this.#issue(run, item, signal);
+        failpoint('run-awarded');
+        await endItems(queries, run.id, [end]);
+        failpoint('run-noted');
       });
     }
   }

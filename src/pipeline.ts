@@ -1,0 +1,54 @@
+// Builds the rooms of the pipeline, which find out by themselves who has earned a certificate, and gives their endpoints.
+
+import type { Assets } from './assets/assets.ts';
+import { assetEndpoints } from './assets/routes.ts';
+import { createAttempts } from './attempts/attempts.ts';
+import { attemptEndpoints } from './attempts/routes.ts';
+import type { Certificates } from './certificates/certificates.ts';
+import type { Config, Secrets } from './config.ts';
+import { createConfigurations } from './configurations/configurations.ts';
+import { configurationEndpoints } from './configurations/routes.ts';
+import type { Database } from './database/database.ts';
+import type { Endpoint } from './http/contract.ts';
+import type { Jobs } from './jobs/jobs.ts';
+import { createLearners } from './learners/learners.ts';
+import type { Plugins } from './plugins/plugins.ts';
+import { pluginEndpoint } from './plugins/routes.ts';
+import { runEndpoints } from './runs/routes.ts';
+import { createRuns } from './runs/runs.ts';
+import type { Schedules } from './schedules/schedules.ts';
+import { allPrefixes, createPrefixOf, createTenantOf } from './tenant-access.ts';
+
+interface Dependencies {
+  database: Database;
+  jobs: Jobs;
+  assets: Assets;
+  plugins: Plugins;
+  schedules: Schedules;
+  certificates: Certificates;
+  config: Config;
+  secrets: Secrets;
+}
+
+export function createPipeline({ config, secrets, ...parts }: Dependencies): Endpoint[] {
+  const { assets, plugins } = parts;
+  const tenantOf = createTenantOf(config);
+  const configurations = createConfigurations(parts);
+  // The next one waits already when one is made.
+  const concurrency = config.rendering.concurrency * 2;
+  const runs = createRuns({ ...parts, configurations, concurrency });
+  const attempts = createAttempts({
+    ...parts,
+    learners: createLearners(config.keycloak, secrets),
+    config: { ...config.attempts, serviceToken: secrets.testingServiceToken },
+    tenants: allPrefixes(config),
+    concurrency,
+  });
+  return [
+    ...assetEndpoints({ assets, tenantOf }),
+    pluginEndpoint({ plugins, tenantOf }),
+    ...attemptEndpoints({ attempts, tenantOf }),
+    ...configurationEndpoints({ configurations, tenantOf }),
+    ...runEndpoints({ runs, configurations, tenantOf, prefixOf: createPrefixOf(config) }),
+  ];
+}
