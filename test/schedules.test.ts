@@ -109,8 +109,11 @@ describeDatabases('schedules', (server) => {
     const { database, create, put, read, ask } = await open();
     const ends: (() => void)[] = [];
     const outcomes: boolean[] = [];
-    const run: Run = async (turn) => {
-      await new Promise<void>((resolve) => ends.push(resolve));
+    const run: Run = async (turn, signal) => {
+      await new Promise<void>((resolve) => {
+        ends.push(resolve);
+        signal.addEventListener('abort', () => resolve());
+      });
       outcomes.push(await database.transaction((tx) => turn.end(tx, { afterSeconds: 1000 })));
       return { afterSeconds: 5 };
     };
