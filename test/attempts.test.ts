@@ -200,3 +200,22 @@ describe('pushed', () => {
     expect(await Promise.all([send(studentToken('STU_1')), send(adminToken()), send('')])).toEqual([403, 200, 401]);
   });
 });
+
+const { KEYCLOAK_URL, KEYCLOAK_REALM, KEYCLOAK_CLIENT_ID, KEYCLOAK_CLIENT_SECRET } = process.env;
+(KEYCLOAK_URL === undefined ? describe.skip : describe)('with the real Keycloak', () => {
+  test('a pushed attempt, without a name, becomes a certificate in the name of its learner', async () => {
+    const settings = { KEYCLOAK_SERVER_URL: KEYCLOAK_URL, KEYCLOAK_REALM, KEYCLOAK_CLIENT_ID, KEYCLOAK_CLIENT_SECRET };
+    const intervals = { STATS_WORKER_PROCESS_INTERVAL: '1', STATS_WORKER_GENERATE_INTERVAL: '1' };
+    await using other = await startTestService({ origin: 'http://127.0.0.1:1', env: { ...settings, ...intervals } });
+    const student = '00000000-0000-4000-8000-000000000004';
+    const item = attemptOf(student, { firstName: undefined, lastName: undefined });
+    expect((await other.internal('/internal/attempts', { items: [item] })).status).toBe(202);
+    const [key = ''] = await until(async () => {
+      const keys = await other.storedKeys();
+      return keys.length === 1 && keys;
+    });
+    expect(key).toContain(student);
+    const { text } = await readPdf(await readFile(join(other.dataDir, 'documents', key)));
+    expect(text).toContain('Zoë');
+  });
+});

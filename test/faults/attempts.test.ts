@@ -34,8 +34,8 @@ beforeEach(async () => {
 });
 afterEach(() => parts.disposeAsync());
 
-const start = (url: string | undefined, env: Record<string, string> = {}) =>
-  startServiceProcess({
+const start = (url: string | undefined, env: Record<string, string> = {}) => {
+  const settings = {
     FRONTEND_ORIGINS: 'http://127.0.0.1:9',
     DATA_DIR: dataDir,
     DATABASE_URL: url,
@@ -47,7 +47,10 @@ const start = (url: string | undefined, env: Record<string, string> = {}) =>
     STATS_WORKER_GENERATE_INTERVAL: '1',
     ...s3.env,
     ...env,
-  });
+  };
+  // One that is to die may do so before anybody has asked it anything.
+  return startServiceProcess(settings, undefined, { isOpenAwaited: env.PLATEN_FAILPOINT === undefined });
+};
 
 /** The database beside the service; an embedded one must have been left by its process. */
 async function inside<T>(
