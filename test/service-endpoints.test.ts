@@ -129,6 +129,7 @@ test('/openapi.json names the headers that say what is asked for', async () => {
     'get /internal/class-runs/{id}/events Last-Event-ID',
     'get /jobs/{id}/events Last-Event-ID',
     'post /certificate/issue Idempotency-Key',
+    'post /internal/attempts Idempotency-Key',
     'post /internal/class-runs Idempotency-Key',
     'post /internal/trigger-generate-pdf Prefer',
   ]);

@@ -12,6 +12,7 @@ import {
   endTurn,
   findPause,
   holdTurn,
+  longestPauseSeconds,
   type NextTurn,
   type ScheduleName,
   schedulesChannel,
@@ -29,7 +30,6 @@ const leastPauseMs = 50;
 /** For how long a process is believed to be at work without another word. */
 const usualHoldSeconds = 60;
 const firstPauseSeconds = 10;
-const longestPauseSeconds = 3600;
 const mostAtOnce = 20;
 
 export interface Turn {

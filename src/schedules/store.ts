@@ -10,6 +10,9 @@ export interface ScheduleName {
   name: string;
 }
 
+/** After one that has failed. */
+export const longestPauseSeconds = 3600;
+
 export interface ClaimedTurn extends ScheduleName {
   /** Of this claim and no other. */
   holder: string;
@@ -21,13 +24,9 @@ export interface ClaimedTurn extends ScheduleName {
 const told = sql`pg_notify(${schedulesChannel}, '')`;
 
 /** Makes it known, and due now where it is not due yet for any time. */
-export async function addSchedule(
-  queries: Queries,
-  { kind, name }: ScheduleName,
-  longestSeconds: number,
-): Promise<void> {
+export async function addSchedule(queries: Queries, { kind, name }: ScheduleName, everySeconds: number): Promise<void> {
   await sql`
-    INSERT INTO platen.schedules AS present (kind, name, due_at, longest_seconds) VALUES (${kind}, ${name}, clock_timestamp(), ${longestSeconds})
+    INSERT INTO platen.schedules AS present (kind, name, due_at, longest_seconds) VALUES (${kind}, ${name}, clock_timestamp(), ${Math.max(everySeconds, longestPauseSeconds)})
     ON CONFLICT (kind, name) DO UPDATE SET longest_seconds = excluded.longest_seconds,
       due_at = CASE WHEN present.holder IS NULL THEN coalesce(present.due_at, excluded.due_at) ELSE present.due_at END`.execute(
     queries,
@@ -38,7 +37,7 @@ export async function addSchedule(
 export async function askForTurn(tx: Queries, { kind, name }: ScheduleName, pauseSeconds: number): Promise<void> {
   await sql`
     WITH asked AS (
-      INSERT INTO platen.schedules AS present (kind, name, due_at, longest_seconds) VALUES (${kind}, ${name}, clock_timestamp(), ${pauseSeconds})
+      INSERT INTO platen.schedules AS present (kind, name, due_at) VALUES (${kind}, ${name}, clock_timestamp())
       ON CONFLICT (kind, name) DO UPDATE SET
         due_at = least(present.due_at, greatest(clock_timestamp(), least(present.begun_at, clock_timestamp()) + make_interval(secs => ${pauseSeconds})))
       RETURNING kind

@@ -56,7 +56,8 @@ async function serve(state: State, request: IncomingMessage, response: ServerRes
   state.calls.push({ path: url, form });
   if (state.answerWith(url, response) !== undefined) return;
   const path = url.startsWith(`${state.root}/`) ? url.slice(state.root.length) : '/nowhere';
-  if (path.endsWith('/openid-connect/token')) return giveToken(state, path, form, response);
+  if (path.startsWith('/realms/') && path.endsWith('/openid-connect/token'))
+    return giveToken(state, path, form, response);
   if (!path.startsWith('/admin/'))
     return answer(response, 404, { error: 'Unable to find matching target resource method' });
   if (!state.tokens.has(headers.authorization?.replace('Bearer ', '') ?? ''))

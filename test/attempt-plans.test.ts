@@ -1,0 +1,102 @@
+// No statement of attempts and of their turns reads a large table from end to end: each is planned on filled tables of PostgreSQL.
+
+import { randomUUID } from 'node:crypto';
+import { expect, test } from '@jest/globals';
+import {
+  type BestAttempt,
+  findBest,
+  findTenants,
+  findUndecided,
+  markDecided,
+  putOff,
+} from '../src/attempts/best-store.ts';
+import { keepItem } from '../src/attempts/item.ts';
+import { beginAgain, findAttempts, findKnown, keepItems, takeNew } from '../src/attempts/store.ts';
+import { findHolders } from '../src/certificates/holders.ts';
+import { openDatabase } from '../src/database/database.ts';
+import { configureLog } from '../src/log.ts';
+import { createTestDatabase, describeServer } from './support/postgres.ts';
+import { type Statement, watchStatements } from './support/statements.ts';
+
+configureLog({ level: 'silent', secrets: [] });
+
+interface Plan {
+  'Node Type': string;
+  'Relation Name'?: string;
+  Plans?: Plan[];
+}
+
+const nodesOf = (plan: Plan): Plan[] => [plan, ...(plan.Plans ?? []).flatMap(nodesOf)];
+
+describeServer('attempts on filled tables', (server) => {
+  test('every statement finds its rows by an index', async () => {
+    await using place = await createTestDatabase(server);
+    await using database = openDatabase(place);
+    await database.ready;
+    await database.execute(`
+      INSERT INTO platen.attempts (tenant, raw, digest, state, source_id, student_id, course_id, course_name, score, max_score, percent, is_passing,
+        completed_at, given, decided_at)
+      SELECT '', '{}', number::text, 'processed', number::text, 'S' || number % 20000, 'C' || number % 40, 'Course', 9, 10, 90, number % 2 = 0,
+        now(), '{}', CASE WHEN number % 1000 = 0 THEN NULL ELSE now() END FROM generate_series(1, 60000) AS number;
+      ANALYZE platen.attempts`);
+    const best: BestAttempt = {
+      id: randomUUID(),
+      tenant: '',
+      studentId: 'S2',
+      courseId: 'C2',
+      courseName: 'Course',
+      testId: null,
+      score: 9,
+      maxScore: 10,
+      percent: 90,
+      completedAt: new Date(),
+      given: {},
+      tries: 0,
+    };
+    const asked: Statement[] = [];
+    {
+      using _watching = watchStatements((statement) => asked.push(statement));
+      const { queries } = database;
+      const page = { after: best, most: 500 };
+      for (const filter of [{}, { courseId: 'C2' }, { courseId: 'C2', studentId: 'S2' }, { studentId: 'S2' }])
+        await findBest(queries, { tenant: '', ...filter }, page);
+      await findUndecided(queries, { tenant: '', ...page });
+      await findTenants(queries, ['', 'b']);
+      await markDecided(queries, best, randomUUID());
+      await putOff(queries, best, { code: 'learner_not_found', isMissing: true });
+      await keepItems(queries, '', [keepItem({ id: 1 })]);
+      await database.transaction((tx) => takeNew(tx, 500));
+      await findKnown(queries, [{ tenant: '', sourceId: '17' }]);
+      const list = {
+        tenant: '',
+        state: undefined,
+        studentId: undefined,
+        courseId: undefined,
+        cursor: '50000',
+        most: 51,
+      };
+      await findAttempts(queries, list);
+      await findAttempts(queries, { ...list, state: 'parked' });
+      await findAttempts(queries, { ...list, studentId: 'S2' });
+      await findAttempts(queries, { ...list, courseId: 'C2' });
+      await beginAgain(queries, { tenant: '', id: best.id });
+      await findHolders(queries, { tenant: '', type: 'course-completion', asked: [best] });
+    }
+    const statements = asked.filter(
+      ({ text }) => /^\s*(WITH|SELECT|INSERT|UPDATE)\b/.test(text) && text.includes('platen.attempts'),
+    );
+    expect(statements.length).toBeGreaterThan(14);
+    const wrong: string[] = [];
+    for (const { text, values } of statements) {
+      const { rows } = await database.execute(`EXPLAIN (FORMAT JSON) ${text}`, values);
+      const [
+        {
+          'QUERY PLAN': [{ Plan: plan }],
+        },
+      ] = rows as [{ 'QUERY PLAN': [{ Plan: Plan }] }];
+      if (nodesOf(plan).some((node) => node['Node Type'] === 'Seq Scan' && node['Relation Name'] === 'attempts'))
+        wrong.push(text);
+    }
+    expect(wrong).toEqual([]);
+  });
+});

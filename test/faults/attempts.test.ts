@@ -1,0 +1,106 @@
+// A process that dies between fetching, reading and certifying loses nothing and issues nothing twice.
+
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test } from '@jest/globals';
+import { sql } from 'kysely';
+import { openDataFolder } from '../../src/data-folder.ts';
+import { openDatabase } from '../../src/database/database.ts';
+import { failpoints } from '../../src/failpoint.ts';
+import { configureLog } from '../../src/log.ts';
+import { createTestDatabase, describeDatabases } from '../support/postgres.ts';
+import { startServiceProcess } from '../support/process.ts';
+import { type ScriptedS3, startScriptedS3 } from '../support/scripted-s3.ts';
+import { attemptOf, startTestingService, type TestingService } from '../support/testing-service.ts';
+import { serviceToken } from '../support/tokens.ts';
+import { until } from '../support/until.ts';
+
+configureLog({ level: 'silent', secrets: [] });
+
+let parts: AsyncDisposableStack;
+let dataDir: string;
+let s3: ScriptedS3;
+let testing: TestingService;
+beforeEach(async () => {
+  parts = new AsyncDisposableStack();
+  const folder = await mkdtemp(join(tmpdir(), 'platen-attempts-'));
+  parts.defer(() => rm(folder, { recursive: true, force: true, maxRetries: 5 }));
+  dataDir = folder;
+  s3 = parts.use(await startScriptedS3());
+  testing = parts.use(await startTestingService());
+  testing.pageSize = 2;
+  for (const student of ['S1', 'S2', 'S3', 'S4', 'S5']) testing.items.push(attemptOf(student));
+});
+afterEach(() => parts.disposeAsync());
+
+const start = (url: string | undefined, env: Record<string, string> = {}) => {
+  const settings = {
+    FRONTEND_ORIGINS: 'http://127.0.0.1:9',
+    DATA_DIR: dataDir,
+    DATABASE_URL: url,
+    ENCRYPTION_KEY: Buffer.alloc(32, 3).toString('base64'),
+    RENDER_CONCURRENCY: '2',
+    TESTING_SERVICE_URL: testing.url,
+    STATS_WORKER_FETCH_INTERVAL: '1',
+    STATS_WORKER_PROCESS_INTERVAL: '1',
+    STATS_WORKER_GENERATE_INTERVAL: '1',
+    ...s3.env,
+    ...env,
+  };
+  // One that is to die may do so before anybody has asked it anything.
+  return startServiceProcess(settings, undefined, { isOpenAwaited: env.PLATEN_FAILPOINT === undefined });
+};
+
+/** The database beside the service; an embedded one must have been left by its process. */
+async function inside<T>(
+  url: string | undefined,
+  work: (queries: ReturnType<typeof openDatabase>['queries']) => Promise<T>,
+) {
+  await using opened = new AsyncDisposableStack();
+  if (url === undefined) opened.use(openDataFolder(dataDir));
+  return await work(opened.use(openDatabase({ url, dataDir })).queries);
+}
+
+const endClaims = (url: string | undefined) =>
+  inside(url, (queries) =>
+    sql`UPDATE platen.schedules SET held_until = now() - interval '1 second' WHERE held_until IS NOT NULL`.execute(
+      queries,
+    ),
+  );
+
+interface Row {
+  student_id: string;
+  status: string;
+}
+
+async function certificatesOf(url: string, student: string): Promise<Row[]> {
+  const response = await fetch(`${url}/certificates/${student}`, {
+    headers: { 'x-service-auth': `Bearer ${serviceToken}` },
+  });
+  return (await response.json()) as Row[];
+}
+
+describeDatabases('attempts', (server) => {
+  test.each(failpoints.filter((name) => name.startsWith('attempt')))('a process that dies at %s', async (name) => {
+    const { url } = parts.use(await createTestDatabase(server));
+    const mortal = parts.use(await start(url, { PLATEN_FAILPOINT: name }));
+    await until(() => mortal.child.signalCode === 'SIGKILL');
+    await endClaims(url);
+    const service = parts.use(await start(url));
+    const students = ['S1', 'S2', 'S3', 'S4', 'S5'];
+    await until(async () => {
+      const all = await Promise.all(students.map((student) => certificatesOf(service.url, student)));
+      return all.every(([first]) => first?.status === 'available');
+    });
+    await service.stop('SIGTERM');
+    const { rows } = await inside(url, (queries) =>
+      sql<{ certificates: number; numbers: number; events: number; attempts: number }>`
+        SELECT (SELECT count(*)::integer FROM platen.certificates) AS certificates, (SELECT last FROM platen.certificate_numbers) AS numbers,
+          (SELECT count(*)::integer FROM platen.events) AS events, (SELECT count(*)::integer FROM platen.attempts) AS attempts`.execute(
+        queries,
+      ),
+    );
+    expect(rows).toEqual([{ certificates: 5, numbers: 5, events: 5, attempts: 5 }]);
+  });
+});
