@@ -4,7 +4,7 @@ import type { Assets } from '../assets/assets.ts';
 import { fail } from '../errors.ts';
 import type { Pictures } from '../images/contract.ts';
 import type { GeneratorTools, RenderRequest } from '../plugins/contract.ts';
-import { printPage } from '../plugins/page-printer.ts';
+import { printPage } from '../plugins/plugins.ts';
 import type { TemplateImage } from '../templating/contract.ts';
 import { drawQrCode, type Templating } from '../templating/templating.ts';
 

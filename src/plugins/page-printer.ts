@@ -1,7 +1,7 @@
 // Prints the page of a generator, and lays it over the PDF that it is meant for.
 
 import { fail } from '../errors.ts';
-import { layOver, OverlayFault, type Paper, paperOf } from '../pdf/overlay.ts';
+import { layOver, OverlayFault, type Paper, paperOf } from '../pdf/pdf.ts';
 import type { PageRequest } from './contract.ts';
 
 type File = NonNullable<PageRequest['files']>[string];

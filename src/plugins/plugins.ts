@@ -231,3 +231,5 @@ function startLimit(timeoutMs: number, signal: AbortSignal) {
 export async function openPlugins(dependencies: Dependencies): Promise<Plugins> {
   return new LoadedPlugins(dependencies, await loadPlugins(dependencies.packages));
 }
+
+export { printPage } from './page-printer.ts';

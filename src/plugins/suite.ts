@@ -109,7 +109,13 @@ async function* checkRetriever(name: string, part: Retriever, means: Means): Asy
   );
 }
 
-async function generate(part: Generator, options: Record<string, unknown>, tools: GeneratorTools, facts = certificate) {
+interface Asked {
+  options: Record<string, unknown>;
+  tools: GeneratorTools;
+  facts?: CertificateToMake | undefined;
+}
+
+async function generate(part: Generator, { options, tools, facts = certificate }: Asked): Promise<Buffer> {
   const bytes = await part.generate(facts, options, tools);
   if (!(bytes instanceof Uint8Array)) throw new Error('it gave no bytes');
   const pdf = await inspectPdf(Buffer.from(bytes));
@@ -126,7 +132,7 @@ async function* checkGenerator(name: string, part: Generator, means: Means): Asy
   if ('missing' in options) return yield { name: `${name}: makes a PDF`, skipped: options.missing };
   const { value } = options;
   const { signal } = new AbortController();
-  const make = (facts?: CertificateToMake) => generate(part, value, means.tools(signal), facts);
+  const make = (facts?: CertificateToMake) => generate(part, { options: value, tools: means.tools(signal), facts });
   let once: Buffer | undefined;
   yield await tried(`${name}: makes a PDF`, async () => {
     once = await make();
@@ -144,28 +150,35 @@ async function* checkGenerator(name: string, part: Generator, means: Means): Asy
     return undefined;
   });
   yield await tried(`${name}: ends when it is told to`, () =>
-    endsInTime((aborted) => generate(part, value, means.tools(aborted))),
+    endsInTime((aborted) => generate(part, { options: value, tools: means.tools(aborted) })),
   );
 }
 
+type Checks = (means: Means) => AsyncIterable<Check>;
+
 /** Each of them as it is tried: they take as long as the plug-in does. */
-export async function* checkPlugin(plugin: Plugin, means: Means): AsyncIterable<Check> {
-  const known = [...(plugin.retrievers ?? []), ...(plugin.generators ?? [])];
-  for (const name of Object.keys(means.options))
-    if (!known.some((part) => part.name === name))
-      yield { name: `options of ${name}`, problem: 'there is no such part' };
-  for (const part of plugin.retrievers ?? [])
-    yield* guarded(`${plugin.name}/${part.name}`, checkRetriever, part, means);
-  for (const part of plugin.generators ?? [])
-    yield* guarded(`${plugin.name}/${part.name}`, checkGenerator, part, means);
-}
-
-type Checks<Part> = (name: string, part: Part, means: Means) => AsyncIterable<Check>;
-
-async function* guarded<Part>(name: string, checks: Checks<Part>, part: Part, means: Means): AsyncIterable<Check> {
-  try {
-    yield* checks(name, part, means);
-  } catch (error) {
-    yield { name: `${name}: options`, problem: describe(error) };
+export async function* checkPlugin(
+  { name, retrievers = [], generators = [] }: Plugin,
+  means: Means,
+): AsyncIterable<Check> {
+  const known = [...retrievers, ...generators].map((part) => part.name);
+  for (const each of Object.keys(means.options))
+    if (!known.includes(each)) yield { name: `options of ${each}`, problem: 'there is no such part' };
+  const all: [string, Checks][] = [
+    ...retrievers.map((part): [string, Checks] => [
+      part.name,
+      (given) => checkRetriever(`${name}/${part.name}`, part, given),
+    ]),
+    ...generators.map((part): [string, Checks] => [
+      part.name,
+      (given) => checkGenerator(`${name}/${part.name}`, part, given),
+    ]),
+  ];
+  for (const [part, checks] of all) {
+    try {
+      yield* checks(means);
+    } catch (error) {
+      yield { name: `${name}/${part}: options`, problem: describe(error) };
+    }
   }
 }
