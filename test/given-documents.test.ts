@@ -117,7 +117,7 @@ const drawn = (text: string) => ({
   ),
 });
 
-test('what documents have in common is read once; what is one document\'s own is never another\'s', async () => {
+test("what documents have in common is read once; what is one document's own is never another's", async () => {
   await using own = await startOwnRendering();
   const html = page('<img src="/common.svg" alt=""><img src="/own.svg" alt="">', sheet);
   const textWith = async (files: ReadonlyMap<string, { type: string; bytes: Buffer }>, picture: string) => {

@@ -60,7 +60,8 @@ export class TabPool implements AsyncDisposable {
   /** Takes it back, to be kept for its owner's next render where that is possible, as soon as `clear` has emptied it; without it, it is closed. */
   async giveBack(tab: Tab, clear: (() => Promise<void>) | undefined): Promise<void> {
     this.#used--;
-    if (clear !== undefined && this.#isWorthKeeping(tab)) this.#keep(tab, abortable(clear(), AbortSignal.timeout(clearTimeoutMs)));
+    if (clear !== undefined && this.#isWorthKeeping(tab))
+      this.#keep(tab, abortable(clear(), AbortSignal.timeout(clearTimeoutMs)));
     else await tab.close();
   }
 
