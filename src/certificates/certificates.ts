@@ -181,7 +181,7 @@ class IssuedCertificates implements Certificates {
     if (!isUnmade(found.status)) return { certificate: rowOf(found, config.publicUrl) };
     this.#requireIssuer();
     return jobs.transaction(async (tx) => ({
-      progressId: await this.#enqueue(found, { tx, owner, ...(transactionId && { transactionId }) }),
+      progressId: await this.#enqueue(found, { tx, owner, joinsActive: true, ...(transactionId && { transactionId }) }),
     }));
   }
 
@@ -253,12 +253,16 @@ class IssuedCertificates implements Certificates {
 
   async #enqueue(
     { id, tenant, studentId, courseId, key }: StoredCertificate,
-    { tx, owner, transactionId }: { tx: Transaction; owner: string; transactionId?: string },
+    {
+      tx,
+      owner,
+      transactionId,
+      joinsActive = false,
+    }: { tx: Transaction; owner: string; transactionId?: string; joinsActive?: boolean },
   ): Promise<string> {
-    const named = transactionId === undefined ? {} : { transactionId };
-    const subject = { certificateId: id, studentId, courseId, s3Key: key, ...named };
+    const subject = { certificateId: id, studentId, courseId, s3Key: key, ...(transactionId && { transactionId }) };
     const job = { data: { id }, key: id, rank: 0, owner, subject, secret: undefined };
-    const options = { tx, tenant, lane: `certificates ${tenant}` };
+    const options = { tx, tenant, lane: `certificates ${tenant}`, joinsActive };
     const [jobId = ''] = await this.#dependencies.jobs.enqueue(this.#definition, [job], options);
     return jobId;
   }
