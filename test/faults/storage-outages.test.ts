@@ -217,6 +217,36 @@ describe('a storage that only reads', () => {
       await expectRecovery();
     },
   );
+
+  test('is seen to take documents again although nobody stores any, and nothing is left of that', async () => {
+    failWrites('full');
+    await until(async () => {
+      await asPerson(newStudent());
+      return isPaused('writing');
+    });
+    const stateOf = async () => (await readinessOf(service.url)).body.storage.state;
+    const tries = () => s3.requests.filter((each) => each.startsWith('PUT platen-readiness/')).length;
+    await until(async () => (await stateOf()) === 'read-only' && tries() > 2);
+    expect(await stateOf()).toBe('read-only');
+    s3.faultFor = () => undefined;
+    await until(async () => (await stateOf()) === 'up');
+    expect(await isPaused('writing')).toBe(false);
+    await until(() => ![...s3.objects.keys()].some((key) => key.startsWith('platen-readiness/')));
+  });
+
+  test('is not kept waiting by a bucket that takes documents and nothing else', async () => {
+    failWrites('full');
+    await until(async () => {
+      await asPerson(newStudent());
+      return isPaused('writing');
+    });
+    s3.faultFor = (key, method) => (method === 'PUT' && key.startsWith('platen-readiness/') ? 'denied' : undefined);
+    await until(async () => {
+      await readinessOf(service.url);
+      return cacheStatusOf(await get(newStudent())) === 'platen; fwd=miss; stored';
+    });
+    expect(await isPaused('writing')).toBe(false);
+  });
 });
 
 describe('what the storage is asked', () => {
