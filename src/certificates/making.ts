@@ -13,6 +13,7 @@ import type { Images } from '../images/images.ts';
 import type { JobDefinition, Work } from '../jobs/contract.ts';
 import { createLog } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
+import { datedPdf } from '../pdf/pdf.ts';
 import type { Templating } from '../templating/templating.ts';
 import { inSpan } from '../tracing.ts';
 import { verifyUrlOf } from './certificate.ts';
@@ -159,7 +160,9 @@ class Making {
     const images = await this.#during('pictures', () => this.#picturesOf(certificate));
     failpoint('certificate-begun');
     const request = { templateId, language, data, images, signal };
-    const { bytes, pages } = await this.#during('print', () => templating.print(request));
+    const printed = await this.#during('print', () => templating.print(request));
+    // Made again it is the same file, to the byte.
+    const bytes = datedPdf(printed.bytes, certificate.createdAt);
     failpoint('certificate-printed');
     onStage('file_preparation', 70);
     const facts = factsOf(certificate, verifyUrl);
@@ -169,7 +172,7 @@ class Making {
     signal.throwIfAborted();
     const sha256 = createHash('sha256').update(bytes).digest('hex');
     failpoint('certificate-signed');
-    await this.#during('store', () => this.#keep(certificate, { bytes, pages, sha256 }));
+    await this.#during('store', () => this.#keep(certificate, { bytes, pages: printed.pages, sha256 }));
     failpoint('certificate-stored');
     onStage('download_ready', 95);
     const made = { credential, badge, sha256, verifyUrl };

@@ -48,4 +48,5 @@ export function holdsText(bytes: Buffer, text: string): boolean {
   return [...new Set(forms)].some((form) => bytes.includes(form));
 }
 
+export { datedPdf } from './dates.ts';
 export { readStrangersPdf } from './reading.ts';
