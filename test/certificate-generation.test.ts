@@ -127,6 +127,26 @@ describeDatabases('generating certificates', (server) => {
     expect(await again.json()).toEqual({ certificate: await rowOf(studentId) });
   });
 
+  test('asked for while it is being made already: its stages are those of the work under way', async () => {
+    const studentId = `GEN_${++count}`;
+    const token = tokenOf(studentId);
+    const hold = holdStorage();
+    const issuing = service.internal('/certificate/issue', { ...askedCertificate, userId: studentId });
+    await hold.reached;
+    const [left, id] = [await beginGeneration(token), await beginGeneration(token)];
+    // Who leaves takes nothing from those who stay.
+    expect((await call(`/api/certificates/progress/${left}`, { method: 'DELETE', token })).status).toBe(200);
+    const seen: string[] = [];
+    for await (const { data } of eventsOf<Progress>(await progressOf(id, token))) {
+      seen.push(`${data.status} ${data.stage}`);
+      if (data.stage === 'file_preparation') hold.open();
+    }
+    expect(seen).toEqual(expect.arrayContaining(['in_progress file_preparation', 'completed completed']));
+    expect(seen).not.toContain('pending initializing');
+    expect((await issuing).status).toBe(200);
+    expect(await rowOf(studentId)).toMatchObject({ status: 'available' });
+  });
+
   test('cancelled before it is there nothing is told of it, and it can be made again under its number', async () => {
     const { studentId, token } = await record();
     const before = await rowOf(studentId);

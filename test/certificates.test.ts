@@ -146,6 +146,7 @@ describeDatabases('certificates', (server) => {
       [{ ...asked, firstName: '\u202egnp' }, '422 invalid_request'],
       [{ ...asked, language: 'en\0' }, '422 invalid_request'],
       [{ ...asked, firstName: ' ', lastName: '\t' }, '422 name_required'],
+      [{ ...asked, type: 'course-attendance' }, '422 invalid_request'],
       [{ ...asked, templateId: 'nowhere' }, '422 unknown_template'],
       [{ ...asked, language: 'xx' }, '422 unknown_language'],
     ];

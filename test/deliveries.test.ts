@@ -121,6 +121,12 @@ describeDatabases('calls of webhooks', (server) => {
       ['failed', 1],
       ['ok', 1],
     ]);
+    const delays = (await metrics.eventDelay.get()).values;
+    expect(delays.filter(({ metricName }) => metricName?.endsWith('_count'))).toMatchObject([
+      { labels: { kind: 'webhook' }, value: 1 },
+    ]);
+    // The second call comes some seconds after the first: so long has it waited.
+    expect(delays.find(({ metricName }) => metricName?.endsWith('_sum'))?.value).toBeGreaterThan(1);
   });
 
   test('receivers that never answer, refuse connections and redirect hold up nobody, and are not followed', async () => {
@@ -153,7 +159,7 @@ describeDatabases('calls of webhooks', (server) => {
     const receiver = await receive();
     const { id } = await register(database, receiver.url);
     receiver.answer = () => undefined;
-    const { tell } = start(database, { callMs: 300 });
+    const { tell, metrics } = start(database, { callMs: 300 });
     await tell();
     await untilRow(database, id, ({ error }) => error === 'it did not answer in time');
     // As after a day.
@@ -162,6 +168,10 @@ describeDatabases('calls of webhooks', (server) => {
     );
     const parked = await untilRow(database, id, ({ state }) => state === 'parked');
     expect(parked.attempts).toBe(11);
+    await until(async () => {
+      const { values } = await metrics.eventAttempts.get();
+      return values.some(({ labels, value }) => labels.outcome === 'parked' && value === 1);
+    });
     receiver.answer = (res) => res.writeHead(200).end();
     await redriveEvent(database.queries, { tenant: undefined, id: parked.id });
     await untilRow(database, id, ({ state }) => state === 'sent');

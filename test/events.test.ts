@@ -30,6 +30,16 @@ const settings = {
   webhookHosts: [],
 };
 
+/** Attempts to send to Kafka that ended so, and the times that were measured. */
+const countedOf = async (outcome: string) => {
+  const { values } = await settings.metrics.eventAttempts.get();
+  return values.find(({ labels }) => labels.kind === 'kafka' && labels.outcome === outcome)?.value ?? 0;
+};
+const delays = async () => {
+  const { values } = await settings.metrics.eventDelay.get();
+  return values.find(({ metricName, labels }) => metricName?.endsWith('_count') && labels.kind === 'kafka')?.value ?? 0;
+};
+
 const issued = (course: string, user: string): CertificateIssued => ({
   tenant: '',
   certificateId: randomUUID(),
@@ -97,12 +107,14 @@ describeDatabases('the outbox', (server) => {
     test('events arrive with key, value and id to the letter, in the order of their key', async () => {
       const database = await open();
       const topic = `platen-${randomUUID()}`;
+      const counted = { ok: await countedOf('ok'), delays: await delays() };
       const events = start(database, topic);
       const all = Array.from({ length: 60 }, (_, index) => issued(`course-${index % 3}`, `S${index}`));
       for (const each of all) await database.transaction((tx) => events.certificateIssued(tx, each));
       const rows = await untilSent(database);
       const read = await readTopic(brokers, topic);
       expect(read).toHaveLength(60);
+      await until(async () => (await countedOf('ok')) - counted.ok === 60 && (await delays()) - counted.delays === 60);
       for (const course of ['course-0', 'course-1', 'course-2']) {
         const ofKey = read.filter(({ key }) => key === course).sort((one, other) => one.offset - other.offset);
         expect(new Set(ofKey.map(({ partition }) => partition)).size).toBe(1);

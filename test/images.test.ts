@@ -118,13 +118,13 @@ describe('a picture that is put', () => {
       await putTo(first.url, '#00ff00');
     }
     const pdf = join(dataDir, 'documents/certificates/ALG1/STU_1', `${id}.pdf`);
-    const before = await drawFirstPage(await readFile(pdf));
+    const before = await readFile(pdf);
     await rm(pdf);
     await asUnmade();
     {
       await using second = await start();
       await issueCertificate(second, { courseId: 'ALG1' });
-      expect((await drawFirstPage(await readFile(pdf)))?.equals(before as Buffer)).toBe(true);
+      expect((await readFile(pdf)).equals(before)).toBe(true);
     }
     await asUnmade();
     await rm(join(dataDir, 'documents/images/kept'), { recursive: true });

@@ -118,8 +118,8 @@ describeDatabases('jobs', (server) => {
   });
   const enqueueAll = (
     requests: JobRequest<Data>[],
-    { tenant = '', lane = 'lane', groupId = undefined as string | undefined } = {},
-  ) => jobs.transaction((tx) => jobs.enqueue(definition, requests, { tx, tenant, lane, groupId }));
+    { tenant = '', lane = 'lane', groupId = undefined as string | undefined, joinsActive = false } = {},
+  ) => jobs.transaction((tx) => jobs.enqueue(definition, requests, { tx, tenant, lane, groupId, joinsActive }));
   const enqueue = async (text: string, more: Partial<JobRequest<Data>> = {}) =>
     (await enqueueAll([request(text, more)]))[0] ?? '';
   const find = async (id: string) => (await jobs.find(id)) as JobRecord;
@@ -128,6 +128,13 @@ describeDatabases('jobs', (server) => {
       const job = await find(id);
       return hasEnded(job.state) && job;
     });
+  /** Whether a statement waits for a transaction to end. */
+  const isBlocked = async () => {
+    const { rows } = await database.execute(
+      `SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`,
+    );
+    return rows.length > 0;
+  };
   const begins = (count: number) => until(() => begun.length >= count);
   const texts = () => begun.map(({ data }) => data.text);
 
@@ -218,6 +225,74 @@ describeDatabases('jobs', (server) => {
       await jobs.cancel(joined);
     }
     await jobs.cancel(active);
+  });
+
+  const joinActive = async (key: string) =>
+    (await enqueueAll([request('joins', { key })], { joinsActive: true }))[0] ?? '';
+
+  test('who joins what is being done is told how far it is and how it ends, and leaves alone', async () => {
+    const gate = hold();
+    const key = randomUUID();
+    const first = await enqueue('first', { key });
+    await begins(1);
+    begun[0]?.onStage('pdf_generation', 70);
+    const [joined, leaving] = [await joinActive(key), await joinActive(key)];
+    const { taskId, startedAt } = await find(first);
+    const percentOf = async () => (await find(joined)).percent;
+    await until(async () => (await percentOf()) === 70);
+    const record = await find(joined);
+    expect(record).toMatchObject({ state: 'active', stage: 'pdf_generation', taskId });
+    // Since its work began.
+    expect(record.startedAt?.getTime()).toBeLessThanOrEqual(Number(startedAt));
+    expect(await jobs.cancel(leaving)).toBe('cancelled');
+    expect(await jobs.cancel(first)).toBe('cancelled');
+    gate.resolve({ said: 'done' });
+    expect(await ended(joined)).toMatchObject({ state: 'completed', result: { said: 'done' } });
+    expect(texts()).toEqual(['first']);
+  });
+
+  test('who would join what nobody wants any more, or what waits, waits', async () => {
+    const gate = hold();
+    // Not heard yet, or not obeyed: it goes on although nobody wants it.
+    handler = () => gate.promise;
+    const key = randomUUID();
+    const first = await enqueue('first', { key });
+    await begins(1);
+    await jobs.cancel(first);
+    const ids = [await joinActive(key), await joinActive(key)];
+    for (const id of ids) expect((await find(id)).state).toBe('queued');
+    gate.resolve({ said: 'done' });
+    for (const id of ids) expect(await ended(id)).toMatchObject({ state: 'completed' });
+    expect(texts()).toEqual(['first', 'joins']);
+  });
+
+  test.each([
+    ['completes', 0],
+    ['completes', 1],
+    ['fails', 0],
+    ['ends itself', 0],
+  ])('who joins in the moment in which it %s is told so, where %i have joined before', async (how, before) => {
+    const gate = hold();
+    const key = randomUUID();
+    handler = async ({ endWith }) => {
+      const result = await gate.promise;
+      if (how === 'fails') throw fail('render_timeout');
+      if (how === 'ends itself') await database.transaction((tx) => endWith(tx, result));
+      return result;
+    };
+    const ids = [await enqueue('first', { key })];
+    await begins(1);
+    for (let joined = 0; joined < before; joined++) ids.push(await joinActive(key));
+    await jobs.transaction(async (tx) => {
+      const options = { tx, tenant: '', lane: 'lane', joinsActive: true };
+      ids.push(...(await jobs.enqueue(definition, [request('joins', { key })], options)));
+      gate.resolve({ said: 'done' });
+      // It ends now, as far as it can: this has not committed.
+      if (server !== undefined) await until(isBlocked);
+    });
+    const state = how === 'fails' ? 'failed' : 'completed';
+    for (const id of ids) expect(await ended(id)).toMatchObject({ state });
+    expect(texts()).toEqual(['first']);
   });
 
   test('what is done is what the newest of the greatest rank among those who still want it has asked for', async () => {

@@ -275,7 +275,10 @@ export class BrowserSupervisor implements AsyncDisposable {
     const running = this.#current;
     if (running === undefined || this.#isChecking) return;
     this.#isChecking = true;
-    running.misses = (await isAlive(running)) ? 0 : running.misses + 1;
+    const isAnswering = await isAlive(running);
+    if (!isAnswering) log.debug('The browser has not answered in time', { pid: running.process.pid });
+    else if (running.misses > 0) log.debug('The browser answers again', { pid: running.process.pid });
+    running.misses = isAnswering ? 0 : running.misses + 1;
     if (running.misses >= missesToReplace) this.#giveUp(running, 'the browser does not answer');
     this.#isChecking = false;
   }

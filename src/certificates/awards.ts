@@ -23,7 +23,7 @@ const noTemplate = 'none';
 
 /** @throws when it is nothing that anyone could ask to be issued. */
 function inputOf({ courseId, type }: Award, { generator, language = 'en', ...asked }: AwardInput): CertificateInput {
-  const body = issueBody.parse({ ...asked, courseId, type });
+  const body = issueBody.parse({ ...asked, courseId });
   return { ...body, type, language, templateId: noTemplate, generator };
 }
 

@@ -26,6 +26,9 @@ const date = z
 
 const optional = <T extends z.ZodType>(schema: T) => schema.nullish().transform((value) => value ?? undefined);
 
+/** What there is to certify. */
+const certificateTypes = new Set(['course-completion']);
+
 const issueFields = z.strictObject({
   userId: idText,
   courseId: idText,
@@ -35,7 +38,7 @@ const issueFields = z.strictObject({
   lastName: nameText,
   issuanceDate: date,
   expirationDate: optional(date),
-  type: optional(idText),
+  type: optional(idText.refine((type) => certificateTypes.has(type), { error: 'is no type of certificate' })),
   templateId: optional(idText),
   language: optional(plainText.max(35)),
   score: optional(z.number().min(0).max(1e9)),

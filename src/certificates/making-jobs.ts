@@ -26,12 +26,17 @@ export class MakingJobs {
   /** @returns the id of the job. */
   async enqueue(
     { id, tenant, studentId, courseId, key }: StoredCertificate,
-    { tx, owner, transactionId }: { tx: Transaction; owner: string; transactionId?: string },
+    {
+      tx,
+      owner,
+      transactionId,
+      joinsActive = false,
+    }: { tx: Transaction; owner: string; transactionId?: string; joinsActive?: boolean },
   ): Promise<string> {
     const named = transactionId === undefined ? {} : { transactionId };
     const subject = { certificateId: id, studentId, courseId, s3Key: key, ...named };
     const job = { data: { id }, key: id, rank: 0, owner, subject, secret: undefined };
-    const options = { tx, tenant, lane: `certificates ${tenant}` };
+    const options = { tx, tenant, lane: `certificates ${tenant}`, joinsActive };
     const [jobId = ''] = await this.#jobs.enqueue(this.#definition, [job], options);
     return jobId;
   }

@@ -14,6 +14,7 @@ import type { Images } from '../images/images.ts';
 import type { JobDefinition, Work } from '../jobs/contract.ts';
 import { createLog } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
+import { datedPdf } from '../pdf/pdf.ts';
 import type { Plugins } from '../plugins/plugins.ts';
 import type { Templating } from '../templating/templating.ts';
 import { inSpan } from '../tracing.ts';
@@ -100,7 +101,9 @@ class Making {
     onStage('pdf_generation', 15);
     const images = await this.#during('pictures', () => this.#picturesOf(certificate));
     failpoint('certificate-begun');
-    const { bytes, pages } = await this.#during('print', () => this.#print(certificate, { data, images, signal }));
+    const printed = await this.#during('print', () => this.#print(certificate, { data, images, signal }));
+    // Made again it is the same file, to the byte.
+    const bytes = datedPdf(printed.bytes, certificate.createdAt);
     failpoint('certificate-printed');
     onStage('file_preparation', 70);
     const facts = factsOf(certificate, verifyUrl);
@@ -110,7 +113,7 @@ class Making {
     signal.throwIfAborted();
     const sha256 = createHash('sha256').update(bytes).digest('hex');
     failpoint('certificate-signed');
-    await this.#during('store', () => this.#keep(certificate, { bytes, pages, sha256 }));
+    await this.#during('store', () => this.#keep(certificate, { bytes, pages: printed.pages, sha256 }));
     failpoint('certificate-stored');
     onStage('download_ready', 95);
     const made = { credential, badge, sha256, verifyUrl };

@@ -131,7 +131,7 @@ export function templateEndpoints(dependencies: Dependencies): Endpoint[] {
       path: '/internal/images/*path',
       summary: 'Put a picture that templates show',
       description:
-        '`logo`, `signature` or `backgrounds/{templateId}`, with `.png`, `.jpg` or `.svg`. An SVG is written anew from what can only be seen; `leftOut` names the rest. Certificates that were made before keep the picture that they were made with.',
+        '`logo`, `signature` or `backgrounds/{templateId}`, with `.png`, `.jpg` or `.svg`. It is written anew from what can only be seen; `leftOut` names the rest. Certificates that were made before keep the picture that they were made with.',
       // What it is said to be is not believed, but looked at.
       fileTypes: ['image/png', 'image/jpeg', 'image/svg+xml', 'application/octet-stream'],
       mostBodyBytes: mostImageBytes,

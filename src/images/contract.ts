@@ -9,13 +9,17 @@ export interface Size {
   height: number;
 }
 
-/** One that can be printed. */
-export interface Picture {
-  type: 'image/png' | 'image/jpeg' | 'image/svg+xml';
+/** A picture that holds what is seen, and nothing else. */
+export interface Cleaned {
   bytes: Buffer;
   size: Size;
-  /** What was left out of an SVG, because it could do more than be seen. */
+  /** What was left out: it could do more than be seen, or told of a place, a time, a person. */
   leftOut: string[];
+}
+
+/** One that can be printed. */
+export interface Picture extends Cleaned {
+  type: 'image/png' | 'image/jpeg' | 'image/svg+xml';
 }
 
 /** A picture as it lies in the storage, known for ever by its bytes. */

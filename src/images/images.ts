@@ -12,7 +12,8 @@ import {
   type PictureDigests,
   type Pictures,
 } from './contract.ts';
-import { isJpeg, isPng, judgeJpeg, judgePng } from './raster.ts';
+import { cleanJpeg, isJpeg } from './jpeg.ts';
+import { cleanPng, isPng } from './png.ts';
 import { cleanSvg, looksLikeSvg } from './svg.ts';
 
 /** Bytes of one picture. */
@@ -51,18 +52,21 @@ interface Dependencies {
 /** What it is, of the kinds that can be printed; an SVG is written anew. @throws image_invalid. */
 export async function judgePicture(bytes: Buffer): Promise<Picture> {
   if (bytes.length > mostImageBytes) throw imageInvalid(`A picture may have ${mostImageBytes} bytes.`);
-  if (isPng(bytes)) return { type: 'image/png', bytes, size: await judgePng(bytes), leftOut: [] };
-  if (isJpeg(bytes)) return { type: 'image/jpeg', bytes, size: judgeJpeg(bytes), leftOut: [] };
+  if (isPng(bytes)) return { type: 'image/png', ...(await cleanPng(bytes)) };
+  if (isJpeg(bytes)) return { type: 'image/jpeg', ...cleanJpeg(bytes) };
   if (looksLikeSvg(bytes)) return { type: 'image/svg+xml', ...cleanSvg(bytes) };
   throw imageInvalid('It is neither PNG nor JPEG nor SVG.');
 }
+
+/** What is kept is known by the bytes that lie there. */
+type StoredPicture = KeptPicture & { liesAs: string };
 
 const digestOf = (bytes: Buffer) => createHash('sha256').update(bytes).digest('hex');
 
 class StoredImages implements Images {
   readonly #store: ObjectStore;
   readonly #prefix: string;
-  readonly #memory = new Map<string, { picture: KeptPicture | undefined; until: number }>();
+  readonly #memory = new Map<string, { picture: StoredPicture | undefined; until: number }>();
   /** Keys of those that are known to be kept. */
   readonly #kept = new Set<string>();
 
@@ -116,7 +120,7 @@ class StoredImages implements Images {
   async findKept(tenant: string, digests: PictureDigests): Promise<Pictures> {
     const pictures = Object.entries(digests).map(async ([name, sha256]) => {
       const picture = await this.#read(this.#keptKey(tenant, sha256));
-      if (picture?.sha256 === sha256) return [name, picture] as const;
+      if (picture?.liesAs === sha256) return [name, { ...picture, sha256 }] as const;
       throw fail('image_missing', {
         detail: `The ${name} of this certificate (SHA-256 ${sha256}) is not stored any more.`,
       });
@@ -132,7 +136,7 @@ class StoredImages implements Images {
     return this.#key(tenant, `kept/${sha256}`);
   }
 
-  async #read(key: string): Promise<KeptPicture | undefined> {
+  async #read(key: string): Promise<StoredPicture | undefined> {
     const remembered = this.#memory.get(key);
     if (remembered !== undefined && remembered.until > Date.now()) return remembered.picture;
     const bytes = await this.#asked((signal) => this.#bytesOf(key, signal));
@@ -162,12 +166,12 @@ class StoredImages implements Images {
     throw imageInvalid(`${key} has more than ${mostImageBytes} bytes.`);
   }
 
-  /** Others may have put it there. What is kept is known by the bytes that lie there. */
-  async #judgeStored(key: string, bytes: Buffer): Promise<KeptPicture> {
+  /** Others may have put it there, or an earlier version, which left less out. */
+  async #judgeStored(key: string, bytes: Buffer): Promise<StoredPicture> {
     const picture = await judgePicture(bytes).catch((error) => {
       throw error instanceof ServiceError ? imageInvalid(`${key}: ${error.details.detail}`) : error;
     });
-    return { ...picture, sha256: digestOf(picture.bytes) };
+    return { ...picture, sha256: digestOf(picture.bytes), liesAs: digestOf(bytes) };
   }
 
   async #write(key: string, { bytes, type }: Picture, signal: AbortSignal): Promise<void> {

@@ -180,7 +180,7 @@ export async function failByMeans(
 }
 
 /** Until the transaction ends nobody else ends or begins the task; undefined when that has happened. */
-async function lockAttempt(tx: Queries, { id, attempt }: BegunTask) {
+export async function lockAttempt(tx: Queries, { id, attempt }: BegunTask) {
   return tx
     .selectFrom('tasks')
     .select('state')

@@ -71,6 +71,8 @@ export interface EnqueueOptions {
   lane: string;
   /** What the jobs belong to, for instance a class run. */
   groupId?: string | undefined;
+  /** Whether they join what of their keys is being done already, and end with it: for work that gives the same whoever asks. */
+  joinsActive?: boolean;
 }
 
 /** What is known of one job. */

@@ -127,14 +127,15 @@ class DurableJobs implements Jobs {
   async enqueue<Data>(
     { name }: JobDefinition<Data>,
     requests: readonly JobRequest<Data>[],
-    { tx, tenant, lane, groupId }: EnqueueOptions,
+    { tx, tenant, lane, groupId, joinsActive }: EnqueueOptions,
   ): Promise<string[]> {
     const seal = sealOnce(this.#options.sealing);
-    const tasks = await addTasks(tx, { name, tenant, lane, keys: [...new Set(requests.map(({ key }) => key))] });
+    const keys = [...new Set(requests.map(({ key }) => key))];
+    const tasks = await addTasks(tx, { name, tenant, lane, keys, joinsActive });
     const jobs = requests.map(({ key, secret, ...request }) => ({
       ...request,
       data: withTraceparent(request.data),
-      taskId: tasks.get(key)?.id ?? '',
+      task: tasks.get(key),
       secret: seal(secret),
     }));
     const ids = await addJobs(tx, { groupId, jobs });

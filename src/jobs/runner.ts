@@ -19,6 +19,7 @@ import {
   handBackTask,
   isWanted,
   type LeftJob,
+  lockAttempt,
   reportStage,
 } from './attempts.ts';
 import type { Changes } from './changes.ts';
@@ -192,6 +193,8 @@ export class Runner {
       onEnd === undefined ? await end(database.queries, false) : await database.transaction((tx) => end(tx, false));
     if (outcome !== 'successor') return;
     await database.transaction(async (tx) => {
+      // First, so that those who join it come before, or find that it has ended.
+      await lockAttempt(tx, task);
       await end(tx, true);
       await release(this.#options.queue, task.name, await findWaiting(tx, task.name, task.key));
     });

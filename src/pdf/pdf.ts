@@ -48,5 +48,6 @@ export function holdsText(bytes: Buffer, text: string): boolean {
   return [...new Set(forms)].some((form) => bytes.includes(form));
 }
 
+export { datedPdf } from './dates.ts';
 export { layOver, OverlayFault, type Paper, paperOf } from './overlay.ts';
 export { readStrangersPdf } from './reading.ts';

@@ -72,6 +72,15 @@ async function issue({ url }: ServiceProcess, learner: number): Promise<Answer> 
   return { status: response.status, ...((await response.json()) as object) };
 }
 
+/** Asks for nothing: what was begun is made because it was accepted. */
+async function untilMade({ url }: ServiceProcess, learner: number): Promise<void> {
+  await until(async () => {
+    const headers = { 'x-service-auth': `Bearer ${serviceToken}` };
+    const rows = (await (await fetch(`${url}/certificates/S${learner}`, { headers })).json()) as Row[];
+    return rows[0]?.status === 'available';
+  });
+}
+
 interface Row {
   id: string;
   number: string;
@@ -145,6 +154,7 @@ describeDatabases('certificates', (server) => {
     await until(() => mortal.child.signalCode === 'SIGKILL');
     await asked;
     const service = parts.use(await start(url));
+    await untilMade(service, 1);
     const answer = await issue(service, 1);
     expect(answer).toMatchObject({ status: 200, data: { certificate: { number: `${year}-000001` } } });
     expect(await issue(service, 1)).toEqual(answer);

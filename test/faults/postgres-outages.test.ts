@@ -69,6 +69,8 @@ describeOutages('a service on PostgreSQL', () => {
   const databaseOf = async (service: ServiceProcess) =>
     ((await (await fetch(`${service.url}/readyz`)).json()) as { database: { state: string; reason?: string } })
       .database;
+  const rendersOf = async (service: ServiceProcess) =>
+    Number(/^platen_renders_active (\d+)$/m.exec(await (await fetch(`${service.url}/metrics`)).text())?.[1]);
   /** Through a network that can be made bad. */
   const badNetwork = async () => parts.use(await startBadNetwork(url));
   const expectStoredIsServed = async (service: ServiceProcess) => {
@@ -205,7 +207,8 @@ describeOutages('a service on PostgreSQL', () => {
       process.stdout.write(`refused after ${Math.round(tookMs)} ms on a silent connection\n`);
       expect(tookMs).toBeLessThan(20_000);
       gate.resolve({});
-      await wait(5000);
+      // The pages are done, and what became of them can't be written down.
+      await until(async () => (await rendersOf(service)) === 0);
       expect(await expectStoredIsServed(service)).toBeLessThan(2000);
       await network.heal();
       const healedAt = performance.now();

@@ -188,6 +188,7 @@ describe('a large document that comes torn', () => {
 
 describe('a storage that only reads', () => {
   withService();
+  const tries = () => s3.requests.filter((each) => each.startsWith('PUT platen-readiness/')).length;
   const failWrites = (fault: Fault) => {
     s3.faultFor = (_key, method) => (method === 'PUT' ? fault : undefined);
   };
@@ -217,6 +218,39 @@ describe('a storage that only reads', () => {
       await expectRecovery();
     },
   );
+
+  test('is seen to take documents again although nobody stores any, and nothing is left of that', async () => {
+    failWrites('full');
+    await until(async () => {
+      await asPerson(newStudent());
+      return isPaused('writing');
+    });
+    const stateOf = async () => (await readinessOf(service.url)).body.storage.state;
+    await until(async () => (await stateOf()) === 'read-only' && tries() > 2);
+    expect(await stateOf()).toBe('read-only');
+    s3.faultFor = () => undefined;
+    await until(async () => (await stateOf()) === 'up');
+    expect(await isPaused('writing')).toBe(false);
+    await until(() => ![...s3.objects.keys()].some((key) => key.startsWith('platen-readiness/')));
+  });
+
+  test('is not kept waiting by a bucket that takes documents and nothing else', async () => {
+    failWrites('full');
+    await until(async () => {
+      await asPerson(newStudent());
+      return isPaused('writing');
+    });
+    s3.faultFor = (key, method) => (method === 'PUT' && key.startsWith('platen-readiness/') ? 'denied' : undefined);
+    // Now whoever stores is let through; that the trial fails just before is nothing to them.
+    await setTimeout(limits.pauseMs);
+    const before = tries();
+    await until(async () => {
+      await readinessOf(service.url);
+      return tries() > before;
+    });
+    expect((await asPerson(newStudent())).cache).toBe('platen; fwd=miss; stored');
+    expect(await isPaused('writing')).toBe(false);
+  });
 });
 
 describe('what the storage is asked', () => {
@@ -277,11 +311,18 @@ describe('what the storage is asked', () => {
       return isPaused('reading');
     });
     s3.faultFor = () => 'silent';
-    await setTimeout(limits.pauseMs + 100);
-    s3.requests.length = 0;
     let answered = 0;
-    const answers = Array.from({ length: 100 }, () => head(newStudent()).then(() => answered++));
-    await until(() => answered === 99);
+    let answers: Promise<unknown>[] = [];
+    const askHundred = () => {
+      [s3.requests.length, answered] = [0, 0];
+      answers = Array.from({ length: 100 }, () => head(newStudent()).then(() => answered++));
+    };
+    // Until the pause has ended nobody tries.
+    await until(async () => {
+      askHundred();
+      await until(() => answered === 100 || (answered === 99 && s3.openConnections() === 1));
+      return answered === 99;
+    });
     // The one that tries has no answer yet: nobody has waited for it.
     expect([s3.requests.length, s3.openConnections()]).toEqual([1, 1]);
     await Promise.all(answers);

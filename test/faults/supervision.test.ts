@@ -66,20 +66,18 @@ test('a browser that has grown beyond BROWSER_MEMORY_LIMIT_MB is replaced by one
 });
 
 test('health opens no tab, and one answer too late is not the end: the second is', async () => {
-  await using service = await startServiceProcess({ FRONTEND_ORIGINS: pages.origin });
+  await using service = await startServiceProcess({ FRONTEND_ORIGINS: pages.origin, LOG_LEVEL: 'debug' });
   expect((await trigger(service.url, student('STU1'))).status).toBe(202);
   const [pid = 0] = browsersOf(service.child.pid);
   const before = renderersOf(service.child.pid).length;
-  const freeze = async (ms: number) => {
-    process.kill(pid, 'SIGSTOP');
-    await new Promise((resolve) => setTimeout(resolve, ms));
-  };
-  await freeze(2400);
+  const count = (message: string) => readLines(service.output()).filter((line) => line.message === message).length;
+  process.kill(pid, 'SIGSTOP');
+  await until(() => count('The browser has not answered in time') === 1);
   process.kill(pid, 'SIGCONT');
-  await new Promise((resolve) => setTimeout(resolve, 2500));
+  await until(() => count('The browser answers again') === 1);
   expect(browsersOf(service.child.pid)).toEqual([pid]);
   expect(renderersOf(service.child.pid).length).toBeLessThanOrEqual(before);
-  await freeze(0);
+  process.kill(pid, 'SIGSTOP');
   await until(() => browsersOf(service.child.pid).some((each) => each !== pid));
   // Killed as a group, from outside: a frozen process obeys nothing else.
   await until(() => !listProcesses().some((each) => each.pid === pid));

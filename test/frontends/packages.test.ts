@@ -6,6 +6,7 @@ import { createServer, request as send } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { extname, join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
+import axe from 'axe-core';
 import type { Browser, Page } from 'puppeteer-core';
 import { startBareBrowser } from '../support/bare-browser.ts';
 import { askedCertificate } from '../support/certificates.ts';
@@ -100,6 +101,11 @@ async function startProxy(target: string): Promise<{ url: string } & AsyncDispos
     await button?.click();
   };
   const told = () => page.evaluate(() => (window as unknown as { told: string[] }).told);
+  const findFaults = async () => {
+    await page.evaluate(axe.source);
+    const { violations } = (await page.evaluate('axe.run()')) as axe.AxeResults;
+    return violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(' ')}`);
+  };
   const begin = async (token: string) => {
     const response = await fetch(`${service.url}/api/certificates/generate`, {
       method: 'POST',
@@ -108,6 +114,89 @@ async function startProxy(target: string): Promise<{ url: string } & AsyncDispos
     });
     return ((await response.json()) as { progressId: string }).progressId;
   };
+
+  /** Which edge of the bar it fills from, whether marks stand before their stages, and what sticks out, and its colours. */
+  const look = () =>
+    page.evaluate(() => {
+      const boxOf = (selector: string) => (document.querySelector(selector) as Element).getBoundingClientRect();
+      const [bar, fill] = [boxOf('.platen-bar'), boxOf('.platen-bar__fill')];
+      const [mark, stage] = [boxOf('.platen-stage__mark'), boxOf('.platen-stage')];
+      return {
+        fillsFrom:
+          Math.abs(fill.right - bar.right) < 1 ? 'right' : Math.abs(fill.left - bar.left) < 1 ? 'left' : 'nowhere',
+        marks:
+          Math.abs(mark.right - stage.right) < 1
+            ? 'right'
+            : Math.abs(mark.left - stage.left) < 1
+              ? 'left'
+              : 'elsewhere',
+        sticksOut: document.documentElement.scrollWidth - innerWidth,
+        isDark: getComputedStyle(document.querySelector('dialog') as Element).backgroundColor === 'rgb(18, 18, 18)',
+        accent: getComputedStyle(document.querySelector('.platen-bar__fill') as Element).backgroundColor,
+      };
+    });
+
+  const english = {
+    title: 'Your certificate',
+    made: 'Making the document, done',
+    cancel: 'Cancel',
+    cancelled: 'Cancelled.',
+    again: 'Try again',
+    ready: 'Your certificate is ready',
+  };
+  const arabic = {
+    title: 'شهادتك',
+    made: 'إنشاء المستند, تم',
+    cancel: 'إلغاء',
+    cancelled: 'أُلغي الطلب',
+    again: 'إعادة المحاولة',
+    ready: 'شهادتك جاهزة',
+  };
+
+  describe.each([
+    ['from left to right, light', { words: english, system: 'light', edge: 'left', isDark: false }],
+    ['from left to right, dark', { words: english, system: 'dark', edge: 'left', isDark: true }],
+    [
+      'in an application that is light in a dark system',
+      { words: english, system: 'dark', edge: 'left', isDark: false },
+    ],
+    ['from right to left, light', { words: arabic, system: 'light', edge: 'right', isDark: false }],
+    ['from right to left, dark', { words: arabic, system: 'dark', edge: 'right', isDark: true }],
+  ])('%s', (_how, { words, system, edge, isDark }) => {
+    const openHere = async (token: string) => {
+      const language = words === arabic ? 'ar' : 'en';
+      await open('react19', { token, language, ...(isDark ? {} : { scheme: 'light' }) });
+      await page.setViewport({ width: 320, height: 700 });
+      await page.emulateMediaFeatures([{ name: 'prefers-color-scheme', value: system }]);
+    };
+
+    const accent = isDark ? 'rgb(138, 184, 240)' : 'rgb(31, 95, 168)';
+
+    test('the dialog is right at 320 pixels, and axe finds nothing in any of its states', async () => {
+      const token = await record();
+      await openHere(token);
+      const faults = await findFaults();
+      await press('Certificate');
+      await shows(words.made);
+      expect(await page.$eval('dialog h2', ({ textContent }) => textContent)).toBe(words.title);
+      expect(await look()).toEqual({ fillsFrom: edge, marks: edge, sticksOut: 0, isDark, accent });
+      faults.push(...(await findFaults()));
+      await press(words.cancel);
+      await shows(words.cancelled);
+      faults.push(...(await findFaults()));
+      hold.resolve();
+      await press(words.again);
+      await shows(words.ready);
+      await page.waitForSelector('a[download]');
+      faults.push(...(await findFaults()));
+      await page.close();
+      await openHere(studentToken(`APP_NOBODY_${++count}`));
+      await press('Certificate');
+      await shows('There is no certificate for you here yet.');
+      faults.push(...(await findFaults()));
+      expect(faults).toEqual([]);
+    });
+  });
 
   describe.each(['react19', 'react18'])('%s', (react) => {
     test('pressed, watched, cancelled, pressed again, had', async () => {

@@ -1,11 +1,12 @@
 // Which pictures are taken, by their bytes, and what is left of an SVG.
 
+import { createHash } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { crc32, deflateSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { createCanvas } from '@napi-rs/canvas';
+import { createCanvas, loadImage } from '@napi-rs/canvas';
 import { openFolderStore } from '../../src/documents/folder-store.ts';
 import { createImages, type Images } from '../../src/images/images.ts';
 
@@ -92,6 +93,89 @@ describe('a picture', () => {
     const answer = await refusal(path, bytes);
     expect(answer).toMatch(/^image_invalid/);
     expect(answer).toMatch(reason);
+  });
+
+  describe('keeps nothing of what was written beside its pixels', () => {
+    const secret = 'Home of Anjali, 12.9716 N';
+    /** As a camera writes it: big or little end first, an orientation, and a word. */
+    const tiff = (orientation: number, isLittle: boolean) => {
+      const bytes = Buffer.alloc(26);
+      bytes.write(isLittle ? 'II*\0\x08' : 'MM\0*\0\0\0\x08', 'latin1');
+      const write16 = (value: number, at: number) =>
+        isLittle ? bytes.writeUInt16LE(value, at) : bytes.writeUInt16BE(value, at);
+      for (const [value, at] of [
+        [1, 8],
+        [0x0112, 10],
+        [3, 12],
+        [orientation, 18],
+      ] as const)
+        write16(value, at);
+      return Buffer.concat([bytes, Buffer.from(secret)]);
+    };
+    const segment = (marker: number, data: Buffer) => {
+      const head = Buffer.from([0xff, marker, 0, 0]);
+      head.writeUInt16BE(data.length + 2, 2);
+      return Buffer.concat([head, data]);
+    };
+    const exif = (orientation: number, isLittle = false) =>
+      segment(0xe1, Buffer.concat([Buffer.from('Exif\0\0'), tiff(orientation, isLittle)]));
+    const photograph = (...beside: Buffer[]) => {
+      const plain = drawn('jpeg');
+      return Buffer.concat([plain.subarray(0, 2), ...beside, plain.subarray(2)]);
+    };
+    const pixelsOf = async (bytes: Buffer) => {
+      const image = await loadImage(bytes);
+      const context = createCanvas(image.width, image.height).getContext('2d');
+      context.drawImage(image, 0, 0);
+      return Buffer.from(context.getImageData(0, 0, image.width, image.height).data);
+    };
+
+    test.each([
+      ['Exif', exif(1), ['Exif']],
+      ['a rotation and a place', exif(6), ['Exif']],
+      ['a rotation and a place, little end first', exif(6, true), ['Exif']],
+      ['XMP', segment(0xe1, Buffer.from(`http://ns.adobe.com/xap/1.0/\0${secret}`)), ['http']],
+      ['IPTC', segment(0xed, Buffer.from(`Photoshop 3.0\0${secret}`)), ['Photoshop']],
+      ['a remark', segment(0xfe, Buffer.from(secret)), ['comment']],
+      ['a second picture', segment(0xe2, Buffer.from(`MPF\0${secret}`)), ['MPF']],
+    ])('a JPEG with %s', async (what, beside, leftOut) => {
+      const given = Buffer.concat([photograph(beside), Buffer.from(secret)]);
+      const kept = await images.put('', 'signature.jpg', given);
+      expect(kept.bytes.includes('Anjali')).toBe(false);
+      expect(kept.leftOut).toEqual(leftOut);
+      const isOnItsSide = what.startsWith('a rotation');
+      expect(kept.size).toEqual(isOnItsSide ? { width: 30, height: 40 } : { width: 40, height: 30 });
+      const shown = await loadImage(kept.bytes);
+      expect({ width: shown.width, height: shown.height }).toEqual(kept.size);
+      expect((await pixelsOf(kept.bytes)).equals(await pixelsOf(given))).toBe(true);
+      // What lies there is judged again when it is read, and stays what it is.
+      expect(await images.put('', 'signature.jpg', kept.bytes)).toMatchObject({ sha256: kept.sha256, leftOut: [] });
+    });
+
+    test.each(['tEXt', 'zTXt', 'iTXt', 'eXIf', 'tIME', 'prVt'])('a PNG with %s', async (type) => {
+      const plain = drawn('png');
+      const [head, rest] = [plain.subarray(0, 33), plain.subarray(33)];
+      const kept = await images.put('', 'logo.png', Buffer.concat([head, chunk(type, Buffer.from(secret)), rest]));
+      expect(kept.bytes.includes('Anjali')).toBe(false);
+      expect(kept.leftOut).toContain(type);
+      expect((await pixelsOf(kept.bytes)).equals(await pixelsOf(plain))).toBe(true);
+      expect(await images.put('', 'logo.png', kept.bytes)).toMatchObject({ sha256: kept.sha256, leftOut: [] });
+    });
+
+    test('that others put into the bucket, or that an earlier version kept', async () => {
+      const store = await openFolderStore(folder);
+      const given = photograph(exif(1));
+      const sha256 = createHash('sha256').update(given).digest('hex');
+      for (const name of ['signature.jpg', `kept/${sha256}`])
+        await store.put(`other/images/${name}`, given, { metadata: {}, replaces: undefined });
+      const { signature } = await images.find('other', 'course-completion');
+      expect(signature?.bytes.includes('Anjali')).toBe(false);
+      const kept = await images.findKept('other', { signature: sha256 });
+      expect(kept.signature?.bytes.includes('Anjali')).toBe(false);
+      expect(await images.findKept('other', await images.keep('other', { signature } as typeof kept))).toMatchObject({
+        signature: { sha256: signature?.sha256 },
+      });
+    });
   });
 
   test.each([

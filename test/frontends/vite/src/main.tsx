@@ -1,7 +1,12 @@
 // An application as others write it: a dialog behind a button, or the indicator of a generation that its backend has begun.
 
 import { createClient } from '@platen/client';
-import { CertificateGenerationDialog, CertificateProgressIndicator, PlatenProvider } from '@platen/react';
+import {
+  CertificateGenerationDialog,
+  CertificateProgressIndicator,
+  PlatenProvider,
+  type PlatenTexts,
+} from '@platen/react';
 import { StrictMode, useState } from 'react';
 import { createRoot } from 'react-dom/client';
 import '@platen/react/styles.css';
@@ -9,6 +14,33 @@ import '@platen/react/styles.css';
 const query = new URLSearchParams(location.search);
 const named = (name: string) => query.get(name) ?? '';
 const client = createClient({ baseUrl: named('platen'), userToken: () => named('token') });
+
+/** Its words in Arabic; the others stay English. */
+const arabicTexts: Partial<PlatenTexts> = {
+  stages: {
+    initializing: 'التحضير',
+    template_loading: 'فتح القالب',
+    data_validation: 'التحقق من البيانات',
+    pdf_generation: 'إنشاء المستند',
+    file_preparation: 'التوقيع والحفظ',
+    download_ready: 'الاعتماد',
+    completed: 'تم',
+  },
+  stageStates: { completed: 'تم', current: 'جارٍ', pending: 'لاحقًا' },
+  progress: 'تقدم الشهادة',
+  cancelled: 'أُلغي الطلب. يمكنك طلب الشهادة مجددًا في أي وقت.',
+  cancel: 'إلغاء',
+  title: 'شهادتك',
+  ready: 'شهادتك جاهزة',
+  download: 'تنزيل',
+  tryAgain: 'إعادة المحاولة',
+  close: 'إغلاق',
+};
+
+const isArabic = query.get('language') === 'ar';
+Object.assign(document.documentElement, isArabic ? { lang: 'ar', dir: 'rtl' } : {});
+if (query.has('scheme')) document.documentElement.style.colorScheme = named('scheme');
+const texts = isArabic ? arabicTexts : {};
 
 /** What the components have told, for those who look. */
 const told: string[] = [];
@@ -46,6 +78,8 @@ const root = document.getElementById('root');
 if (root !== null)
   createRoot(root).render(
     <StrictMode>
-      <PlatenProvider client={client}>{query.has('progress') ? indicator : <Dialog />}</PlatenProvider>
+      <PlatenProvider client={client} texts={texts}>
+        {query.has('progress') ? indicator : <Dialog />}
+      </PlatenProvider>
     </StrictMode>,
   );

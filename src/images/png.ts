@@ -1,30 +1,35 @@
-// Judges PNG and JPEG by their bytes: how large they are drawn, known before anything is decoded, and whether all of it is there.
+// Cleans a PNG: judged before anything is decoded, whole, and written anew from what is seen.
 
 import { Readable, Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { crc32, createInflate } from 'node:zlib';
-import { imageInvalid, type Size } from './contract.ts';
-
-/** A sheet of A4 at 600 dots to the inch. */
-const mostPixels = 36_000_000;
-const longestSide = 10_000;
-
-function requireModest({ width, height }: Size): void {
-  if (width === 0 || height === 0) throw imageInvalid('It has no size.');
-  if (width > longestSide || height > longestSide || width * height > mostPixels)
-    throw imageInvalid(
-      `It has ${width} × ${height} pixels; a side may have ${longestSide}, and all of it ${mostPixels}.`,
-    );
-}
+import { type Cleaned, imageInvalid, type Size } from './contract.ts';
+import { requireModest } from './size.ts';
 
 const pngStart = Buffer.from('89504e470d0a1a0a', 'hex');
 export const isPng = (bytes: Buffer): boolean => bytes.subarray(0, 8).equals(pngStart);
-export const isJpeg = (bytes: Buffer): boolean => bytes.subarray(0, 3).toString('hex') === 'ffd8ff';
 
 interface Chunk {
   type: string;
   data: Buffer;
 }
+
+/** What its pixels are and how they look; not what was written beside them: words, times, places, further pictures. */
+const seen = new Set([
+  'IHDR',
+  'PLTE',
+  'IDAT',
+  'IEND',
+  'tRNS',
+  'bKGD',
+  'cHRM',
+  'gAMA',
+  'iCCP',
+  'sBIT',
+  'sRGB',
+  'cICP',
+  'pHYs',
+]);
 
 /** @throws where one is cut off or altered. */
 function* chunksOf(png: Buffer): Generator<Chunk> {
@@ -82,34 +87,25 @@ async function inflatedBytes(parts: Buffer[], most: number): Promise<number> {
 
 const spareBytes = 65_536;
 
-/** @throws image_invalid. */
-export async function judgePng(png: Buffer): Promise<Size> {
+function writeChunk({ type, data }: Chunk): Buffer {
+  const whole = Buffer.concat([Buffer.alloc(4), Buffer.from(type, 'latin1'), data, Buffer.alloc(4)]);
+  whole.writeUInt32BE(data.length);
+  whole.writeUInt32BE(crc32(whole.subarray(4, -4)), whole.length - 4);
+  return whole;
+}
+
+/** Writes it anew from what is seen. @throws image_invalid. */
+export async function cleanPng(png: Buffer): Promise<Cleaned> {
   const header = png.subarray(16, 29);
   if (png.toString('latin1', 12, 16) !== 'IHDR' || header.length < 13) throw imageInvalid('It is cut off or altered.');
   const size = { width: header.readUInt32BE(0), height: header.readUInt32BE(4) };
   requireModest(size);
-  const parts = [...chunksOf(png)].filter(({ type }) => type === 'IDAT').map(({ data }) => data);
+  const chunks = [...chunksOf(png)];
+  const parts = chunks.filter(({ type }) => type === 'IDAT').map(({ data }) => data);
   const expected = decodedBytes(header, size);
   if ((await inflatedBytes(parts, expected + spareBytes)) < expected)
     throw imageInvalid('Some of its pixels are missing.');
-  return size;
-}
-
-/** Baseline, extended and progressive ones: those that every reader has. */
-const frames = new Set([0xc0, 0xc1, 0xc2]);
-const startOfScan = 0xda;
-
-/** @throws image_invalid. */
-export function judgeJpeg(jpeg: Buffer): Size {
-  let size: Size | undefined;
-  for (let at = 2; at + 4 <= jpeg.length && jpeg[at] === 0xff; at += 2 + jpeg.readUInt16BE(at + 2)) {
-    const marker = jpeg[at + 1] ?? 0;
-    if (frames.has(marker) && at + 9 <= jpeg.length)
-      size = { height: jpeg.readUInt16BE(at + 5), width: jpeg.readUInt16BE(at + 7) };
-    if (marker !== startOfScan) continue;
-    if (size === undefined || jpeg.lastIndexOf(Buffer.from('ffd9', 'hex')) < at) break;
-    requireModest(size);
-    return size;
-  }
-  throw imageInvalid('It is cut off or altered, or a JPEG of a rare kind.');
+  const kept = chunks.filter(({ type }) => seen.has(type));
+  const leftOut = new Set(chunks.map(({ type }) => type).filter((type) => !seen.has(type)));
+  return { bytes: Buffer.concat([pngStart, ...kept.map(writeChunk)]), size, leftOut: [...leftOut] };
 }
