@@ -53,6 +53,7 @@ test('all that is built in and loaded is listed, each with the schema of its opt
     'retriever attendance/present object',
     'retriever list object',
     'generator attendance/paper object',
+    'generator pdf-overlay object',
     'generator template object',
   ]);
   expect((await service.get('/internal/plugins', adminToken())).status).toBe(200);

@@ -201,13 +201,17 @@ describeServer('statements on filled tables', (server) => {
     await ended(ids);
     await jobs.retryGroup(groupId, () => undefined);
     await ended(ids);
-    // One that has a successor, one that waits behind it, one that is cancelled by its group.
+    // One that has a successor, one that joins it, one that waits behind it, one that is cancelled by its group.
     const key = randomUUID();
     const held = await enqueue(['held'], { key });
     await until(async () => (await jobs.find(held[0] ?? ''))?.state === 'active');
+    const joined = await jobs.transaction((tx) =>
+      jobs.enqueue(definition, [request('held', { key })], { tx, tenant: 'tenant', lane: 'held', joinsActive: true }),
+    );
     const behind = await enqueue(['works'], { key });
     await jobs.cancel(held[0] ?? '');
-    await ended([...held, ...behind]);
+    await jobs.cancel(joined[0] ?? '');
+    await ended([...held, ...joined, ...behind]);
     const grouped = await enqueue(['held', 'held', 'held', 'held'], {}, randomUUID());
     // One that the queue has lost.
     const lost = await enqueue(['works']);

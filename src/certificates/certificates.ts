@@ -189,7 +189,12 @@ class IssuedCertificates implements Certificates {
     if (!isUnmade(found.status)) return { certificate: rowOf(found, config.publicUrl) };
     this.#requireIssuer();
     return jobs.transaction(async (tx) => ({
-      progressId: await this.#makings.enqueue(found, { tx, owner, joinsActive: true, ...(transactionId && { transactionId }) }),
+      progressId: await this.#makings.enqueue(found, {
+        tx,
+        owner,
+        joinsActive: true,
+        ...(transactionId && { transactionId }),
+      }),
     }));
   }
 
