@@ -110,6 +110,7 @@ function buildS3(values: Values) {
     bucket: values.AWS_STORAGE_BUCKET_NAME,
     region: values.AWS_REGION ?? values.MINIO_REGION ?? 'us-east-1',
     endpoint,
+    publicEndpoint: values.AWS_S3_PUBLIC_ENDPOINT,
     forcePathStyle: values.AWS_S3_FORCE_PATH_STYLE || values.MINIO_ENDPOINT_URL !== undefined,
     checksumsAlways: values.S3_CHECKSUMS === 'auto' && endpoint === undefined,
   };

@@ -278,7 +278,14 @@ export function fail(code: ErrorCode, details: ErrorDetails = {}, options?: Erro
   return new ServiceError(code, details, options);
 }
 
-/** The 422 that names one field. */
+/** JSON pointer (RFC 6901) to what lies there in a body: `/items/3/name`. */
+export const pointerTo = (path: readonly PropertyKey[]): string =>
+  path.map((part) => `/${String(part).replaceAll('~', '~0').replaceAll('/', '~1')}`).join('');
+
+/**
+ * The 422 that names one field.
+ * @param field a JSON pointer from the root of the body; the name of a parameter.
+ */
 export function invalidField(field: string, message: string): ServiceError {
-  return fail('invalid_request', { detail: `${field}: ${message}`, errors: [{ field, message }] });
+  return fail('invalid_request', { detail: `${field.replace('/', '')}: ${message}`, errors: [{ field, message }] });
 }

@@ -110,7 +110,7 @@ function certificateMetrics(registers: Registry[]) {
     }),
     certificateDownloads: new Counter({
       name: 'platen_certificate_downloads_total',
-      help: 'Documents of certificates that were asked for by their signed address, by outcome: ok, or the error code.',
+      help: 'Documents of certificates that were asked for by their signed address, by outcome: ok, or the error code; link: an address of S3 was given out, whose use only the bucket sees.',
       labelNames: ['outcome'],
       registers,
     }),

@@ -110,6 +110,10 @@ export const variables = {
   AWS_ACCESS_KEY_ID: secret({ example: 'AKIA…', meaning: 'Access key; without it the SDK looks in its usual places.' }),
   AWS_SECRET_ACCESS_KEY: secret({ example: 'a secret key', meaning: 'Secret of the access key.' }),
   AWS_S3_ENDPOINT: url({ example: 'http://127.0.0.1:9000', meaning: 'S3 endpoint that is not AWS.' }),
+  AWS_S3_PUBLIC_ENDPOINT: url({
+    example: 'https://files.school.example',
+    meaning: 'Where links to certificates in S3 lead, for people. Default: as AWS_S3_ENDPOINT.',
+  }),
   AWS_S3_FORCE_PATH_STYLE: flag(false, 'Bucket in the path, not in the host name. MinIO wants it.'),
   MINIO_ENDPOINT_URL: url({ example: 'http://127.0.0.1:9000', meaning: 'The same as AWS_S3_ENDPOINT, path style.' }),
   MINIO_ACCESS_KEY: secret({ example: 'an access key', meaning: 'The same as AWS_ACCESS_KEY_ID.' }),

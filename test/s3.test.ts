@@ -76,6 +76,21 @@ describeS3.each(Object.entries(names))('on S3 by %s', (_name, env) => {
     });
   });
 
+  test('its download is an address of the bucket, which opens the PDF for an hour and no other', async () => {
+    const { id, number } = (await issueCertificate(service, { courseId: 'C1' })).certificate;
+    const answer = await service.get(`/certificates/${id}/download`, studentToken('STU_1'));
+    const { download_url } = (await answer.json()) as { download_url: string };
+    const url = new URL(download_url);
+    expect(url.origin).toBe(config?.endpoint);
+    expect(url.searchParams.get('X-Amz-Expires')).toBe('3600');
+    const opened = await fetch(url);
+    expect(opened.headers.get('content-type')).toBe('application/pdf');
+    expect(opened.headers.get('content-disposition')).toContain(`certificate-${number}.pdf`);
+    expect((await pdfOf(opened)).text).toContain('Anjali Kumar');
+    url.searchParams.set('X-Amz-Expires', '7200');
+    expect((await fetch(url)).status).toBe(403);
+  });
+
   test('the trigger stores the PDF with its metadata, and DATA_DIR stays empty', async () => {
     expect((await service.trigger(body)).status).toBe(202);
     const head = await client.send(new HeadObjectCommand({ Bucket: bucket, Key: key }));

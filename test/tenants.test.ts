@@ -104,7 +104,7 @@ describe('the trigger', () => {
   ])('refuses %s with a 422 that names the field, and opens nothing', async (_what, originOf) => {
     const response = await triggerOf(newId(), { origin: originOf() });
     expect(response.status).toBe(422);
-    expect(await response.json()).toMatchObject({ code: 'invalid_request', errors: [{ field: 'origin' }] });
+    expect(await response.json()).toMatchObject({ code: 'invalid_request', errors: [{ field: '/origin' }] });
     expect(frontend.opened).toEqual([]);
   });
 

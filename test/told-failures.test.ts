@@ -163,7 +163,7 @@ describe('what is wrong with a request', () => {
     );
     const path = '/generate-pdf?testId=1';
     expect(await errorsOf(await stage.service.get(path, studentToken('S1', 'C1')))).toEqual([
-      { field: 'studentId', message: 'is missing' },
+      { field: '/studentId', message: 'is missing' },
     ]);
   });
 });

@@ -3,6 +3,7 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { issueBody } from '../certificates/contract.ts';
+import { pointerTo } from '../errors.ts';
 import type { GivenLearner } from '../learners/contract.ts';
 import { isPlainText } from '../letters.ts';
 
@@ -67,9 +68,6 @@ const mostReasons = 20;
 /** Many times what an attempt has. */
 export const mostItemLetters = 65_536;
 
-const pointerOf = (path: readonly PropertyKey[]) =>
-  path.map((part) => `/${String(part).replaceAll('~', '~0').replaceAll('/', '~1')}`).join('');
-
 const isMissing = (value: unknown, path: readonly PropertyKey[]) =>
   path.length === 1 && (value as Record<PropertyKey, unknown>)[path[0] as PropertyKey] === undefined;
 
@@ -79,7 +77,7 @@ export function readItem(value: unknown): { attempt: Attempt } | { reasons: Reas
   const { success, data, error } = item.safeParse(value);
   if (!success) {
     const reasons = error.issues.slice(0, mostReasons).map(({ path, message }) => ({
-      field: pointerOf(path),
+      field: pointerTo(path),
       message: isMissing(value, path) ? 'is missing' : message,
     }));
     return { reasons };

@@ -1,6 +1,6 @@
 // What a certificate is asked to say, and whether it can be printed: looked at before a number is taken.
 
-import { fail } from '../errors.ts';
+import { fail, pointerTo } from '../errors.ts';
 import { glyphMissing } from '../templating/contract.ts';
 import type { Templating } from '../templating/templating.ts';
 import { verifyUrlOf } from './certificate.ts';
@@ -22,12 +22,12 @@ export const inputOf = (body: IssueBody): CertificateInput => ({
 
 /** What a certificate says with these changes. @throws invalid_request where they do not go together. */
 export function applyChanges(
-  { images: _, generator, ...input }: FrozenInput,
+  { images: _, generator, type, ...input }: FrozenInput,
   changes: Omit<ReissueBody, 'reason'>,
 ): CertificateInput {
   const { success, data, error } = issueBody.safeParse({ ...input, ...changes });
-  if (success) return { ...inputOf(data), ...(generator === undefined ? {} : { generator }) };
-  const errors = error.issues.map(({ path, message }) => ({ field: path.join('.'), message }));
+  if (success) return { ...inputOf(data), type, ...(generator === undefined ? {} : { generator }) };
+  const errors = error.issues.map(({ path, message }) => ({ field: pointerTo(path), message }));
   throw fail('invalid_request', { errors });
 }
 

@@ -2,7 +2,7 @@
 
 import { createHmac, hkdfSync, timingSafeEqual } from 'node:crypto';
 
-const validSeconds = 3600;
+export const linkSeconds = 3600;
 /** A signature is 32 bytes. */
 const signatureForm = /^[\w-]{43}$/;
 
@@ -31,7 +31,7 @@ export function createFileLinks({
 
   return {
     sign(id) {
-      const expires = String(now() + validSeconds);
+      const expires = String(now() + linkSeconds);
       const signature = signatureOf(id, expires).toString('base64url');
       return `${publicUrl}/certificates/${id}/file?expires=${expires}&signature=${signature}`;
     },

@@ -10,7 +10,7 @@ import { type PrefixOf, type Reader, readerOf, requireAdministrator } from './ac
 import { isId } from './certificate.ts';
 import { certificateRow, type RevokeBody, revokeBody } from './contract.ts';
 import type { FileLinks } from './file-links.ts';
-import { type Issued, statusMemorySeconds } from './issued.ts';
+import { fileNameOf, type Issued, statusMemorySeconds } from './issued.ts';
 
 interface Dependencies {
   issued: Issued;
@@ -69,7 +69,8 @@ function readingEndpoints({ issued, prefixOf }: Dependencies): Endpoint[] {
       method: 'get',
       path: '/certificates/:id/download',
       summary: 'Where a certificate is downloaded',
-      description: 'The address opens the PDF without a token, for 3,600 s.',
+      description:
+        'The address opens the PDF without a token, for 3,600 s: that of the storage where it is S3, of the service else.',
       access: 'either',
       answers: { 200: { description: 'The address.', schema: z.object({ download_url: z.string() }) } },
       errors: askerErrors,
@@ -98,7 +99,7 @@ function fileEndpoint({ issued, links }: Dependencies): Endpoint {
       const { content, bytes, number } = await issued.open(id);
       res.set({
         'Content-Type': 'application/pdf',
-        'Content-Disposition': contentDisposition(`certificate-${number}.pdf`),
+        'Content-Disposition': contentDisposition(fileNameOf({ number })),
         'Content-Length': String(bytes),
         'Cache-Control': 'no-store',
         'X-Content-Type-Options': 'nosniff',

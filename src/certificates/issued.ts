@@ -1,5 +1,6 @@
 // Certificates after they were issued: listed, downloaded, revoked.
 
+import contentDisposition from 'content-disposition';
 import { type Credential, type Credentials, statusListSize } from '../credentials/contract.ts';
 import type { Database } from '../database/database.ts';
 import type { Documents, StoredDocument } from '../documents/documents.ts';
@@ -9,7 +10,7 @@ import { createLog } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
 import { mayRead, type Reader } from './access.ts';
 import type { CertificateRow } from './contract.ts';
-import type { FileLinks } from './file-links.ts';
+import { type FileLinks, linkSeconds } from './file-links.ts';
 import { rowOf } from './row.ts';
 import { mayBecome } from './status.ts';
 import {
@@ -26,6 +27,8 @@ const log = createLog('certificates');
 
 /** So long it may take until a status list tells of a revocation in another process. */
 export const statusMemorySeconds = 30;
+
+export const fileNameOf = ({ number }: { number: string }): string => `certificate-${number}.pdf`;
 
 export interface Issued {
   list(reader: Reader, studentId: string): Promise<CertificateRow[]>;
@@ -65,11 +68,15 @@ class IssuedOnes implements Issued {
   }
 
   async linkTo(reader: Reader, id: string): Promise<string> {
-    const { database, links } = this.#dependencies;
+    const { database, documents, links, metrics } = this.#dependencies;
     const certificate = await findCertificate(database.queries, id);
     const isOpen = certificate !== undefined && mayRead(reader, certificate) && certificate.sha256 !== null;
     if (!isOpen) throw fail('not_found');
-    return links.sign(id);
+    const disposition = contentDisposition(fileNameOf(certificate));
+    const ofStorage = await documents.linkTo(certificate.key, { seconds: linkSeconds, disposition });
+    // What the storage gives out by itself is seen by nobody here.
+    if (ofStorage !== undefined) metrics.certificateDownloads.inc({ outcome: 'link' });
+    return ofStorage ?? links.sign(id);
   }
 
   async open(id: string): Promise<StoredDocument & { number: string }> {

@@ -1,6 +1,6 @@
 // The options of a type and of its configurations: merged, and each plug-in given those that it has a use for. Pure.
 
-import { type FieldError, fail } from '../errors.ts';
+import { type FieldError, fail, pointerTo } from '../errors.ts';
 import type { PluginPart, Plugins } from '../plugins/plugins.ts';
 
 type Options = Record<string, unknown>;
@@ -22,8 +22,6 @@ export interface PluginOptions {
   retriever: Options;
   generator: Options;
 }
-
-const pointer = (name: string) => `/options/${name.replaceAll('~', '~0').replaceAll('/', '~1')}`;
 
 function partOf(part: PluginPart, options: Options, isPartial: boolean) {
   const own = Object.fromEntries(Object.entries(options).filter(([name]) => part.options.names(name)));
@@ -54,7 +52,9 @@ export function readOptions(
   if (errors.length > 0) throw refuse(errors);
   const found = parts.flatMap(({ part }) => part ?? []);
   const strangers = Object.keys(options).filter((name) => !found.some((part) => part.options.names(name)));
-  errors.push(...strangers.map((name) => ({ field: pointer(name), message: 'is known to neither plug-in' })));
+  errors.push(
+    ...strangers.map((name) => ({ field: pointerTo(['options', name]), message: 'is known to neither plug-in' })),
+  );
   const [retriever, generator] = found.map((part) => partOf(part, options, isPartial));
   errors.push(...(retriever?.errors ?? []), ...(generator?.errors ?? []));
   // Both may have something to say of the same.

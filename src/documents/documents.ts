@@ -9,7 +9,7 @@ import { inSpan } from '../tracing.ts';
 import { type DocumentMetadata, fromObjectMetadata, toObjectMetadata } from './contract.ts';
 import { type LargeContent, LargeDocuments } from './large-documents.ts';
 import { DocumentMemory } from './memory.ts';
-import type { ByteRange, ObjectMetadata, ObjectStore, ObjectTags, StoredObject } from './object-store.ts';
+import type { ByteRange, LinkOptions, ObjectMetadata, ObjectStore, ObjectTags, StoredObject } from './object-store.ts';
 import { OutageWatch, StoragePaused } from './outage.ts';
 import { StorageHealth, type StorageStatus } from './storage-health.ts';
 
@@ -56,6 +56,8 @@ export interface Documents extends AsyncDisposable {
   remove(prefix: string, matches: (key: string) => boolean, before: bigint): Promise<number>;
   /** Removes the document under `key` while it is of this revision. */
   withdraw(key: string, revision: bigint): Promise<void>;
+  /** An address by which the storage itself gives the document out; undefined where it does not. Nothing is asked of it. */
+  linkTo(key: string, options: LinkOptions): Promise<string | undefined>;
   /** Whether the storage answers, with the reason if not. Asked at most every few seconds. */
   status(): Promise<StorageStatus>;
 }
@@ -140,6 +142,10 @@ class StoreDocuments implements Documents {
 
   async withdraw(key: string, revision: bigint): Promise<void> {
     await this.#removeIf(key, (stored) => stored === revision);
+  }
+
+  async linkTo(key: string, options: LinkOptions): Promise<string | undefined> {
+    return this.#store.linkTo?.(key, options);
   }
 
   status(): Promise<StorageStatus> {

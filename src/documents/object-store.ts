@@ -48,6 +48,12 @@ export interface PutOptions {
   signal?: AbortSignal;
 }
 
+export interface LinkOptions {
+  seconds: number;
+  /** As in a `Content-Disposition`. */
+  disposition: string;
+}
+
 export interface ObjectStore {
   /** The object as it was at one moment, or undefined; `unchanged`, without reading it, where what is known is still what is stored. */
   open(key: string, options?: OpenOptions): Promise<StoredObject | 'unchanged' | undefined>;
@@ -59,4 +65,6 @@ export interface ObjectStore {
   remove(key: string, version?: string): Promise<void>;
   /** Keys that begin with `prefix`, which ends with a slash. */
   list(prefix: string): AsyncIterable<string>;
+  /** An address that opens the object for so long, as a file of this name; only where the store itself gives it out. */
+  linkTo?(key: string, options: LinkOptions): Promise<string>;
 }

@@ -11,8 +11,10 @@ import {
   S3Client,
   S3ServiceException,
 } from '@aws-sdk/client-s3';
+import { getSignedUrl } from '@aws-sdk/s3-request-presigner';
 import { createLog } from '../log.ts';
 import type {
+  LinkOptions,
   ObjectHead,
   ObjectMetadata,
   ObjectStore,
@@ -28,6 +30,8 @@ export interface S3Config {
   bucket: string;
   region: string;
   endpoint: string | undefined;
+  /** Where links lead that people open; as `endpoint` where nothing is said. */
+  publicEndpoint: string | undefined;
   forcePathStyle: boolean;
   /** Checksums on every request; stores that are not AWS often want them only where required. */
   checksumsAlways: boolean;
@@ -97,11 +101,14 @@ export interface S3Store extends ObjectStore, Disposable {}
 
 class BucketStore implements S3Store {
   readonly #client: S3Client;
+  /** Signs for the address under which people reach the bucket; sends nothing. */
+  readonly #signer: S3Client;
   readonly #bucket: string;
   #takesTags = true;
 
-  constructor(client: S3Client, bucket: string) {
+  constructor({ client, signer, bucket }: { client: S3Client; signer: S3Client; bucket: string }) {
     this.#client = client;
+    this.#signer = signer;
     this.#bucket = bucket;
   }
 
@@ -201,19 +208,34 @@ class BucketStore implements S3Store {
     return { Bucket: this.#bucket, Key: key };
   }
 
+  linkTo(key: string, { seconds, disposition }: LinkOptions): Promise<string> {
+    const answer = { ResponseContentDisposition: disposition, ResponseContentType: 'application/pdf' };
+    const command = new GetObjectCommand({ ...this.#target(key), ...answer });
+    return getSignedUrl(this.#signer, command, { expiresIn: seconds });
+  }
+
   [Symbol.dispose](): void {
     this.#client.destroy();
+    this.#signer.destroy();
   }
 }
 
 /** Connects to nothing yet: the first request does. */
 export function createS3Store(config: S3Config, { accessKey, secretKey }: S3Credentials): S3Store {
   const checksums = config.checksumsAlways ? 'WHEN_SUPPORTED' : 'WHEN_REQUIRED';
-  const client = new S3Client({
+  const common = {
     region: config.region,
     forcePathStyle: config.forcePathStyle,
     requestChecksumCalculation: checksums,
     responseChecksumValidation: checksums,
+    ...(accessKey === undefined || secretKey === undefined
+      ? {}
+      : { credentials: { accessKeyId: accessKey, secretAccessKey: secretKey } }),
+  } as const;
+  const at = (endpoint: string | undefined) => (endpoint === undefined ? {} : { endpoint });
+  const client = new S3Client({
+    ...common,
+    ...at(config.endpoint),
     maxAttempts: attempts,
     // Nothing is added to a client's steps later on.
     cacheMiddleware: true,
@@ -224,10 +246,7 @@ export function createS3Store(config: S3Config, { accessKey, secretKey }: S3Cred
       httpAgent: { maxSockets: mostConnections },
       httpsAgent: { maxSockets: mostConnections },
     },
-    ...(config.endpoint === undefined ? {} : { endpoint: config.endpoint }),
-    ...(accessKey === undefined || secretKey === undefined
-      ? {}
-      : { credentials: { accessKeyId: accessKey, secretAccessKey: secretKey } }),
   });
-  return new BucketStore(client, config.bucket);
+  const signer = new S3Client({ ...common, ...at(config.publicEndpoint ?? config.endpoint) });
+  return new BucketStore({ client, signer, bucket: config.bucket });
 }

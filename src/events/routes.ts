@@ -82,7 +82,7 @@ async function redrive({ database, prefixOf }: Dependencies, exchange: Exchange)
 async function replay({ database, prefixOf }: Dependencies, exchange: Exchange<unknown, ReplayBody>): Promise<void> {
   const tenant = requireOperator(exchange, prefixOf);
   const { from, to } = exchange.body;
-  if (to <= from) throw invalidField('to', 'must be after from');
+  if (to <= from) throw invalidField('/to', 'must be after from');
   let count = 0;
   // Batches, each of its own: nobody waits for what a million hold. Broken off it can be asked for again.
   for (let after: string | undefined; ; ) {

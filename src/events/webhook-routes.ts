@@ -57,7 +57,7 @@ async function make(
   const tenant = requireOperator(exchange, prefixOf);
   const { url, events } = exchange.body;
   const fault = faultOfUrl(url, trustedHosts);
-  if (fault !== undefined) throw invalidField('url', fault);
+  if (fault !== undefined) throw invalidField('/url', fault);
   const types = [...new Set(events ?? webhookTypes)];
   const id = randomUUID();
   const secret = secretTextOf(randomBytes(secretBytes));

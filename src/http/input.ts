@@ -3,7 +3,7 @@
 import type { Request, Response } from 'express';
 import { ipKeyGenerator } from 'express-rate-limit';
 import type { z } from 'zod';
-import { type FieldError, fail, invalidField } from '../errors.ts';
+import { type FieldError, fail, invalidField, pointerTo } from '../errors.ts';
 import type { Endpoint } from './contract.ts';
 
 /** Faults of a request that are told; whoever sends ten thousand learns as much from the first of them. */
@@ -18,31 +18,46 @@ function isMissing(issue: z.core.$ZodIssue, value: unknown): boolean {
   return found === undefined;
 }
 
-function toFieldErrors(error: z.ZodError, value: unknown): { unknown: FieldError[]; invalid: FieldError[] } {
-  const unknown: FieldError[] = [];
-  const invalid: FieldError[] = [];
-  for (const issue of error.issues) {
-    const path = issue.path.map(String);
-    if (issue.code === 'unrecognized_keys') {
-      for (const key of issue.keys)
-        unknown.push({ field: [...path, key].join('.').slice(0, 100), message: 'is not known here' });
-    } else
-      invalid.push({
-        field: path.join('.').slice(0, 100),
-        message: isMissing(issue, value) ? 'is missing' : issue.message,
-      });
+/** A fault and where it is: as people say it, and as it is given in the answer. */
+interface Fault extends FieldError {
+  name: string;
+}
+
+interface Place {
+  path: readonly PropertyKey[];
+  /** In a body it is a JSON pointer from its root; parameters of a query have their names. */
+  isBody: boolean;
+}
+
+function faultAt({ path, isBody }: Place, message: string): Fault {
+  const name = path.map(String).join('.');
+  return { name: cut(name), field: cut(isBody ? pointerTo(path) : name), message };
+}
+
+const longestField = 100;
+const cut = (text: string) => text.slice(0, longestField);
+
+function toFaults({ issues }: z.ZodError, value: unknown, isBody: boolean): { unknown: Fault[]; invalid: Fault[] } {
+  const unknown: Fault[] = [];
+  const invalid: Fault[] = [];
+  for (const issue of issues) {
+    if (issue.code === 'unrecognized_keys')
+      for (const key of issue.keys) unknown.push(faultAt({ path: [...issue.path, key], isBody }, 'is not known here'));
+    else invalid.push(faultAt({ path: issue.path, isBody }, isMissing(issue, value) ? 'is missing' : issue.message));
   }
   return { unknown, invalid };
 }
 
-function check<T>(schema: z.ZodType<T>, value: unknown): T {
+const told = (faults: readonly Fault[]): FieldError[] => faults.map(({ field, message }) => ({ field, message }));
+
+function check<T>(schema: z.ZodType<T>, value: unknown, { isBody }: { isBody: boolean }): T {
   const result = schema.safeParse(value);
   if (result.success) return result.data;
-  const { unknown, invalid } = toFieldErrors(result.error, value);
-  if (unknown.length > 0) throw fail('unknown_field', { errors: unknown.slice(0, mostErrors) });
-  const told = invalid.slice(0, mostErrors);
-  const detail = told.map(({ field, message }) => `${field}: ${message}`).join('; ');
-  throw fail('invalid_request', { detail, errors: told });
+  const { unknown, invalid } = toFaults(result.error, value, isBody);
+  if (unknown.length > 0) throw fail('unknown_field', { errors: told(unknown.slice(0, mostErrors)) });
+  const first = invalid.slice(0, mostErrors);
+  const detail = first.map(({ name, message }) => `${name}: ${message}`).join('; ');
+  throw fail('invalid_request', { detail, errors: told(first) });
 }
 
 /** Every value given for a parameter, under any of its spellings. */
@@ -64,7 +79,7 @@ export function readQuery(endpoint: Endpoint, req: Request): unknown {
   const entries = Object.keys(shape).flatMap((name) =>
     valuesOf(req, name, endpoint.queryAliases?.[name] ?? []).map((value) => [name, value]),
   );
-  return check(endpoint.query, Object.fromEntries(entries));
+  return check(endpoint.query, Object.fromEntries(entries), { isBody: false });
 }
 
 function sizeOf(value: unknown): number {
@@ -74,13 +89,13 @@ function sizeOf(value: unknown): number {
 
 function refuseLongLists(body: unknown): void {
   for (const [field, value] of Object.entries(body ?? {}))
-    if (sizeOf(value) > mostItems) throw invalidField(field.slice(0, 100), `holds more than ${mostItems}`);
+    if (sizeOf(value) > mostItems) throw invalidField(cut(pointerTo([field])), `holds more than ${mostItems}`);
 }
 
 export function readBody(endpoint: Endpoint, req: Request): unknown {
   if (endpoint.body === undefined) return undefined;
   refuseLongLists(req.body);
-  return check(endpoint.body, req.body);
+  return check(endpoint.body, req.body, { isBody: true });
 }
 
 /** Aborted when the client goes away before its answer is complete. */

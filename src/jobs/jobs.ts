@@ -263,7 +263,7 @@ class DurableJobs implements Jobs {
   async #checkSecret(id: string, secret: string): Promise<void> {
     const row = await this.select().select(['jobs.data', 'tasks.name']).where('jobs.id', '=', id).executeTakeFirst();
     const definition = this.#definitions.get(row?.name ?? '');
-    if (definition?.checkSecret === undefined) throw invalidField('reportToken', 'is nothing that this job takes');
+    if (definition?.checkSecret === undefined) throw invalidField('/reportToken', 'is nothing that this job takes');
     await definition.checkSecret(secret, definition.data.parse(row?.data));
   }
 

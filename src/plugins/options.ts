@@ -2,7 +2,7 @@
 
 import { Ajv2020, type ErrorObject } from 'ajv/dist/2020.js';
 import addFormats from 'ajv-formats';
-import type { FieldError } from '../errors.ts';
+import { type FieldError, pointerTo } from '../errors.ts';
 import { z } from './contract.ts';
 
 type Options = Record<string, unknown>;
@@ -23,9 +23,6 @@ export interface OptionsSchema {
   check(options: Options, isPartial: boolean): CheckedOptions;
 }
 
-const pointerOf = (path: readonly PropertyKey[]) =>
-  path.map((part) => `/${String(part).replaceAll('~', '~0').replaceAll('/', '~1')}`).join('');
-
 const valueAt = (options: unknown, path: readonly PropertyKey[]) =>
   path.reduce<unknown>((part, key) => (part as Record<PropertyKey, unknown> | undefined)?.[key], options);
 
@@ -34,8 +31,8 @@ function checkByZod(schema: z.ZodType, options: Options, isPartial: boolean): Ch
   if (success) return { value: data as Options, errors: [] };
   const errors = error.issues.flatMap(({ path, message, ...issue }) => {
     const isMissing = issue.code !== 'unrecognized_keys' && valueAt(options, path) === undefined;
-    if (isMissing) return isPartial ? [] : [{ field: pointerOf(path), message: 'is missing' }];
-    return [{ field: pointerOf(path), message }];
+    if (isMissing) return isPartial ? [] : [{ field: pointerTo(path), message: 'is missing' }];
+    return [{ field: pointerTo(path), message }];
   });
   return { value: options, errors };
 }
@@ -45,7 +42,7 @@ const missing = new Set(['required', 'dependentRequired', 'minProperties', 'anyO
 
 function describe({ instancePath, keyword, params, message = 'is not allowed' }: ErrorObject): FieldError {
   const name = params.missingProperty ?? params.additionalProperty ?? params.unevaluatedProperty;
-  const field = name === undefined ? instancePath : `${instancePath}${pointerOf([String(name)])}`;
+  const field = name === undefined ? instancePath : `${instancePath}${pointerTo([String(name)])}`;
   return { field, message: keyword === 'required' ? 'is missing' : message };
 }
 

@@ -154,7 +154,7 @@ export class ReportJobs {
 
   /** A person's page is opened with what they have shown, or with what is made for them. */
   async #checkToken(token: string, data: ReportJobData): Promise<void> {
-    if (data.kind === 'obtain') throw invalidField('reportToken', 'is not for the job of a person');
+    if (data.kind === 'obtain') throw invalidField('/reportToken', 'is not for the job of a person');
     await this.#dependencies.tokens.check(token, readReport(data.report));
   }
 

@@ -29,7 +29,7 @@ export class Tenancy {
   /** An internal request: the tenant that it names, else the default. @throws invalid_request. */
   named(origin: string | undefined): Tenant {
     const tenant = origin === undefined ? this.#default : this.#find(origin);
-    if (tenant === undefined) throw invalidField('origin', 'must be exactly one of the allowed origins');
+    if (tenant === undefined) throw invalidField('/origin', 'must be exactly one of the allowed origins');
     return tenant;
   }
 

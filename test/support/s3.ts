@@ -18,6 +18,13 @@ export function s3FromEnvironment(): S3Server | undefined {
   } = process.env;
   if (endpoint === undefined || accessKey === undefined || secretKey === undefined) return undefined;
   const bucket = `platen-test-${randomUUID()}`;
-  const config = { bucket, endpoint, region: region ?? 'us-east-1', forcePathStyle: true, checksumsAlways: false };
+  const config = {
+    bucket,
+    endpoint,
+    publicEndpoint: undefined,
+    region: region ?? 'us-east-1',
+    forcePathStyle: true,
+    checksumsAlways: false,
+  };
   return { config, keys: { accessKey, secretKey } };
 }

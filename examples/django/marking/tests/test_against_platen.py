@@ -84,7 +84,7 @@ class AgainstPlatenTest(SimpleTestCase):
         with self.assertRaises(PlatenError) as raised:
             trigger_report("Test_1", "CLASS_TEST", "student", student_id="../STU001")
         self.assertEqual(raised.exception.status, 422)
-        self.assertIn("studentId", [each["field"] for each in raised.exception.errors])
+        self.assertIn("/studentId", [each["field"] for each in raised.exception.errors])
         self.assertTrue(raised.exception.request_id)
         self.assertFalse(raised.exception.is_retryable)
 

@@ -76,7 +76,7 @@ class ClientTest(SimpleTestCase):
         self.assertTrue(self.fail_with(504, problem(504, "render_timeout")).is_retryable)
 
     def test_bad_input_names_the_field_and_is_not_worth_another_try(self):
-        errors = [{"field": "studentId", "message": "is missing"}]
+        errors = [{"field": "/studentId", "message": "is missing"}]
         error = self.fail_with(422, problem(422, "invalid_request", errors=errors))
         self.assertEqual(error.errors, errors)
         self.assertFalse(error.is_retryable)
