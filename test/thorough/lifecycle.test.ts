@@ -6,11 +6,11 @@ import { readdir } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
-import { readyPage, startPages } from './support/pages.ts';
-import { browserFolders, listProcesses, spawnMain, startServiceProcess } from './support/process.ts';
-import { readinessOf } from './support/readiness.ts';
-import { serviceToken, studentToken } from './support/tokens.ts';
-import { until } from './support/until.ts';
+import { readyPage, startPages } from '../support/pages.ts';
+import { browserFolders, listProcesses, spawnMain, startServiceProcess } from '../support/process.ts';
+import { readinessOf } from '../support/readiness.ts';
+import { serviceToken, studentToken } from '../support/tokens.ts';
+import { until } from '../support/until.ts';
 
 const body = { testId: '1', classId: 'C1', reportType: 'student', studentId: 'S1' };
 

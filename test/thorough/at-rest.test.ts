@@ -3,16 +3,16 @@
 import { randomUUID } from 'node:crypto';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { z } from 'zod';
-import { openDatabase } from '../src/database/database.ts';
-import type { JobDefinition } from '../src/jobs/contract.ts';
-import { createJobs } from '../src/jobs/jobs.ts';
-import { configureLog } from '../src/log.ts';
-import { createMetrics } from '../src/metrics.ts';
-import { createSealing } from '../src/sealing.ts';
-import { createTestDatabase, describeDatabases } from './support/postgres.ts';
-import { startTestService } from './support/service.ts';
-import { watchStatements } from './support/statements.ts';
-import { until } from './support/until.ts';
+import { openDatabase } from '../../src/database/database.ts';
+import type { JobDefinition } from '../../src/jobs/contract.ts';
+import { createJobs } from '../../src/jobs/jobs.ts';
+import { configureLog } from '../../src/log.ts';
+import { createMetrics } from '../../src/metrics.ts';
+import { createSealing } from '../../src/sealing.ts';
+import { createTestDatabase, describeDatabases } from '../support/postgres.ts';
+import { startTestService } from '../support/service.ts';
+import { watchStatements } from '../support/statements.ts';
+import { until } from '../support/until.ts';
 
 configureLog({ level: 'silent', secrets: [] });
 

@@ -5,12 +5,12 @@ import { readdir, readFile } from 'node:fs/promises';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { shortTimeoutMs } from './support/pace.ts';
-import { type Pages, readyPage, startPages } from './support/pages.ts';
-import { readinessOf } from './support/readiness.ts';
-import { startTestService, type TestService } from './support/service.ts';
-import { signReportToken } from './support/tokens.ts';
-import { until } from './support/until.ts';
+import { shortTimeoutMs } from '../support/pace.ts';
+import { type Pages, readyPage, startPages } from '../support/pages.ts';
+import { readinessOf } from '../support/readiness.ts';
+import { startTestService, type TestService } from '../support/service.ts';
+import { signReportToken } from '../support/tokens.ts';
+import { until } from '../support/until.ts';
 
 type Page = Pages['pages'][string];
 
