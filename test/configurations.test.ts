@@ -78,20 +78,20 @@ test('a configuration has what was asked, is off until it is switched on, and th
   expect(await pipeline.json('PATCH', path, { opensAt: null, closesAt: null, isEnabled: false })).not.toHaveProperty(
     'opensAt',
   );
-  expect(await pipeline.refusal('PATCH', path, { type: 'other' })).toBe('400 unknown_field type');
+  expect(await pipeline.refusal('PATCH', path, { type: 'other' })).toBe('400 unknown_field /type');
   expect(await pipeline.refusal('PATCH', path, { validForDays: null })).toBe('422 invalid_request /remindDaysBefore');
 });
 
 test.each<[string, object, string]>([
   ['of a type that is none', { type: 'absent' }, '/type'],
-  ['with a pattern of six fields', { schedule: { cron: '0 0 3 * * 1' } }, 'schedule.cron'],
-  ['in the past', { schedule: { at: '2020-01-01T00:00:00Z' } }, 'schedule.at'],
-  ['too often', { schedule: { everySeconds: 59 } }, 'schedule.everySeconds'],
-  ['in no time zone', { timeZone: 'Mars/Olympus' }, 'timeZone'],
+  ['with a pattern of six fields', { schedule: { cron: '0 0 3 * * 1' } }, '/schedule/cron'],
+  ['in the past', { schedule: { at: '2020-01-01T00:00:00Z' } }, '/schedule/at'],
+  ['too often', { schedule: { everySeconds: 59 } }, '/schedule/everySeconds'],
+  ['in no time zone', { timeZone: 'Mars/Olympus' }, '/timeZone'],
   ['that closes before it opens', { opensAt: '2030-01-02T00:00:00Z', closesAt: '2030-01-01T00:00:00Z' }, '/closesAt'],
   ['that reminds of what never ends', { remindDaysBefore: 3 }, '/remindDaysBefore'],
-  ['of a lesson of no course', { context: { kind: 'lesson', id: 'L1', name: 'One' } }, 'context.course'],
-  ['of a pathway without steps', { context: { kind: 'pathway', id: 'P1', name: 'One', steps: [] } }, 'context.steps'],
+  ['of a lesson of no course', { context: { kind: 'lesson', id: 'L1', name: 'One' } }, '/context/course'],
+  ['of a pathway without steps', { context: { kind: 'pathway', id: 'P1', name: 'One', steps: [] } }, '/context/steps'],
   [
     'of a pathway with options that are none',
     { context: { kind: 'pathway', id: 'P1', name: 'One', steps: [{ id: 'C1', name: 'C', options: { minimum: -1 } }] } },

@@ -156,14 +156,14 @@ describe('what is wrong with a request', () => {
   test('a field that is missing is said to be missing, in bodies and in queries', async () => {
     const errorsOf = async (response: Response) => ((await response.json()) as { errors: unknown }).errors;
     expect(await errorsOf(await stage.service.trigger({ studentId: 'STU001' }))).toEqual(
-      ['testId', 'classId', 'reportType'].map((field) => ({ field, message: 'is missing' })),
+      ['/testId', '/classId', '/reportType'].map((field) => ({ field, message: 'is missing' })),
     );
     expect(await errorsOf(await stage.service.internal('/internal/class-runs', { classId: 'C1' }))).toEqual(
-      ['testId', 'studentIds'].map((field) => ({ field, message: 'is missing' })),
+      ['/testId', '/studentIds'].map((field) => ({ field, message: 'is missing' })),
     );
     const path = '/generate-pdf?testId=1';
     expect(await errorsOf(await stage.service.get(path, studentToken('S1', 'C1')))).toEqual([
-      { field: '/studentId', message: 'is missing' },
+      { field: 'studentId', message: 'is missing' },
     ]);
   });
 });
