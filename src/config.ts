@@ -95,6 +95,7 @@ function readSecrets(values: Values): Secrets {
     s3AccessKey: values.AWS_ACCESS_KEY_ID ?? values.MINIO_ACCESS_KEY,
     s3SecretKey: values.AWS_SECRET_ACCESS_KEY ?? values.MINIO_SECRET_KEY,
     traceHeaders: values.OTEL_EXPORTER_OTLP_HEADERS,
+    smtpUrl: values.SMTP_URL,
   };
 }
 
@@ -205,6 +206,12 @@ function buildEvents(values: Values) {
   };
 }
 
+/** Its server is a secret. */
+function buildMail(values: Values) {
+  if (values.SMTP_URL === undefined || values.MAIL_FROM === undefined) return undefined;
+  return { from: values.MAIL_FROM, authorities: values.SMTP_CA_FILE };
+}
+
 function buildTraces(values: Values) {
   const endpoint = values.OTEL_EXPORTER_OTLP_ENDPOINT;
   if (endpoint === undefined) return undefined;
@@ -248,6 +255,7 @@ function buildConfig(facts: Facts) {
     },
     certificates: buildCertificates(values),
     events: buildEvents(values),
+    mail: buildMail(values),
     traces: buildTraces(values),
     failpoint: values.PLATEN_FAILPOINT,
     isRunAsRoot: isRoot,

@@ -1,6 +1,6 @@
 // Places at which a test lets the process die, as by a cut of power; in production there are none.
 
-/** Between every two steps of issuing a certificate, in their order. */
+/** Between every two steps of issuing a certificate and of telling others, in their order. */
 export const failpoints = [
   'certificate-accepted',
   'certificate-begun',
@@ -12,6 +12,7 @@ export const failpoints = [
   'certificate-available',
   'event-due',
   'event-sent',
+  'mail-sent',
 ] as const;
 export type Failpoint = (typeof failpoints)[number];
 

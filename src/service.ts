@@ -2,6 +2,7 @@
 
 import { isCertificateRecord } from './certificates/certificate.ts';
 import { createCertificates } from './certificates/certificates.ts';
+import { downloadEndpoints, mailLinkLimit } from './certificates/download-routes.ts';
 import { createFileLinks } from './certificates/file-links.ts';
 import { generationEndpoint } from './certificates/generation-routes.ts';
 import { createIssued } from './certificates/issued.ts';
@@ -24,6 +25,7 @@ import { openEncryptionKey } from './encryption-key.ts';
 import { fail } from './errors.ts';
 import { createAsyncApiDocument } from './events/asyncapi.ts';
 import { createEvents } from './events/events.ts';
+import { mailEndpoints } from './events/mail-routes.ts';
 import { eventEndpoints } from './events/routes.ts';
 import { webhookEndpoints } from './events/webhook-routes.ts';
 import { armFailpoint } from './failpoint.ts';
@@ -51,7 +53,7 @@ import { createReports, laterWindow } from './reports/reports.ts';
 import { invalidationEndpoint, reportEndpoints } from './reports/routes.ts';
 import { createSealing, type Sealing } from './sealing.ts';
 import { describeStorage, summariseSettings } from './settings-summary.ts';
-import { openTemplating } from './templating/templating.ts';
+import { openTemplating, type Templating } from './templating/templating.ts';
 import { version } from './version.ts';
 
 const log = createLog('service');
@@ -85,9 +87,11 @@ function createTokens(config: Config, secrets: Secrets) {
 }
 
 function secretValues({ encryptionKeys, credentialKeys: _, databaseUrl, ...secrets }: Secrets): string[] {
-  const password = databaseUrl === undefined ? undefined : decodeURIComponent(new URL(databaseUrl).password);
+  const passwords = [databaseUrl, secrets.smtpUrl]
+    .map((url) => (url === undefined ? '' : decodeURIComponent(new URL(url).password)))
+    .filter((password) => password !== '');
   const keys = (encryptionKeys ?? []).map((key) => key.toString('base64'));
-  return [...Object.values(secrets).flat(), password, ...keys].filter((value) => value !== undefined);
+  return [...Object.values(secrets).flat(), ...passwords, ...keys].filter((value) => value !== undefined);
 }
 
 /** DATA_DIR is locked where something lies in it that is not shared. */
@@ -128,6 +132,12 @@ function openCredentials({ certificates, environment, dataDir }: Config, { crede
   return sunbird === undefined ? credentials : { ...credentials, ...createSunbird({ ...sunbird, publicUrl }) };
 }
 
+function openMails({ mail, certificates }: Config, { smtpUrl }: Secrets, templating: Templating) {
+  if (mail === undefined || smtpUrl === undefined) return undefined;
+  const { publicUrl, issuerName } = certificates;
+  return { server: { ...mail, url: smtpUrl }, publicUrl, issuerName, fill: templating.fillMail.bind(templating) };
+}
+
 interface Start {
   config: Config;
   secrets: Secrets;
@@ -162,7 +172,8 @@ async function openFoundations(parts: AsyncDisposableStack, { config, secrets, l
   const templating = await openTemplating({ rendering, templatesDir: config.certificates.templatesDir });
   const credentials = openCredentials(config, secrets);
   const links = createFileLinks({ secrets: encryptionKeys, ...config.certificates });
-  const events = parts.use(createEvents({ database, metrics, sealing, ...config.events }));
+  const mails = openMails(config, secrets, templating);
+  const events = parts.use(createEvents({ database, metrics, sealing, mails, ...config.events }));
   const progress = createJobProgress(parts.use(createProgressTracker()));
   return {
     config,
@@ -214,7 +225,9 @@ function createFeatures(foundations: Foundations) {
     ...certificateEndpoints({ certificates, credentials, prefixOf: tenantPrefix }),
     ...issuedEndpoints({ issued, links, prefixOf: tenantPrefix }),
     ...verificationEndpoints({ verifications, codeLimit, fileLimit, issuerName }),
+    ...downloadEndpoints({ events, issued, limit: createRateLimiter({ database, ...mailLinkLimit }) }),
     ...eventEndpoints({ database, prefixOf: tenantPrefix, document }),
+    ...mailEndpoints({ database, prefixOf: tenantPrefix }),
     ...webhookEndpoints({ database, prefixOf: tenantPrefix, sealing, trustedHosts: config.events.webhookHosts }),
   ];
   const endpoints = [

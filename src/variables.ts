@@ -5,6 +5,7 @@ import { availableParallelism } from 'node:os';
 import { certificateVariables } from './certificate-variables.ts';
 import { readEncryptionKeys } from './encryption-key.ts';
 import { type Failpoint, failpoints } from './failpoint.ts';
+import { mailVariables } from './mail-variables.ts';
 import { readOrigin } from './origin.ts';
 import { pageVariables } from './page-variables.ts';
 import { decimal, flag, integer, list, oneOf, secret, text, url, type Variable } from './variable-kinds.ts';
@@ -190,6 +191,7 @@ export const variables = {
   ),
   CALLER_RENDER_LIMIT: integer(4, [1, 1000], 'Renders of one public caller at once.'),
   ...certificateVariables,
+  ...mailVariables,
   DIAGNOSTICS_DIR: text(undefined, {
     example: '/tmp/platen',
     meaning:

@@ -8,6 +8,7 @@ import { z } from 'zod';
 import { addRun, findItems, findKnownRun, findOwner, findRun, findRuns, holdEnded } from '../src/class-runs/store.ts';
 import { type Database, openDatabase } from '../src/database/database.ts';
 import { fail } from '../src/errors.ts';
+import { giveBack, markDelivered, markUndelivered } from '../src/events/claims.ts';
 import type { WaitingEvent } from '../src/events/contract.ts';
 import { addEvent, giveLeaseBack, markFailed, markSent, readDue, takeLease } from '../src/events/outbox.ts';
 import { countEvents, findEvents, forgetSent, redriveEvent, replayBatch } from '../src/events/records.ts';
@@ -17,9 +18,6 @@ import {
   claimDue,
   type Delivery,
   findWebhooks,
-  giveBack,
-  markDelivered,
-  markUndelivered,
   removeWebhook,
 } from '../src/events/webhook-store.ts';
 import type { Endpoint } from '../src/http/contract.ts';

@@ -6,6 +6,7 @@ import type { CertificateFacts, Credentials } from '../credentials/contract.ts';
 import type { Database } from '../database/database.ts';
 import type { Documents } from '../documents/documents.ts';
 import { type ErrorCode, fail, ServiceError } from '../errors.ts';
+import type { CertificateMail } from '../events/contract.ts';
 import type { Events } from '../events/events.ts';
 import { failpoint } from '../failpoint.ts';
 import type { Pictures } from '../images/contract.ts';
@@ -15,7 +16,7 @@ import { createLog } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
 import type { Templating } from '../templating/templating.ts';
 import { inSpan } from '../tracing.ts';
-import { verifyUrlOf } from './certificate.ts';
+import { readInstant, verifyUrlOf } from './certificate.ts';
 import { isUnmade } from './status.ts';
 import { findCertificate, freezeImages, markAvailable, markFailed, type StoredCertificate } from './store.ts';
 
@@ -79,6 +80,18 @@ export function templateDataOf(
     maxScore,
   };
   return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined));
+}
+
+const dayMs = 86_400_000;
+
+/** Which mails are sent of it, and to whom; undefined for none. */
+export function mailOf(input: StoredCertificate['input']): CertificateMail | undefined {
+  const { email: address, language, mail = false, remindDaysBefore, expirationDate } = input;
+  const expires = expirationDate === undefined ? undefined : readInstant(expirationDate);
+  const isReminded = remindDaysBefore !== undefined && expires !== undefined && expires > Date.now();
+  if (address === undefined || !(mail || isReminded)) return undefined;
+  const remindAt = isReminded ? new Date(expires - remindDaysBefore * dayMs) : undefined;
+  return { address, language, name: nameOf(input), isAnnounced: mail, remindAt };
 }
 
 /** What its credentials say. */
@@ -203,6 +216,7 @@ class Making {
           lastName: input.lastName,
           issuanceDate: input.issuanceDate,
           expirationDate: input.expirationDate,
+          mail: mailOf(input),
         });
       failpoint('certificate-announced');
       await endWith(tx, { certificateId: id });

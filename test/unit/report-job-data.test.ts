@@ -52,6 +52,7 @@ const final: ErrorCode[] = [
   'bulk_failed',
   // Of certificates, not of reports.
   'already_revoked',
+  'link_over',
   'certificate_exists',
   'issuer_unavailable',
   'glyph_missing',
