@@ -1,6 +1,8 @@
 // Mails to learners: each handed to the server once, in the learner's language, whatever the server does; with a link that is good for as long as it should be.
 
-import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { randomUUID } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { afterAll, afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { sql } from 'kysely';
 import { openDataFolder } from '../src/data-folder.ts';
 import { type Database, openDatabase } from '../src/database/database.ts';
@@ -20,14 +22,27 @@ let parts: AsyncDisposableStack;
 beforeEach(() => {
   parts = new AsyncDisposableStack();
 });
-afterEach(() => parts.disposeAsync());
+afterEach(async () => {
+  await parts.disposeAsync();
+  // Nothing is left to the next.
+  if (embedded !== undefined) await sql`DELETE FROM platen.events`.execute((await embedded).queries);
+});
 
 const from = 'Example School <certificates@school.example>';
 
-async function open(server?: string): Promise<Database> {
-  const { url, dataDir } = parts.use(await createTestDatabase(server));
-  if (url === undefined) parts.use(openDataFolder(dataDir));
-  const database = parts.use(openDatabase({ url, dataDir }));
+/** Of those tests that do not look at all that is in it. */
+const shared = new AsyncDisposableStack();
+afterAll(() => shared.disposeAsync());
+let embedded: Promise<Database> | undefined;
+const openShared = () => {
+  embedded ??= open(undefined, shared);
+  return embedded;
+};
+
+async function open(server: string | undefined, owner = parts): Promise<Database> {
+  const { url, dataDir } = owner.use(await createTestDatabase(server));
+  if (url === undefined) owner.use(openDataFolder(dataDir));
+  const database = owner.use(openDatabase({ url, dataDir }));
   await database.ready;
   return database;
 }
@@ -98,7 +113,7 @@ describeDatabases('mails', (server) => {
 
 describe('a mail server that', () => {
   test('refuses, answers later, falls silent or goes away costs no mail, and gets none twice that it has taken', async () => {
-    const [database, smtp] = [await open(), parts.use(await startMailServer())];
+    const [database, smtp] = [await openShared(), parts.use(await startMailServer())];
     const mailing = await start(database, { server: serverOf(smtp), sendMs: 1500 });
     const send = (name: string) => mailCertificate(mailing, `${name}@school.example`);
     const [refused, unwanted, later, silent, lost, parting] = await Promise.all(
@@ -125,7 +140,7 @@ describe('a mail server that', () => {
   });
 
   test('is down gets what waited when it is there again', async () => {
-    const database = await open();
+    const database = await openShared();
     const { port } = await startMailServer().then(async (smtp) => {
       await smtp[Symbol.asyncDispose]();
       return smtp;
@@ -146,7 +161,10 @@ describe('a mail server that', () => {
     ['smtps', { secure: true }, 'stranger', /could not be reached/],
     ['smtp', {}, 'stranger', /could not be reached/],
   ] as const)('speaks %s %o is believed by the %s alone', async (protocol, options, authority, expected) => {
-    const [database, smtp] = [await open(), parts.use(await startMailServer({ ...options, authOptional: false }))];
+    const [database, smtp] = [
+      await openShared(),
+      parts.use(await startMailServer({ ...options, authOptional: false })),
+    ];
     const url = `${protocol}://platen:se%2Fcret@localhost:${smtp.port}`;
     const mailing = await start(database, { server: { url, from, authorities: authorityOf(authority) } });
     const id = await mailCertificate(mailing, 'maran@school.example');
@@ -156,7 +174,7 @@ describe('a mail server that', () => {
   });
 
   test('does not know us is tried again, whatever its code: no address is at fault', async () => {
-    const [database, smtp] = [await open(), parts.use(await startMailServer({ authOptional: false }))];
+    const [database, smtp] = [await openShared(), parts.use(await startMailServer({ authOptional: false }))];
     const server = { ...serverOf(smtp), url: `smtp://platen:wrong@127.0.0.1:${smtp.port}` };
     const mailing = await start(database, { server });
     const id = await mailCertificate(mailing, 'maran@school.example');
@@ -165,8 +183,70 @@ describe('a mail server that', () => {
   });
 });
 
+/** A server that others have written, with its own reader of mails; skipped where none is started. */
+const { SMTP_SINK_API: sink, SMTP_HOST, SMTP_PORT, SMTP_USER = '', SMTP_PASSWORD = '', SMTP_CA = '' } = process.env;
+const describeSink = sink === undefined ? describe.skip : describe;
+
+interface ReadMail {
+  messageId: string;
+  subject: string;
+  text: string;
+  html: string;
+  tls: boolean;
+  user: string | null;
+}
+
+describeSink('the server of others', () => {
+  const log = `${encodeURIComponent(SMTP_USER)}:${encodeURIComponent(SMTP_PASSWORD)}`;
+  const takenBy = async (address: string): Promise<ReadMail[]> => {
+    const listed = (await (await fetch(`${sink}/messages?to=${address}`)).json()) as { id: string }[];
+    return Promise.all(
+      listed.map(async ({ id }) => (await (await fetch(`${sink}/messages/${id}`)).json()) as ReadMail),
+    );
+  };
+
+  test('lets us in, takes a mail in every language as it was meant, and refuses as it says', async () => {
+    const database = await openShared();
+    const server = { url: `smtp://${log}@${SMTP_HOST}:${SMTP_PORT}`, from, authorities: readFileSync(SMTP_CA, 'utf8') };
+    const mailing = await start(database, { server });
+    const run = randomUUID();
+    for (const [language, subject] of Object.entries({
+      en: 'Your certificate: Algebra <I>',
+      ta: 'உங்கள் சான்றிதழ்: Algebra <I>',
+      hi: 'आपका प्रमाणपत्र: Algebra <I>',
+      ar: 'شهادتك: Algebra <I>',
+    })) {
+      const address = `${language}.${run}@school.example`;
+      const id = await mailCertificate(mailing, address, { language });
+      const { id: event } = await untilMail(database, id, ({ state }) => state === 'sent');
+      const messageId = `<${event}@pdf.school.example>`;
+      expect(await takenBy(address)).toMatchObject([{ messageId, subject, tls: true, user: SMTP_USER }]);
+      const [read] = await takenBy(address);
+      for (const part of [read?.text, read?.html]) expect(part).toContain('மாறன்');
+    }
+    const failed = async (name: string) => {
+      const id = await mailCertificate(mailing, `${name}@${run}.example`);
+      const { state, error } = await untilMail(database, id, (row) => row.error !== null);
+      return `${state}: ${error}`;
+    };
+    expect(await failed('reject-553')).toBe('parked: the server refused the address (553)');
+    expect(await failed('tempfail-452')).toBe('waiting: the server answered 452 to RCPT TO');
+    expect(await failed('drop')).toMatch(/^waiting: the server could not be reached/);
+  });
+});
+
+test('to another machine nothing is said in plain', async () => {
+  const smtp = parts.use(await startMailServer({ disabledCommands: ['STARTTLS'] }));
+  const database = await openShared();
+  // An address that is none of this machine's by its name, and leads to it all the same.
+  const mailing = await start(database, { server: { ...serverOf(smtp), url: `smtp://0.0.0.0:${smtp.port}` } });
+  const id = await mailCertificate(mailing, 'maran@school.example');
+  expect((await untilMail(database, id, (row) => row.error !== null)).state).toBe('waiting');
+  expect([smtp.opened, smtp.named]).toEqual([1, []]);
+});
+
 test('connections are used again, and closed at the end', async () => {
-  const [database, smtp] = [await open(), parts.use(await startMailServer())];
+  const [database, smtp] = [await openShared(), parts.use(await startMailServer())];
   const { events } = await createMailing(database, { server: serverOf(smtp) });
   events.start();
   for (let at = 0; at < 5; at++) {
@@ -185,7 +265,7 @@ test('it is tried for 24 hours, after 10 s doubling to an hour', () => {
 });
 
 test('a reminder waits for its day, and goes with its link when the certificate is revoked', async () => {
-  const [database, smtp] = [await open(), parts.use(await startMailServer())];
+  const [database, smtp] = [await openShared(), parts.use(await startMailServer())];
   const { events, metrics } = await start(database, { server: serverOf(smtp) });
   const inDays = (days: number) => new Date(Date.now() + days * 86_400_000);
   const remind = (days: number) =>
@@ -211,7 +291,7 @@ test('a reminder waits for its day, and goes with its link when the certificate 
 });
 
 test('one whose link is over is set aside, not sent', async () => {
-  const [database, smtp] = [await open(), parts.use(await startMailServer())];
+  const [database, smtp] = [await openShared(), parts.use(await startMailServer())];
   const mailing = await start(database, { server: serverOf(smtp) });
   const certificateId = await mailCertificate(mailing, 'maran@school.example');
   const { id } = await untilMail(database, certificateId, ({ state }) => state === 'sent');

@@ -51,8 +51,8 @@ export class Dispatch<Event extends WaitingEvent> implements AsyncDisposable {
   /** Attempts under way, by receiver. */
   readonly #busy = new Map<string, number>();
   readonly #attempts = new Set<Promise<void>>();
-  /** What was taken, and is not written down yet. */
-  readonly #taken = new Set<string>();
+  /** Those that this process has under way, until what became of them is written down. */
+  readonly #underWay = new Set<string>();
   #running: Promise<void> | undefined;
 
   constructor(dependencies: Dependencies, way: Way<Event>) {
@@ -98,7 +98,7 @@ export class Dispatch<Event extends WaitingEvent> implements AsyncDisposable {
     for (const event of claimed) {
       const receiver = this.#way.receiverOf(event);
       this.#busy.set(receiver, (this.#busy.get(receiver) ?? 0) + 1);
-      const attempt = this.#deliver(event)
+      const attempt = this.#deliverOnce(event)
         .catch((error) => {
           this.#way.log.debug('What became of an event could not be written down', { error });
         })
@@ -118,11 +118,16 @@ export class Dispatch<Event extends WaitingEvent> implements AsyncDisposable {
     this.#waking.wake();
   }
 
+  /** A claim may run out before its attempt has ended, by a clock that was put forward or while the database could not be told. */
+  async #deliverOnce(event: Event): Promise<void> {
+    if (this.#underWay.has(event.seq)) return;
+    this.#underWay.add(event.seq);
+    await this.#deliver(event).finally(() => this.#underWay.delete(event.seq));
+  }
+
   async #deliver(event: Event): Promise<void> {
     const { database, metrics } = this.#dependencies;
     const { kind, mostMs, pausesSeconds } = this.#way;
-    // Its claim has run out while the database could not be told.
-    if (this.#taken.has(event.seq)) return;
     try {
       using ending = followSignals([this.#ending.signal, AbortSignal.timeout(mostMs)]);
       await this.#way.send(event, ending.signal);
@@ -137,18 +142,13 @@ export class Dispatch<Event extends WaitingEvent> implements AsyncDisposable {
   }
 
   async #writeDown(event: Event): Promise<void> {
-    this.#taken.add(event.seq);
-    try {
-      for (;;) {
-        try {
-          return await markDelivered(this.#dependencies.database.queries, event);
-        } catch (error) {
-          if (this.#ending.signal.aborted) throw error;
-        }
-        await wait(writeAgainMs, undefined, { signal: this.#ending.signal }).catch(() => undefined);
+    for (;;) {
+      try {
+        return await markDelivered(this.#dependencies.database.queries, event);
+      } catch (error) {
+        if (this.#ending.signal.aborted) throw error;
       }
-    } finally {
-      this.#taken.delete(event.seq);
+      await wait(writeAgainMs, undefined, { signal: this.#ending.signal }).catch(() => undefined);
     }
   }
 

@@ -73,13 +73,6 @@ async function step(
   }
 }
 
-const ignore = () => undefined;
-
-function giveUp(connection: SMTPConnection): void {
-  connection.on('error', ignore);
-  connection.close();
-}
-
 class PooledServer implements MailServer {
   readonly #config: MailConfig;
   readonly #name: string;
@@ -110,7 +103,7 @@ class PooledServer implements MailServer {
     try {
       await step(connection, signal, (done) => connection.send(envelope, message, done));
     } catch (error) {
-      giveUp(connection);
+      connection.close();
       throw signal.aborted ? error : explain(error);
     }
     // From here on nothing that happens to the connection matters to the mail.
@@ -126,13 +119,12 @@ class PooledServer implements MailServer {
     for (;;) {
       const [idle] = this.#idle.keys();
       if (idle === undefined) return this.#open(signal);
-      clearTimeout(this.#idle.get(idle));
-      this.#idle.delete(idle);
+      this.#forget(idle);
       try {
         await step(idle, signal, (done) => idle.reset(done));
         return idle;
       } catch (error) {
-        giveUp(idle);
+        idle.close();
         if (signal.aborted) throw error;
       }
     }
@@ -162,6 +154,9 @@ class PooledServer implements MailServer {
         rejectUnauthorized: !isOpen || authorities !== undefined,
       },
     });
+    // Also of one that waits: the server may end it, and nobody else would hear of its error.
+    const forget = () => this.#forget(connection);
+    connection.on('end', forget).on('error', forget);
     try {
       await step(connection, signal, (done) => connection.connect(done));
       if (username !== '') {
@@ -169,26 +164,24 @@ class PooledServer implements MailServer {
         await step(connection, signal, (done) => connection.login(auth, done));
       }
     } catch (error) {
-      giveUp(connection);
+      connection.close();
       throw signal.aborted ? error : explain(error);
     }
     return connection;
   }
 
   #putBack(connection: SMTPConnection): void {
-    const timer = setTimeout(() => this.#dismiss(connection), idleMs).unref();
-    this.#idle.set(connection, timer);
-    const forget = () => {
-      clearTimeout(this.#idle.get(connection));
-      this.#idle.delete(connection);
-    };
-    connection.once('end', forget).once('error', forget);
+    if (connection.destroyed) return;
+    this.#idle.set(connection, setTimeout(() => this.#dismiss(connection), idleMs).unref());
+  }
+
+  #forget(connection: SMTPConnection): void {
+    clearTimeout(this.#idle.get(connection));
+    this.#idle.delete(connection);
   }
 
   #dismiss(connection: SMTPConnection): void {
-    clearTimeout(this.#idle.get(connection));
-    this.#idle.delete(connection);
-    connection.on('error', ignore);
+    this.#forget(connection);
     connection.quit();
   }
 }

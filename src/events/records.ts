@@ -131,14 +131,14 @@ export interface EventFigures {
 
 const mostCounted = 10_000;
 /** A mail that is written ahead waits for its day, and not for us. */
-const isDue = (kind: Kind) => (kind === 'mail' ? sql`coalesce(due_at, created_at) <= now()` : sql`true`);
+const isWaiting = (kind: Kind) =>
+  kind === 'mail' ? sql`state = 'waiting' AND coalesce(due_at, created_at) <= now()` : sql`state = 'waiting'`;
 const since = (kind: Kind) => (kind === 'mail' ? sql`coalesce(due_at, created_at)` : sql`created_at`);
-const counted = (kind: Kind, state: EventState) => sql`(
-  SELECT count(*)::integer FROM (
-    SELECT FROM platen.events WHERE state = ${sql.lit(state)} AND kind = ${sql.lit(kind)} AND ${isDue(kind)} LIMIT ${mostCounted}) AS few)`;
+const counted = (kind: Kind, condition: RawBuilder<unknown>) => sql`(
+  SELECT count(*)::integer FROM (SELECT FROM platen.events WHERE kind = ${sql.lit(kind)} AND ${condition} LIMIT ${mostCounted}) AS few)`;
 const age = (kind: Kind) => sql`coalesce((
   SELECT extract(epoch FROM clock_timestamp() - ${since(kind)})::float8 FROM platen.events
-  WHERE state = 'waiting' AND kind = ${sql.lit(kind)} AND ${isDue(kind)}
+  WHERE kind = ${sql.lit(kind)} AND ${isWaiting(kind)}
   ORDER BY ${kind === 'kafka' ? sql`seq` : since(kind)} LIMIT 1), 0)`;
 const ofEach = (figure: (kind: Kind) => RawBuilder<unknown>) =>
   sql`json_build_object(${sql.join(kinds.map((kind) => sql`${sql.lit(kind)}, ${figure(kind)}`))})`;
@@ -146,7 +146,7 @@ const ofEach = (figure: (kind: Kind) => RawBuilder<unknown>) =>
 /** Each read by an index of its own. */
 export async function countEvents(queries: Queries): Promise<EventFigures | undefined> {
   const { rows } = await sql<EventFigures>`
-    SELECT ${ofEach((kind) => counted(kind, 'waiting'))} AS waiting, ${ofEach((kind) => counted(kind, 'parked'))} AS parked,
+    SELECT ${ofEach((kind) => counted(kind, isWaiting(kind)))} AS waiting, ${ofEach((kind) => counted(kind, sql`state = 'parked'`))} AS parked,
       ${ofEach(age)} AS "oldestSeconds"`.execute(queries);
   return rows[0];
 }

@@ -59,7 +59,9 @@ export async function startMailServer(options: SMTPServerOptions = {}, port = 0)
       done(/^(no|later)-/.test(name) ? refusal(codeOf(name), `<${address}> is not wanted`) : null);
     },
     async onData(stream, session, done) {
-      const raw = await text(stream);
+      // A client that is killed under way says no more.
+      const raw = await text(stream).catch(() => undefined);
+      if (raw === undefined) return;
       const to = session.envelope.rcptTo[0]?.address ?? '';
       const name = wish(to);
       if (name === 'lost') return socketOf(session.id)?.destroy();
