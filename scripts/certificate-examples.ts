@@ -167,6 +167,14 @@ export const certificateExamples: Example[] = [
       expiresAt: null,
     },
   },
+  { endpoint: 'GET /d/{code}', as: 'nobody', path: '/d/AAAAAAAAAAAAAAAAAAAAAA', status: 404, text: 'Nothing found' },
+  {
+    endpoint: 'GET /d/{code}/file',
+    as: 'nobody',
+    path: '/d/AAAAAAAAAAAAAAAAAAAAAA/file',
+    status: 404,
+    text: 'not_found',
+  },
   { endpoint: 'GET /verify', as: 'nobody', path: '/verify', status: 200, text: 'type="file"' },
   {
     endpoint: 'POST /verify',

@@ -11,6 +11,7 @@ const event = {
   type: 'certificate.issued',
   key: 'ALG1',
   webhookId: null,
+  linkId: null,
   state: 'waiting',
   attempts: 0,
   createdAt,
@@ -64,6 +65,13 @@ export const eventExamples: Example[] = [
     body: { from: '2026-03-01T00:00:00Z', to: '2026-03-02T00:00:00Z' },
     status: 202,
     answer: { count: 12 },
+  },
+  {
+    endpoint: 'DELETE /internal/mail-links/{id}',
+    as: 'service',
+    path: `/internal/mail-links/${id}`,
+    status: 404,
+    text: 'not_found',
   },
   { endpoint: 'GET /asyncapi.json', as: 'nobody', path: '/asyncapi.json', status: 200, text: 'COURSE_STATUS_UPDATED' },
 ];

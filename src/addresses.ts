@@ -1,6 +1,6 @@
 // Addresses that lead inside: of the machine's own metadata services, to which consent to an origin is never consent, and of private networks; however they are written.
 
-import { BlockList, isIPv6 } from 'node:net';
+import { BlockList, isIPv4, isIPv6 } from 'node:net';
 
 const metadata = new BlockList();
 metadata.addSubnet('169.254.0.0', 16, 'ipv4');
@@ -17,6 +17,10 @@ metadata.addSubnet('2002:a9fe::', 32, 'ipv6');
 export function isLinkLocal(address: string): boolean {
   return metadata.check(address, isIPv6(address) ? 'ipv6' : 'ipv4');
 }
+
+/** Whether a name or address is that of the machine itself. */
+export const isLoopback = (host: string): boolean =>
+  isIPv4(host) ? host.startsWith('127.') : ['::1', 'localhost'].includes(host);
 
 /** Networks of IPv4 that nobody reaches from outside, or that are no single machine (RFC 6890). */
 const privateNetworks: [string, number][] = [

@@ -1,7 +1,7 @@
 // What settings must be together: the cross-checks of development, and the stricter ones of production.
 
 import type { KeyObject } from 'node:crypto';
-import { isIPv4 } from 'node:net';
+import { isLoopback } from './addresses.ts';
 import type { PageValues } from './page-settings.ts';
 import { type Values, type VariableName, variables } from './variables.ts';
 
@@ -34,6 +34,8 @@ export interface Secrets {
   testingServiceToken: string | undefined;
   keycloakPassword: string | undefined;
   keycloakSecret: string | undefined;
+  /** With the password of the mail server. */
+  smtpUrl: string | undefined;
 }
 
 export const developmentSecrets = {
@@ -59,7 +61,6 @@ interface Check {
 }
 
 const hasTwice = (items: string[]) => new Set(items).size < items.length;
-const isLoopback = (host: string) => (isIPv4(host) ? host.startsWith('127.') : ['::1', 'localhost'].includes(host));
 const s3Variables = ['AWS_REGION', 'AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY', 'AWS_S3_ENDPOINT'] as const;
 const minioVariables = ['MINIO_ENDPOINT_URL', 'MINIO_ACCESS_KEY', 'MINIO_SECRET_KEY', 'MINIO_REGION'] as const;
 
@@ -127,6 +128,16 @@ const checks: Check[] = [
   ...pipelineChecks,
   ...together(sunbirdVariables, 'SUNBIRD_RC_…'),
   ...together(openEdxVariables, 'OPENEDX_…'),
+  {
+    variable: 'MAIL_FROM',
+    rule: 'must be set together with SMTP_URL',
+    isBroken: ({ values }) => values.SMTP_URL !== undefined && values.MAIL_FROM === undefined,
+  },
+  ...(['MAIL_FROM', 'SMTP_CA_FILE'] as const).map((variable) => ({
+    variable: 'SMTP_URL' as const,
+    rule: `must be set when ${variable} is`,
+    isBroken: ({ values }: Facts) => values.SMTP_URL === undefined && values[variable] !== undefined,
+  })),
   {
     variable: 'FRONTEND_ORIGINS',
     rule: 'must not name an origin twice',

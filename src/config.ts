@@ -100,6 +100,7 @@ function readSecrets(values: Values): Secrets {
     testingServiceToken: values.TESTING_SERVICE_TOKEN,
     keycloakPassword: values.KEYCLOAK_ADMIN_PASSWORD,
     keycloakSecret: values.KEYCLOAK_CLIENT_SECRET,
+    smtpUrl: values.SMTP_URL,
   };
 }
 
@@ -220,6 +221,12 @@ function buildPlugins(values: Values) {
   };
 }
 
+/** Its server is a secret. */
+function buildMail(values: Values) {
+  if (values.SMTP_URL === undefined || values.MAIL_FROM === undefined) return undefined;
+  return { from: values.MAIL_FROM, authorities: values.SMTP_CA_FILE };
+}
+
 function buildTraces(values: Values) {
   const endpoint = values.OTEL_EXPORTER_OTLP_ENDPOINT;
   if (endpoint === undefined) return undefined;
@@ -266,6 +273,7 @@ function buildConfig(facts: Facts) {
     plugins: buildPlugins(values),
     attempts: buildAttempts(values),
     keycloak: buildKeycloak(values),
+    mail: buildMail(values),
     traces: buildTraces(values),
     failpoint: values.PLATEN_FAILPOINT,
     isRunAsRoot: isRoot,

@@ -103,6 +103,11 @@ export const catalogue = {
     title: 'Already revoked',
     detail: 'This certificate is not good any more: it was revoked, or replaced by another.',
   },
+  link_over: {
+    status: 410,
+    title: 'Link over',
+    detail: 'This link was good once. It is too old, was taken away, or its certificate was revoked or replaced.',
+  },
   certificate_exists: {
     status: 409,
     title: 'Certificate exists',

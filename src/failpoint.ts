@@ -16,6 +16,7 @@ export const failpoints = [
   'attempt-issued',
   'event-due',
   'event-sent',
+  'mail-sent',
   'run-begun',
   'run-written',
   'run-decided',

@@ -29,7 +29,7 @@ import { startRendering } from './rendering/rendering.ts';
 import { isRecordOf } from './reports/report.ts';
 import { createSchedules } from './schedules/schedules.ts';
 import { createSealing, type Sealing } from './sealing.ts';
-import { openTemplating } from './templating/templating.ts';
+import { openTemplating, type Templating } from './templating/templating.ts';
 
 /** Of time; tests give shorter ones than those that are usual. */
 export type Limits = Partial<HttpLimits & StorageLimits & { workersAbsentMs: number }>;
@@ -98,6 +98,12 @@ export interface Start {
   limits: Limits | undefined;
 }
 
+function openMails({ mail, certificates }: Config, { smtpUrl }: Secrets, templating: Templating) {
+  if (mail === undefined || smtpUrl === undefined) return undefined;
+  const { publicUrl, issuerName } = certificates;
+  return { server: { ...mail, url: smtpUrl }, publicUrl, issuerName, fill: templating.fillMail.bind(templating) };
+}
+
 /** Where they are configured. */
 function openEdxRetrievers({ plugins: { openEdx } }: Config, { openEdxSecret: clientSecret }: Secrets) {
   const { url, clientId } = openEdx;
@@ -127,7 +133,8 @@ export async function openFoundations(parts: AsyncDisposableStack, { config, sec
   const templating = await openTemplating({ rendering, templatesDir: config.certificates.templatesDir });
   const credentials = openCredentials(config, secrets);
   const links = createFileLinks({ secrets: encryptionKeys, ...config.certificates });
-  const events = parts.use(createEvents({ database, metrics, sealing, ...config.events }));
+  const mails = openMails(config, secrets, templating);
+  const events = parts.use(createEvents({ database, metrics, sealing, mails, ...config.events }));
   const assets = createAssets({ database, store, isUsed: isAssetNamed });
   const plugins = await openPlugins({
     ...config.plugins,

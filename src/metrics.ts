@@ -67,26 +67,26 @@ function eventMetrics(registers: Registry[]) {
   return {
     eventAttempts: new Counter({
       name: 'platen_event_attempts_total',
-      help: 'Attempts to tell others of events, by kind (kafka, webhook) and outcome: ok, failed (tried again later), parked (set aside).',
+      help: 'Attempts to tell others of events, by kind (kafka, webhook, mail) and outcome: ok, failed (tried again later), parked (set aside).',
       labelNames: ['kind', 'outcome'],
       registers,
     }),
     eventDelay: new Histogram({
       name: 'platen_event_delay_seconds',
-      help: 'Time from when an event was written until it was sent, by kind (kafka, webhook).',
+      help: 'Time from when an event was written until it was sent, by kind (kafka, webhook, mail).',
       labelNames: ['kind'],
       buckets: [...seconds, 300, 3600, 21_600, 86_400],
       registers,
     }),
     events: new Gauge({
       name: 'platen_events',
-      help: 'Events in the database, of all processes, by kind (kafka, webhook) and state: waiting, parked. At most 10,000 are counted. Each process gives the same.',
+      help: 'Events in the database, of all processes, by kind (kafka, webhook, mail) and state: waiting, parked. At most 10,000 are counted. Each process gives the same.',
       labelNames: ['kind', 'state'],
       registers,
     }),
     eventOldest: new Gauge({
       name: 'platen_event_oldest_waiting_seconds',
-      help: 'Age of the oldest event that waits, by kind (kafka, webhook); 0 where none does.',
+      help: 'Age of the oldest event that waits, of a mail since it was to be sent, by kind (kafka, webhook, mail); 0 where none does.',
       labelNames: ['kind'],
       registers,
     }),

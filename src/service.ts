@@ -1,6 +1,7 @@
 // The composition root: builds every module in order, and takes them down in the opposite one.
 
 import { createCertificates } from './certificates/certificates.ts';
+import { downloadEndpoints, mailLinkLimit } from './certificates/download-routes.ts';
 import { generationEndpoint } from './certificates/generation-routes.ts';
 import { createIssued } from './certificates/issued.ts';
 import { issuedEndpoints } from './certificates/issued-routes.ts';
@@ -13,6 +14,7 @@ import { classRunEndpoints } from './class-runs/routes.ts';
 import type { Config, Secrets } from './config.ts';
 import type { Documents } from './documents/documents.ts';
 import { createAsyncApiDocument } from './events/asyncapi.ts';
+import { mailEndpoints } from './events/mail-routes.ts';
 import { eventEndpoints } from './events/routes.ts';
 import { webhookEndpoints } from './events/webhook-routes.ts';
 import { armFailpoint } from './failpoint.ts';
@@ -75,6 +77,8 @@ function createFeatures(foundations: Foundations) {
     generationEndpoint({ certificates, prefixOf, generations }),
     ...certificateEndpoints({ certificates, credentials, prefixOf }),
     ...issuedEndpoints({ issued, links, prefixOf }),
+    ...downloadEndpoints({ events, issued, limit: createRateLimiter({ database, ...mailLinkLimit }) }),
+    ...mailEndpoints({ database, prefixOf }),
     ...verificationEndpoints({ verifications, codeLimit, fileLimit, issuerName }),
     ...createPipeline({ ...foundations, certificates }),
     ...eventEndpoints({ database, prefixOf, document }),

@@ -37,7 +37,9 @@ export function summariseSettings(config: Config, secrets: Secrets): Record<stri
 
 /** What never stands in the log, whatever its field is called. */
 export function secretValues({ encryptionKeys, credentialKeys: _, databaseUrl, ...secrets }: Secrets): string[] {
-  const password = databaseUrl === undefined ? undefined : decodeURIComponent(new URL(databaseUrl).password);
+  const passwords = [databaseUrl, secrets.smtpUrl]
+    .map((url) => (url === undefined ? '' : decodeURIComponent(new URL(url).password)))
+    .filter((password) => password !== '');
   const keys = (encryptionKeys ?? []).map((key) => key.toString('base64'));
-  return [...Object.values(secrets).flat(), password, ...keys].filter((value) => value !== undefined);
+  return [...Object.values(secrets).flat(), ...passwords, ...keys].filter((value) => value !== undefined);
 }

@@ -5,6 +5,7 @@ import { availableParallelism } from 'node:os';
 import { certificateVariables } from './certificate-variables.ts';
 import { readEncryptionKeys } from './encryption-key.ts';
 import { type Failpoint, failpoints } from './failpoint.ts';
+import { mailVariables } from './mail-variables.ts';
 import { readOrigin } from './origin.ts';
 import { pageVariables } from './page-variables.ts';
 import { pipelineVariables } from './pipeline-variables.ts';
@@ -198,6 +199,7 @@ export const variables = {
   ...certificateVariables,
   ...pluginVariables,
   ...pipelineVariables,
+  ...mailVariables,
   DIAGNOSTICS_DIR: text(undefined, {
     example: '/tmp/platen',
     meaning:

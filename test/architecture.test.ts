@@ -46,6 +46,8 @@ const floors: Record<string, number> = {
   attempts: 12,
   'certificate-variables.ts': 2,
   'plugin-variables.ts': 1,
+  'mail-variables.ts': 2,
+  'document-answer.ts': 10,
   'variables.ts': 3,
   'page-settings.ts': 4,
   'command-line.ts': 4,
@@ -84,7 +86,7 @@ const roomOf = (path: string) => (path.includes('/') ? folderOf(path) : path);
 
 /** Which files may import a package. */
 const doors: [RegExp, RegExp][] = [
-  [/^(express|cors|helmet|express-rate-limit|swagger-ui-dist)$/, /^http\/|^reports\/answer\.ts$/],
+  [/^(express|cors|helmet|express-rate-limit|swagger-ui-dist)$/, /^http\/|^(document-answer|reports\/answer)\.ts$/],
   [/^puppeteer-core$/, /^(browser|page|rendering)\//],
   [/^(@sparticuz\/chromium|tar-fs)$/, /^browser\/executable\.ts$/],
   [/^@fastify\/busboy$/, /^http\/file-body\.ts$/],
@@ -96,7 +98,7 @@ const doors: [RegExp, RegExp][] = [
   [/^(pg|@electric-sql\/pglite)$/, /^database\//],
   [
     /^kysely/,
-    /^(database\/|rate-limiter\.ts$|jobs\/(adding|attempts|cleaning|detaching|forgotten|lining-up|queue|records|retrying|telling|tickets|workers)\.ts$|reports\/revisions\.ts$|class-runs\/store\.ts$|certificates\/(holders|store)\.ts$|attempts\/(best-)?store\.ts$|schedules\/store\.ts$|repeated-requests\.ts$|assets\/store\.ts$|(configurations|runs)\/[a-z]+-store\.ts$|events\/(outbox|records|webhook-store)\.ts$)/,
+    /^(database\/|rate-limiter\.ts$|jobs\/(adding|attempts|cleaning|detaching|forgotten|lining-up|queue|records|retrying|telling|tickets|workers)\.ts$|reports\/revisions\.ts$|class-runs\/store\.ts$|certificates\/(holders|store)\.ts$|attempts\/(best-)?store\.ts$|schedules\/store\.ts$|repeated-requests\.ts$|assets\/store\.ts$|(configurations|runs)\/[a-z]+-store\.ts$|events\/(claims|mail-store|outbox|records|webhook-store)\.ts$)/,
   ],
   [/^pg-boss$/, /^jobs\/queue\.ts$/],
   [/^(jsonwebtoken|jose)$/, /^identity\//],
@@ -106,6 +108,7 @@ const doors: [RegExp, RegExp][] = [
   ],
   [/^@scure\/base$/, /^credentials\//],
   [/^@platformatic\/kafka$/, /^events\/kafka\.ts$/],
+  [/^nodemailer\//, /^events\/mail-call\.ts$/],
   [/^winston$/, /^log\.ts$/],
   [/^@opentelemetry\/api$/, /^(tracing|trace-export)\.ts$/],
   [/^@opentelemetry\/(?!api$)/, /^trace-export\.ts$/],

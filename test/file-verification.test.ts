@@ -5,9 +5,9 @@ import { request as httpRequest } from 'node:http';
 import { join } from 'node:path';
 import { PDFDocument } from '@cantoo/pdf-lib';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import axe from 'axe-core';
 import type { Page } from 'puppeteer-core';
 import { fileVerificationLimit } from '../src/certificates/verification-routes.ts';
+import { findFaults } from './support/axe.ts';
 import { type BareBrowser, startBareBrowser } from './support/bare-browser.ts';
 import { type IssuedCertificate, issueCertificate } from './support/certificates.ts';
 import { startTestService, type TestService } from './support/service.ts';
@@ -172,13 +172,6 @@ async function openPage(path: string, width: number): Promise<Page> {
   await page.setViewport({ width, height: 900 });
   await page.goto(service.url + path);
   return page;
-}
-
-/** What axe finds; its script is put in by the debugger, so that the page's own policy stays. */
-async function findFaults(page: Page): Promise<string[]> {
-  await page.evaluate(axe.source);
-  const { violations } = (await page.evaluate('axe.run()')) as axe.AxeResults;
-  return violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(' ')}`);
 }
 
 async function sendFile(page: Page, name: string, file: Uint8Array): Promise<string> {

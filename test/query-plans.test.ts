@@ -8,7 +8,17 @@ import { z } from 'zod';
 import { addRun, findItems, findKnownRun, findOwner, findRun, findRuns, holdEnded } from '../src/class-runs/store.ts';
 import { type Database, openDatabase } from '../src/database/database.ts';
 import { fail } from '../src/errors.ts';
+import { giveBack, markDelivered, markUndelivered } from '../src/events/claims.ts';
 import type { WaitingEvent } from '../src/events/contract.ts';
+import {
+  addMail,
+  type ClaimedMail,
+  claimMails,
+  endLink,
+  endLinksOf,
+  findLink,
+  forgetLinks,
+} from '../src/events/mail-store.ts';
 import { addEvent, giveLeaseBack, markFailed, markSent, readDue, takeLease } from '../src/events/outbox.ts';
 import { countEvents, findEvents, forgetSent, redriveEvent, replayBatch } from '../src/events/records.ts';
 import {
@@ -17,9 +27,6 @@ import {
   claimDue,
   type Delivery,
   findWebhooks,
-  giveBack,
-  markDelivered,
-  markUndelivered,
   removeWebhook,
 } from '../src/events/webhook-store.ts';
 import type { Endpoint } from '../src/http/contract.ts';
@@ -46,7 +53,17 @@ configureLog({ level: 'silent', secrets: [] });
 const endedJobs = 60_000;
 /** Blocks that a statement may look at: index pages of a few hundred rows, and far from all of a large table. */
 const mostBlocks = 1000;
-const largeTables = ['jobs', 'tasks', 'class_runs', 'rate_limits', 'tickets', 'removals', 'job_common', 'events'];
+const largeTables = [
+  'jobs',
+  'tasks',
+  'class_runs',
+  'rate_limits',
+  'tickets',
+  'removals',
+  'job_common',
+  'events',
+  'mail_links',
+];
 
 interface Plan {
   'Node Type': string;
@@ -124,6 +141,7 @@ describeServer('statements on filled tables', (server) => {
     await fill('rate_limits', `'event streams', 'caller ' || number, ARRAY[now()], ${later}`);
     await fill('tickets', `sha256(number::text::bytea), 'owner', 'opens', ${later}`);
     const states = `(ARRAY['sent', 'sent', 'waiting', 'parked'])[number % 4 + 1]`;
+    const mailedId = `('00000000-0000-4000-8000-' || lpad(number::text, 12, '0'))::uuid`;
     const times = `now() - (number - 500) * interval '1 minute'`;
     await client.query(
       `INSERT INTO platen.webhooks (id, url, types, secret) SELECT '00000000-0000-4000-8000-000000000001', 'https://hook.example/y', '{}', ''`,
@@ -135,6 +153,18 @@ describeServer('statements on filled tables', (server) => {
     await fill(
       'events (id, kind, webhook_id, type, key, body, state, created_at, sent_at, next_at, tenant)',
       `gen_random_uuid(), 'webhook', '00000000-0000-4000-8000-000000000001', 'report.failed', 'k', repeat('x', 400), ${states}, ${times}, ${times}, now() + interval '1 day', 'T'`,
+    );
+    await client.query(
+      `INSERT INTO platen.certificates (id, tenant, student_id, course_id, type, number, code, input, input_digest, s3_key)
+       SELECT ${mailedId}, 'T', 'S' || number, 'C', 't', number, number, '{}', '', 'k' FROM generate_series(1, 60000) AS number`,
+    );
+    await fill(
+      'mail_links (id, digest, certificate_id, tenant, expires_at)',
+      `${mailedId}, number, ${mailedId}, 'T', ${later} - interval '90 days'`,
+    );
+    await fill(
+      'events (id, kind, link_id, sealed, type, key, body, state, created_at, sent_at, next_at, due_at, tenant)',
+      `gen_random_uuid(), 'mail', ${mailedId}, '', 'certificate.expires', 'k', repeat('x', 400), ${states}, ${times}, ${times}, now() + interval '1 day', now() + interval '1 day', 'T'`,
     );
     // As the server does by itself now and then.
     await client.query('VACUUM platen.events');
@@ -272,8 +302,29 @@ describeServer('statements on filled tables', (server) => {
     const { last } = await replayBatch(queries, { tenant: 'T', ...past, after: undefined });
     await replayBatch(queries, { tenant: undefined, ...past, after: last });
     await forgetSent(queries, 90);
+    await useMails();
     await countEvents(queries);
     await removeWebhook(queries, { tenant: undefined, id: hook.id });
+  }
+
+  async function useMails(): Promise<void> {
+    const { queries } = database;
+    const certificateId = '00000000-0000-4000-8000-000000001000';
+    const mail = {
+      type: 'certificate.issued',
+      tenant: 'T',
+      key: 'k',
+      sealed: Buffer.alloc(1),
+      dueAt: undefined,
+    } as const;
+    for (let each = 0; each < 3; each++)
+      await addMail(queries, { ...mail, certificateId, linkId: randomUUID(), code: `code ${each}` });
+    const [claimed] = (await claimMails(queries, { places: 2, claimSeconds: 1 })) as [ClaimedMail];
+    await findLink(queries, 'code 1');
+    await endLink(queries, { tenant: 'T', id: claimed.linkId });
+    await endLink(queries, { tenant: undefined, id: claimed.linkId });
+    await endLinksOf(queries, certificateId);
+    await forgetLinks(queries, 90);
   }
 
   async function list(jobs: Jobs, query: object): Promise<void> {
@@ -284,7 +335,9 @@ describeServer('statements on filled tables', (server) => {
 
   /** Run again, and undone; but for what is added, which is there already. */
   async function explain({ text, values }: Statement): Promise<Plan> {
-    const options = /^\s*INSERT/.test(text) ? 'FORMAT JSON' : 'ANALYZE, BUFFERS, FORMAT JSON';
+    const options = /^\s*INSERT|INSERT INTO platen\.mail_links/.test(text)
+      ? 'FORMAT JSON'
+      : 'ANALYZE, BUFFERS, FORMAT JSON';
     await client.query('BEGIN');
     try {
       const { rows } = await client.query(`EXPLAIN (${options}) ${text}`, values);

@@ -22,7 +22,7 @@ export const inputOf = (body: IssueBody): CertificateInput => ({
 
 /** What a certificate says with these changes. @throws invalid_request where they do not go together. */
 export function applyChanges(
-  { images: _, generator, type, ...input }: FrozenInput,
+  { images: _, mail: __, remindDaysBefore: ___, generator, type, ...input }: FrozenInput,
   changes: Omit<ReissueBody, 'reason'>,
 ): CertificateInput {
   const { success, data, error } = issueBody.safeParse({ ...input, ...changes });

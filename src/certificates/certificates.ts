@@ -18,21 +18,23 @@ import type { Templating } from '../templating/templating.ts';
 import { mayRead, type Reader } from './access.ts';
 import { applyChanges, createInputCheck, type InputCheck, inputOf } from './asked.ts';
 import { createAwards } from './awards.ts';
-import { digestOf, newCode, verifyUrlOf } from './certificate.ts';
+import { digestOf, newCode } from './certificate.ts';
 import type { Awards, CertificateRow, Finding, GenerateBody, IssueAnswer, IssueBody, ReissueBody } from './contract.ts';
 import { findHolders, type Held, type Holder, noteFinding } from './holders.ts';
 import { makeDefinition } from './making.ts';
 import { MakingJobs } from './making-jobs.ts';
 import { refuseOther, revoked, successorOf } from './refusals.ts';
-import { rowOf } from './row.ts';
+import { issuedOf, rowOf } from './row.ts';
 import { isUnmade, mayBecome } from './status.ts';
 import {
   addCertificate,
   type CertificateInput,
+  type FrozenInput,
   findCertificate,
   findOfCourse,
   findRequest,
   holdCertificate,
+  type MailWishes,
   markReplaced,
   type NamedRequest,
   nameSuccessor,
@@ -47,7 +49,7 @@ const log = createLog('certificates');
 /** What was to be begun again is looked for so often. */
 const lookMs = 15_000;
 
-interface IssueOptions {
+interface IssueOptions extends MailWishes {
   tenant: string;
   idempotencyKey: string | undefined;
   owner: string;
@@ -163,7 +165,7 @@ class IssuedCertificates implements Certificates {
       if (!mayBecome(old.status, 'replaced'))
         throw fail('certificate_exists', { detail: 'It is still being made: there is nothing to replace yet.' });
       await markReplaced(tx, id, reason);
-      const added = await this.#add(input, { tx, tenant: old.tenant });
+      const added = await this.#add(input, { tx, tenant: old.tenant, wishes: old.input });
       await nameSuccessor(tx, id, added.id);
       const replacedBy = { certificateId: added.id, number: added.number };
       await this.#dependencies.events.certificateReplaced(tx, old.tenant, { ...toldOf(old), replacedBy });
@@ -237,12 +239,12 @@ class IssuedCertificates implements Certificates {
 
   async #acceptOnce(
     input: CertificateInput,
-    { tenant, idempotencyKey, owner, takesPresent = false }: Omit<IssueOptions, 'signal'>,
+    { tenant, idempotencyKey, owner, takesPresent = false, ...wishes }: Omit<IssueOptions, 'signal'>,
   ): Promise<StoredCertificate> {
     const digest = digestOf(input);
     return this.#dependencies.jobs.transaction(async (tx) => {
       const repeated = idempotencyKey === undefined ? undefined : await findRequest(tx, { tenant, idempotencyKey });
-      const certificate = await this.#certificateOf(repeated, input, { tx, tenant });
+      const certificate = await this.#certificateOf(repeated, input, { tx, tenant, wishes });
       const { id: certificateId, status } = certificate;
       if (repeated === undefined) refuseOther(certificate, takesPresent ? certificate.digest : digest);
       if (idempotencyKey !== undefined) {
@@ -258,15 +260,20 @@ class IssuedCertificates implements Certificates {
   async #certificateOf(
     repeated: NamedRequest | undefined,
     input: CertificateInput,
-    within: { tx: Transaction; tenant: string },
+    within: { tx: Transaction; tenant: string; wishes: MailWishes },
   ): Promise<StoredCertificate> {
     const known = repeated === undefined ? undefined : await findCertificate(within.tx, repeated.certificateId);
     return known ?? this.#add(input, within);
   }
 
-  #add(input: CertificateInput, { tx, tenant }: { tx: Transaction; tenant: string }): Promise<StoredCertificate> {
+  /** Of two requests that differ in their mails alone the certificate is one, and the mails are those of the first. */
+  #add(
+    asked: CertificateInput,
+    { tx, tenant, wishes: { mail, remindDaysBefore } }: { tx: Transaction; tenant: string; wishes: MailWishes },
+  ): Promise<StoredCertificate> {
     const { numberPattern } = this.#dependencies.config;
-    const digest = digestOf(input);
+    const digest = digestOf(asked);
+    const input: FrozenInput = { ...asked, mail, remindDaysBefore };
     return addCertificate(tx, { id: randomUUID(), tenant, code: newCode(), input, digest, numberPattern });
   }
 
@@ -276,14 +283,8 @@ class IssuedCertificates implements Certificates {
     });
   }
 
-  #describe({ id, number, code, credential, badge }: StoredCertificate): IssueAnswer['data'] {
-    const { publicUrl } = this.#dependencies.config;
-    const downloadUrl = `${publicUrl}/certificates/${id}/download`;
-    return {
-      credential: { ...credential, id: String(credential?.id) },
-      certificate: { id, number, verifyUrl: verifyUrlOf(publicUrl, code), downloadUrl },
-      ...(badge === null ? {} : { badge: { ...badge, id: String(badge.id) } }),
-    };
+  #describe(certificate: StoredCertificate): IssueAnswer['data'] {
+    return issuedOf(certificate, this.#dependencies.config.publicUrl);
   }
 }
 

@@ -1,7 +1,9 @@
 // What a certificate says: to its template, to its credentials, to the plug-in that makes its PDF. Pure.
 
 import type { CertificateFacts } from '../credentials/contract.ts';
+import type { CertificateMail } from '../events/contract.ts';
 import type { CertificateToMake } from '../plugins/contract.ts';
+import { readInstant } from './certificate.ts';
 import type { StoredCertificate } from './store.ts';
 
 export function nameOf({ firstName, middleName, lastName }: StoredCertificate['input']): string {
@@ -29,6 +31,18 @@ export function templateDataOf(
     maxScore,
   };
   return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined));
+}
+
+const dayMs = 86_400_000;
+
+/** Which mails are sent of it, and to whom; undefined for none. */
+export function mailOf(input: StoredCertificate['input']): CertificateMail | undefined {
+  const { email: address, language, mail = false, remindDaysBefore, expirationDate } = input;
+  const expires = expirationDate === undefined ? undefined : readInstant(expirationDate);
+  const isReminded = remindDaysBefore !== undefined && expires !== undefined && expires > Date.now();
+  if (address === undefined || !(mail || isReminded)) return undefined;
+  const remindAt = isReminded ? new Date(expires - remindDaysBefore * dayMs) : undefined;
+  return { address, language, name: nameOf(input), isAnnounced: mail, remindAt };
 }
 
 /** What its credentials say. */

@@ -1,8 +1,8 @@
 // The endpoints of certificates that were issued: their list, their documents, their revocation, and the lists of those revoked.
 
-import { Readable } from 'node:stream';
 import contentDisposition from 'content-disposition';
 import { z } from 'zod';
+import { sendDocument } from '../document-answer.ts';
 import { type ErrorCode, fail } from '../errors.ts';
 import { bodyErrors, defineEndpoint, type Endpoint, type Exchange } from '../http/contract.ts';
 import { readUuid } from '../uuid.ts';
@@ -10,7 +10,7 @@ import { type PrefixOf, type Reader, readerOf, requireAdministrator } from './ac
 import { isId } from './certificate.ts';
 import { certificateRow, type RevokeBody, revokeBody } from './contract.ts';
 import type { FileLinks } from './file-links.ts';
-import { fileNameOf, type Issued, statusMemorySeconds } from './issued.ts';
+import { fileNameOf, type Issued, type IssuedDocument, statusMemorySeconds } from './issued.ts';
 
 interface Dependencies {
   issued: Issued;
@@ -82,6 +82,21 @@ function readingEndpoints({ issued, prefixOf }: Dependencies): Endpoint[] {
   ];
 }
 
+/** To whoever has its address, which nobody else is to learn of. */
+export async function sendCertificate(
+  exchange: Pick<Exchange, 'req' | 'res' | 'streamBody'>,
+  { number, metadata, ...document }: IssuedDocument,
+): Promise<void> {
+  exchange.res.set({
+    'Content-Disposition': contentDisposition(fileNameOf({ number })),
+    'Cache-Control': 'no-store',
+    'X-Content-Type-Options': 'nosniff',
+    'X-Robots-Tag': 'noindex',
+  });
+  const { sha256, generatedAt } = metadata;
+  await sendDocument(exchange, { ...document, sha256, generatedAt });
+}
+
 function fileEndpoint({ issued, links }: Dependencies): Endpoint {
   return defineEndpoint({
     ...common,
@@ -93,23 +108,9 @@ function fileEndpoint({ issued, links }: Dependencies): Endpoint {
     answers: { 200: { description: 'The PDF.', mediaType: 'application/pdf' } },
     errors: ['malformed_request', 'invalid_request', 'not_found', 'storage_unavailable', 'database_unavailable'],
     async handle(exchange) {
-      const { query, req, res, streamBody } = exchange;
       const id = idOf(exchange);
-      if (!links.isValid(id, query)) throw fail('not_found');
-      const { content, bytes, number } = await issued.open(id);
-      res.set({
-        'Content-Type': 'application/pdf',
-        'Content-Disposition': contentDisposition(fileNameOf({ number })),
-        'Content-Length': String(bytes),
-        'Cache-Control': 'no-store',
-        'X-Content-Type-Options': 'nosniff',
-        'X-Robots-Tag': 'noindex',
-      });
-      if (Buffer.isBuffer(content)) res.end(content);
-      else if (req.method === 'HEAD') {
-        if (content instanceof Readable) content.destroy();
-        res.end();
-      } else await streamBody(content);
+      if (!links.isValid(id, exchange.query)) throw fail('not_found');
+      await sendCertificate(exchange, await issued.open(id));
     },
   });
 }

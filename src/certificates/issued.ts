@@ -10,6 +10,7 @@ import { createLog } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
 import { mayRead, type Reader } from './access.ts';
 import type { CertificateRow } from './contract.ts';
+import { nameOf } from './facts.ts';
 import { type FileLinks, linkSeconds } from './file-links.ts';
 import { rowOf } from './row.ts';
 import { mayBecome } from './status.ts';
@@ -30,12 +31,26 @@ export const statusMemorySeconds = 30;
 
 export const fileNameOf = ({ number }: { number: string }): string => `certificate-${number}.pdf`;
 
+export interface IssuedDocument extends StoredDocument {
+  /** As it stands on it. */
+  number: string;
+}
+
+export interface CertificateTitle {
+  id: string;
+  name: string;
+  courseName: string;
+  number: string;
+}
+
 export interface Issued {
   list(reader: Reader, studentId: string): Promise<CertificateRow[]>;
   /** Address of its document. @throws not_found, also for those who may not read it and while there is no document. */
   linkTo(reader: Reader, id: string): Promise<string>;
   /** @throws not_found where there is no document, or another one than was recorded; storage_unavailable. */
-  open(id: string): Promise<StoredDocument & { number: string }>;
+  open(id: string): Promise<IssuedDocument>;
+  /** What is told of it to whoever was sent a link to it; undefined for one that is not good any more, or not made. */
+  titleOf(id: string): Promise<CertificateTitle | undefined>;
   /** @throws not_found; already_revoked, also where it was replaced. */
   revoke(reader: Reader, revocation: { id: string; reason: string }): Promise<CertificateRow>;
   /** The signed list of those that are not good any more. @throws not_found. */
@@ -79,7 +94,13 @@ class IssuedOnes implements Issued {
     return ofStorage ?? links.sign(id);
   }
 
-  async open(id: string): Promise<StoredDocument & { number: string }> {
+  async titleOf(id: string): Promise<CertificateTitle | undefined> {
+    const found = await findCertificate(this.#dependencies.database.queries, id);
+    if (found?.status !== 'available') return undefined;
+    return { id, name: nameOf(found.input), courseName: found.input.courseName, number: found.number };
+  }
+
+  async open(id: string): Promise<IssuedDocument> {
     const count = (outcome: string) => this.#dependencies.metrics.certificateDownloads.inc({ outcome });
     try {
       const document = await this.#find(id);
@@ -91,7 +112,7 @@ class IssuedOnes implements Issued {
     }
   }
 
-  async #find(id: string): Promise<StoredDocument & { number: string }> {
+  async #find(id: string): Promise<IssuedDocument> {
     const { database, documents } = this.#dependencies;
     const certificate = await findCertificate(database.queries, id);
     if (certificate === undefined || certificate.sha256 === null) throw fail('not_found');

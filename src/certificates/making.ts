@@ -19,7 +19,7 @@ import type { Plugins } from '../plugins/plugins.ts';
 import type { Templating } from '../templating/templating.ts';
 import { inSpan } from '../tracing.ts';
 import { verifyUrlOf } from './certificate.ts';
-import { certificateToMake, factsOf, templateDataOf } from './facts.ts';
+import { certificateToMake, factsOf, mailOf, templateDataOf } from './facts.ts';
 import { createGeneratorTools } from './plugin-render.ts';
 import { isUnmade } from './status.ts';
 import { findCertificate, freezeImages, markAvailable, markFailed, type StoredCertificate } from './store.ts';
@@ -165,6 +165,7 @@ class Making {
           lastName: input.lastName,
           issuanceDate: input.issuanceDate,
           expirationDate: input.expirationDate,
+          mail: mailOf(input),
         });
       failpoint('certificate-announced');
       await endWith(tx, { certificateId: id });

@@ -1,7 +1,7 @@
-// A certificate as a list shows it. Pure.
+// A certificate as a list shows it, and as it is answered to who has it issued. Pure.
 
 import { verifyUrlOf } from './certificate.ts';
-import type { CertificateRow } from './contract.ts';
+import type { CertificateRow, IssueAnswer } from './contract.ts';
 import type { StoredCertificate } from './store.ts';
 
 export function rowOf(certificate: StoredCertificate, publicUrl: string): CertificateRow {
@@ -21,5 +21,17 @@ export function rowOf(certificate: StoredCertificate, publicUrl: string): Certif
     verify_url: verifyUrlOf(publicUrl, code),
     last_error: lastError,
     findings,
+  };
+}
+
+export function issuedOf(
+  { id, number, code, credential, badge }: StoredCertificate,
+  publicUrl: string,
+): IssueAnswer['data'] {
+  const downloadUrl = `${publicUrl}/certificates/${id}/download`;
+  return {
+    credential: { ...credential, id: String(credential?.id) },
+    certificate: { id, number, verifyUrl: verifyUrlOf(publicUrl, code), downloadUrl },
+    ...(badge === null ? {} : { badge: { ...badge, id: String(badge.id) } }),
   };
 }

@@ -18,8 +18,16 @@ export type CertificateInput = IssueBody & {
   generator?: { name: string; options: Json };
 };
 
-/** Which pictures it shows, once that is decided. */
-export interface FrozenInput extends CertificateInput {
+/** Which mails are sent of one, where the learner's address is known. */
+export interface MailWishes {
+  /** Whether one is sent when it is available. */
+  mail?: boolean | undefined;
+  /** So many days before it expires one is sent. */
+  remindDaysBefore?: number | undefined;
+}
+
+export interface FrozenInput extends CertificateInput, MailWishes {
+  /** Which pictures it shows, once that is decided. */
   images?: PictureDigests;
 }
 
@@ -59,7 +67,7 @@ export interface NewCertificate {
   /** Prefix of the keys of its tenant. */
   tenant: string;
   code: string;
-  input: CertificateInput;
+  input: FrozenInput;
   digest: string;
   numberPattern: string;
   runId?: string | undefined;

@@ -7,9 +7,10 @@ import type { RateLimiter } from '../rate-limiter.ts';
 import { readUuid } from '../uuid.ts';
 import { isCode } from './certificate.ts';
 import { fileVerification, verification } from './contract.ts';
+import { languageOf, type PageQuery, pageQuery, unindexed } from './page-request.ts';
+import { publicPagePolicy } from './public-page.ts';
 import type { Verifications } from './verification.ts';
-import { type VerificationLanguage, verificationLanguages } from './verification-languages.ts';
-import { buildVerificationPage, type Shown, verificationPolicy } from './verification-page.ts';
+import { buildVerificationPage, type Shown } from './verification-page.ts';
 import type { FileNotice } from './verification-texts.ts';
 
 /** Of one address: a class that verifies together has one. */
@@ -23,26 +24,6 @@ interface Dependencies {
   issuerName: string;
 }
 
-const query = z.object({
-  language: z
-    .string()
-    .max(35)
-    .optional()
-    .meta({
-      description: `Of the page: ${verificationLanguages.join(', ')}. Default: what the reader's browser asks for.`,
-    }),
-});
-type Query = z.output<typeof query>;
-
-function languageOf({ query: { language }, req }: Pick<Exchange<Query>, 'query' | 'req'>): VerificationLanguage {
-  const known = verificationLanguages.find((each) => each === language);
-  if (known !== undefined) return known;
-  // Of `hi-IN` the language alone counts.
-  const asked = req.acceptsLanguages().map((each) => each.toLowerCase().split('-')[0]);
-  const first = asked.find((each) => verificationLanguages.some((one) => one === each));
-  return verificationLanguages.find((each) => each === first) ?? 'en';
-}
-
 /** Where files are sent, as seen from this page: a proxy may have it below a path of its own. */
 const fileActionFrom = (path: string) => `${'../'.repeat(path.split('/').length - 2)}verify`;
 
@@ -52,12 +33,12 @@ interface Page {
   status?: number;
 }
 
-function sendPage(exchange: Exchange<Query>, { shown, issuerName, status = 200 }: Page): void {
+function sendPage(exchange: Exchange<PageQuery>, { shown, issuerName, status = 200 }: Page): void {
   const language = languageOf(exchange);
   const fileAction = fileActionFrom(exchange.req.path);
   exchange.res
     .status(status)
-    .set({ 'Content-Security-Policy': verificationPolicy, 'Content-Language': language })
+    .set({ 'Content-Security-Policy': publicPagePolicy, 'Content-Language': language })
     .type('html')
     .send(buildVerificationPage(shown, { language, issuerName, fileAction }));
 }
@@ -65,9 +46,7 @@ function sendPage(exchange: Exchange<Query>, { shown, issuerName, status = 200 }
 const wantsPage = (req: Exchange['req'], preferred: 'html' | 'json' = 'html') =>
   req.accepts(preferred === 'html' ? ['html', 'json'] : ['json', 'html']) === 'html';
 
-const unindexed = { 'X-Robots-Tag': 'noindex', 'Cache-Control': 'no-store', Vary: 'Accept, Accept-Language' };
-
-async function verifyCode(exchange: Exchange<Query>, dependencies: Dependencies): Promise<void> {
+async function verifyCode(exchange: Exchange<PageQuery>, dependencies: Dependencies): Promise<void> {
   const { verifications, codeLimit, issuerName } = dependencies;
   const { req, res, params, clientAddress } = exchange;
   res.set(unindexed);
@@ -88,7 +67,7 @@ async function verifyCode(exchange: Exchange<Query>, dependencies: Dependencies)
 const notices: readonly string[] = ['pdf_unreadable', 'pdf_encrypted', 'body_too_large', 'malformed_request'];
 const isNotice = (code: string): code is FileNotice => notices.includes(code);
 
-async function verifyFile(exchange: Exchange<Query>, dependencies: Dependencies): Promise<void> {
+async function verifyFile(exchange: Exchange<PageQuery>, dependencies: Dependencies): Promise<void> {
   const { verifications, fileLimit, issuerName } = dependencies;
   const { req, res, clientAddress } = exchange;
   res.set(unindexed);
@@ -139,7 +118,7 @@ function pageEndpoints(dependencies: Dependencies): Endpoint[] {
       method: 'get',
       path: '/verify',
       summary: 'A page that verifies files',
-      query,
+      query: pageQuery,
       answers: { 200: { description: 'The page.', mediaType: 'text/html' } },
       errors: ['malformed_request', 'invalid_request'],
       handle: (exchange) => {
@@ -154,7 +133,7 @@ function pageEndpoints(dependencies: Dependencies): Endpoint[] {
       summary: 'Verify a certificate',
       description:
         'By the code in its link: a page, or JSON where `Accept` asks for it. The same 404 for every code that is none.',
-      query,
+      query: pageQuery,
       answers: {
         200: { description: 'What it is worth.', schema: verification, mediaType: 'text/html' },
         404: { description: 'As a page', mediaType: 'text/html' },
@@ -174,7 +153,7 @@ function documentEndpoints(dependencies: Dependencies): Endpoint[] {
       summary: 'Verify a file',
       description:
         'Any PDF that can be read is 200, `valid` or not; a file that is not known has no further checks. As JSON, or as a page where `Accept` asks for it.',
-      query,
+      query: pageQuery,
       fileTypes: ['application/pdf'],
       answers: { 200: { description: 'What is known of it.', schema: fileVerification, mediaType: 'text/html' } },
       errors: [

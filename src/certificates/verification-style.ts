@@ -1,4 +1,4 @@
-// How the verification page looks. It loads nothing: fonts are those of the reader's own device.
+// How the pages for anyone look. It loads nothing: fonts are those of the reader's own device.
 
 export const verificationStyle = `
 :root { color-scheme: light dark; --paper: #f4f3ef; --sheet: #fffefb; --ink: #1e2428; --quiet: #586068; --line: #dedbd2; --link: #1f5288;
@@ -36,7 +36,8 @@ form label { display: block; font-weight: 600; }
 form input { width: 100%; margin-top: .75rem; padding: 1.25rem 1rem; border: 1.5px dashed var(--quiet); border-radius: 10px; color: var(--quiet); font: inherit; }
 form input::file-selector-button { font: inherit; padding: .5rem .9rem; margin-inline-end: .9rem; border: 1px solid var(--quiet); border-radius: 7px; background: var(--sheet); color: var(--ink); }
 form.more p { margin-top: .5rem; }
-form button { margin-top: 1rem; min-height: 2.75rem; padding: .5rem 1.4rem; font: inherit; font-weight: 600; border: 0; border-radius: 8px; background: var(--link); color: var(--sheet); }
+form button, .button { min-height: 2.75rem; padding: .5rem 1.4rem; font: inherit; font-weight: 600; border: 0; border-radius: 8px; background: var(--link); color: var(--sheet); }
+form button { margin-top: 1rem; } .button { display: inline-flex; align-items: center; text-decoration: none; }
 .successor { grid-column: 2; justify-self: start; font-weight: 600; }
 nav { margin-top: 1rem; display: flex; flex-wrap: wrap; justify-content: center; gap: 0 1.25rem; font-size: .9rem; }
 nav a { color: var(--quiet); } nav a[aria-current] { color: var(--ink); font-weight: 600; text-decoration: none; }

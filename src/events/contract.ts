@@ -108,17 +108,19 @@ const webhookForm = (type: WebhookType) =>
     .strictObject({ type: z.literal(type), timestamp: z.iso.datetime(), data: webhookData[type] as z.ZodType })
     .meta({ description: descriptions[type] });
 
-export const kinds = ['kafka', 'webhook'] as const;
+export const kinds = ['kafka', 'webhook', 'mail'] as const;
 export type Kind = (typeof kinds)[number];
+/** Those that others have to understand. */
+type PublishedKind = Exclude<Kind, 'mail'>;
 
 /** The very forms that are published, by whom they are for and by the type under which they are stored. */
-export const eventSchemas: Record<Kind, Partial<Record<string, z.ZodType>>> = {
+export const eventSchemas: Record<PublishedKind, Partial<Record<string, z.ZodType>>> = {
   kafka: { 'certificate.issued': courseStatusUpdated },
   webhook: Object.fromEntries(webhookTypes.map((type) => [type, webhookForm(type)])),
 };
 
 /** Why an event must not be sent; undefined for one that is as it should be. */
-export function faultOf(kind: Kind, { type, body }: Pick<WaitingEvent, 'type' | 'body'>): string | undefined {
+export function faultOf(kind: PublishedKind, { type, body }: Pick<WaitingEvent, 'type' | 'body'>): string | undefined {
   const schema = Object.hasOwn(eventSchemas[kind], type) ? eventSchemas[kind][type] : undefined;
   if (schema === undefined) return `nothing is known of events of type ${type}`;
   try {
@@ -144,6 +146,28 @@ export interface CertificateIssued {
   issuanceDate: string;
   expirationDate: string | undefined;
   verifyUrl: string;
+  /** To whom it is mailed; undefined where nobody is to be told, or nobody knows where. */
+  mail?: CertificateMail | undefined;
+}
+
+export interface CertificateMail {
+  address: string;
+  language: string;
+  /** Of the learner, as it is written. */
+  name: string;
+  /** Whether a mail is sent at once. */
+  isAnnounced: boolean;
+  /** When a mail is sent that it expires; undefined: never. */
+  remindAt: Date | undefined;
+}
+
+export type MailType = 'certificate.issued' | 'certificate.expires';
+
+/** What the code of a mail's link opens. */
+export interface MailLink {
+  certificateId: string;
+  /** Whether it was taken away, or was given out too long ago. */
+  isOver: boolean;
 }
 
 /** What only webhooks are told. */
@@ -174,5 +198,5 @@ export interface Sender extends AsyncDisposable {
   send(events: readonly WaitingEvent[]): Promise<void>;
 }
 
-/** It is the event's own fault that it was not taken. */
+/** It is the event's own fault that it was not taken, and will not be. */
 export class RefusedEvent extends Error {}

@@ -6,9 +6,11 @@ import type { Database, Queries } from '../database/database.ts';
 import { createLog } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
 import type { Sealing } from '../sealing.ts';
-import { type CertificateIssued, kinds, type WebhookData, type WebhookEvent } from './contract.ts';
-import { Deliveries } from './deliveries.ts';
+import { type CertificateIssued, kinds, type MailLink, type WebhookData, type WebhookEvent } from './contract.ts';
+import { createDeliveries } from './deliveries.ts';
 import { createKafkaSender, type KafkaConfig, type SenderLimits } from './kafka.ts';
+import { endLinksOf, findLink, forgetLinks } from './mail-store.ts';
+import { type MailSettings, Mails } from './mails.ts';
 import { addEvent } from './outbox.ts';
 import { countEvents, forgetSent } from './records.ts';
 import { Relay, type RelayLimits } from './relay.ts';
@@ -29,6 +31,8 @@ export interface Events extends AsyncDisposable {
   reportStored(tx: Queries, tenant: string, data: WebhookData<'report.stored'>): Promise<void>;
   reportFailed(tx: Queries, tenant: string, data: WebhookData<'report.failed'>): Promise<void>;
   classRunEnded(tx: Queries, tenant: string, data: WebhookData<'class_run.ended'>): Promise<void>;
+  /** What the code of a mail's link opens; undefined where no mail has it. */
+  findMailLink(code: string): Promise<MailLink | undefined>;
   /** Begins to send. */
   start(): void;
   /** Brings the figures of what is in the database up to date, where it answers. */
@@ -46,6 +50,8 @@ interface Options {
   historyDays: number;
   /** That webhooks may call wherever they are. */
   webhookHosts: readonly string[];
+  /** Undefined where no mail is sent. */
+  mails?: MailSettings | undefined;
   /** Time that one call of a webhook may take. */
   webhookCallMs?: number | undefined;
   /** Shorter in tests that wait for them. */
@@ -55,7 +61,8 @@ interface Options {
 class OutboxEvents implements Events {
   readonly #options: Options;
   readonly #relay: Relay | undefined;
-  readonly #deliveries: Deliveries;
+  readonly #deliveries: ReturnType<typeof createDeliveries>;
+  readonly #mails: Mails | undefined;
   readonly #stopping = new AbortController();
   #cleaning: Promise<void> | undefined;
 
@@ -64,7 +71,8 @@ class OutboxEvents implements Events {
     const { kafka, webhookHosts: trustedHosts, webhookCallMs: callMs } = options;
     const limits = { ...usualLimits, ...options.limits };
     if (kafka !== undefined) this.#relay = new Relay({ ...options, limits, sender: createKafkaSender(kafka, limits) });
-    this.#deliveries = new Deliveries({ ...options, trustedHosts, callMs });
+    this.#deliveries = createDeliveries({ ...options, trustedHosts, callMs });
+    if (options.mails !== undefined) this.#mails = new Mails(options, options.mails);
   }
 
   async certificateIssued(tx: Queries, issued: CertificateIssued): Promise<void> {
@@ -81,14 +89,17 @@ class OutboxEvents implements Events {
     await addEvent(tx, { type: 'certificate.issued', tenant, key: courseId, body });
     const data = { certificateId, number, userId, courseId, credentialId, ...dates, verifyUrl };
     await addForWebhooks(tx, { type: 'certificate.issued', tenant, key: courseId, data });
+    await this.#mails?.announce(tx, issued);
   }
 
   async certificateRevoked(tx: Queries, tenant: string, data: WebhookData<'certificate.revoked'>): Promise<void> {
     await this.#tell(tx, { tenant, key: data.courseId }, { type: 'certificate.revoked', data });
+    await endLinksOf(tx, data.certificateId);
   }
 
   async certificateReplaced(tx: Queries, tenant: string, data: WebhookData<'certificate.replaced'>): Promise<void> {
     await this.#tell(tx, { tenant, key: data.courseId }, { type: 'certificate.replaced', data });
+    await endLinksOf(tx, data.certificateId);
   }
 
   async reportStored(tx: Queries, tenant: string, data: WebhookData<'report.stored'>): Promise<void> {
@@ -106,7 +117,12 @@ class OutboxEvents implements Events {
   start(): void {
     this.#relay?.start();
     this.#deliveries.start();
+    this.#mails?.start();
     this.#cleaning ??= this.#keepClean();
+  }
+
+  findMailLink(code: string): Promise<MailLink | undefined> {
+    return findLink(this.#options.database.queries, code);
   }
 
   async measure(): Promise<void> {
@@ -122,7 +138,8 @@ class OutboxEvents implements Events {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stopping.abort();
-    await Promise.all([this.#relay?.[Symbol.asyncDispose](), this.#deliveries[Symbol.asyncDispose](), this.#cleaning]);
+    const senders = [this.#relay, this.#deliveries, this.#mails];
+    await Promise.all([...senders.map((sender) => sender?.[Symbol.asyncDispose]()), this.#cleaning]);
   }
 
   #tell(tx: Queries, about: About, told: Pick<WebhookEvent, 'type' | 'data'>): Promise<void> {
@@ -137,6 +154,7 @@ class OutboxEvents implements Events {
     while (!signal.aborted) {
       try {
         while (await forgetSent(database.queries, historyDays)) signal.throwIfAborted();
+        while (await forgetLinks(database.queries, historyDays)) signal.throwIfAborted();
       } catch (error) {
         log.debug('Events that were sent could not be forgotten yet', { error });
       }

@@ -2,7 +2,7 @@
 
 import { type RawBuilder, sql } from 'kysely';
 import type { Queries } from '../database/database.ts';
-import type { Kind } from './contract.ts';
+import { type Kind, kinds } from './contract.ts';
 import { eventsChannel } from './outbox.ts';
 
 export const eventStates = ['waiting', 'sent', 'parked'] as const;
@@ -14,6 +14,7 @@ export interface StoredEvent {
   type: string;
   key: string;
   webhookId: string | null;
+  linkId: string | null;
   state: EventState;
   attempts: number;
   createdAt: Date;
@@ -28,7 +29,7 @@ export interface StoredEvent {
 type Tenant = string | undefined;
 
 // Microseconds of its time and its number, exactly.
-const columns = sql`id, kind, type, key, webhook_id AS "webhookId", state, attempts, created_at AS "createdAt", next_at AS "nextAt",
+const columns = sql`id, kind, type, key, webhook_id AS "webhookId", link_id AS "linkId", state, attempts, created_at AS "createdAt", next_at AS "nextAt",
   sent_at AS "sentAt", last_error AS "lastError", (extract(epoch FROM created_at) * 1000000)::bigint || '-' || seq AS place`;
 
 const timeOf = (microseconds: string) => sql`'epoch'::timestamptz + ${microseconds}::float8 * interval '1 microsecond'`;
@@ -63,7 +64,8 @@ export async function findEvents(
   return rows;
 }
 
-const again = sql`state = 'waiting', attempts = 0, next_at = clock_timestamp(), sent_at = NULL`;
+// What is not due yet stays so: `greatest` passes over null.
+const again = sql`state = 'waiting', attempts = 0, next_at = greatest(clock_timestamp(), due_at), sent_at = NULL`;
 
 /** As if it had never been tried. Undefined where there is none. */
 export async function redriveEvent(
@@ -128,19 +130,23 @@ export interface EventFigures {
 }
 
 const mostCounted = 10_000;
-const counted = (kind: Kind, state: EventState) => sql`(
-  SELECT count(*)::integer FROM (SELECT FROM platen.events WHERE state = ${sql.lit(state)} AND kind = ${sql.lit(kind)} LIMIT ${mostCounted}) AS few)`;
-const age = (kind: Kind, order: RawBuilder<unknown>) => sql`coalesce((
-  SELECT extract(epoch FROM clock_timestamp() - created_at)::float8 FROM platen.events
-  WHERE state = 'waiting' AND kind = ${sql.lit(kind)} ORDER BY ${order} LIMIT 1), 0)`;
+/** A mail that is written ahead waits for its day, and not for us. */
+const isWaiting = (kind: Kind) =>
+  kind === 'mail' ? sql`state = 'waiting' AND coalesce(due_at, created_at) <= now()` : sql`state = 'waiting'`;
+const since = (kind: Kind) => (kind === 'mail' ? sql`coalesce(due_at, created_at)` : sql`created_at`);
+const counted = (kind: Kind, condition: RawBuilder<unknown>) => sql`(
+  SELECT count(*)::integer FROM (SELECT FROM platen.events WHERE kind = ${sql.lit(kind)} AND ${condition} LIMIT ${mostCounted}) AS few)`;
+const age = (kind: Kind) => sql`coalesce((
+  SELECT extract(epoch FROM clock_timestamp() - ${since(kind)})::float8 FROM platen.events
+  WHERE kind = ${sql.lit(kind)} AND ${isWaiting(kind)}
+  ORDER BY ${kind === 'kafka' ? sql`seq` : since(kind)} LIMIT 1), 0)`;
+const ofEach = (figure: (kind: Kind) => RawBuilder<unknown>) =>
+  sql`json_build_object(${sql.join(kinds.map((kind) => sql`${sql.lit(kind)}, ${figure(kind)}`))})`;
 
 /** Each read by an index of its own. */
 export async function countEvents(queries: Queries): Promise<EventFigures | undefined> {
   const { rows } = await sql<EventFigures>`
-    SELECT json_build_object('kafka', ${counted('kafka', 'waiting')}, 'webhook', ${counted('webhook', 'waiting')}) AS waiting,
-      json_build_object('kafka', ${counted('kafka', 'parked')}, 'webhook', ${counted('webhook', 'parked')}) AS parked,
-      json_build_object('kafka', ${age('kafka', sql`seq`)}, 'webhook', ${age('webhook', sql`created_at`)}) AS "oldestSeconds"`.execute(
-    queries,
-  );
+    SELECT ${ofEach((kind) => counted(kind, isWaiting(kind)))} AS waiting, ${ofEach((kind) => counted(kind, sql`state = 'parked'`))} AS parked,
+      ${ofEach(age)} AS "oldestSeconds"`.execute(queries);
   return rows[0];
 }

@@ -30,13 +30,18 @@ const listQuery = z.object({
 type ListQuery = z.output<typeof listQuery>;
 
 const eventAnswer = z.object({
-  id: z.string().meta({ description: 'The header `event-id` in Kafka, `webhook-id` at a webhook.' }),
+  id: z.string().meta({
+    description: 'The header `event-id` in Kafka, `webhook-id` at a webhook, the beginning of `Message-ID` of a mail.',
+  }),
   kind: z.enum(kinds),
   type: z.string(),
   key: z.string(),
   webhookId: z.string().nullable(),
+  linkId: z.string().nullable().meta({ description: 'Of a mail: of the link that stands in it.' }),
   state: z.enum(eventStates),
-  attempts: z.int().meta({ description: 'Those that failed, and of a webhook the one under way or that succeeded.' }),
+  attempts: z
+    .int()
+    .meta({ description: 'Those that failed, and of a webhook or mail the one under way or that succeeded.' }),
   createdAt: z.iso.datetime(),
   nextAt: z.iso.datetime().nullable().meta({ description: 'When it is tried next, while it waits.' }),
   sentAt: z.iso.datetime().nullable(),

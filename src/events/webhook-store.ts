@@ -96,28 +96,3 @@ export async function claimDue(
       extract(epoch FROM clock_timestamp() - event.created_at)::float8 AS "ageSeconds"`.execute(queries);
   return rows.map((row) => ({ ...row, secret: Buffer.from(row.secret) }));
 }
-
-export async function markDelivered(queries: Queries, { seq }: Delivery): Promise<void> {
-  await sql`
-    UPDATE platen.events SET state = 'sent', sent_at = clock_timestamp(), last_error = NULL
-    WHERE seq = ${seq} AND state <> 'sent'`.execute(queries);
-}
-
-/** It is tried again after a pause; without one it is set aside. Nothing is done where another has begun since. */
-export async function markUndelivered(
-  queries: Queries,
-  { seq, attempts }: Delivery,
-  { error, pauseSeconds }: { error: string; pauseSeconds: number | undefined },
-): Promise<void> {
-  await sql`
-    UPDATE platen.events SET state = ${pauseSeconds === undefined ? 'parked' : 'waiting'}, last_error = ${error},
-      next_at = clock_timestamp() + make_interval(secs => ${pauseSeconds ?? 0})
-    WHERE seq = ${seq} AND state = 'waiting' AND attempts = ${attempts}`.execute(queries);
-}
-
-/** As if it had not been claimed. */
-export async function giveBack(queries: Queries, { seq, attempts }: Delivery): Promise<void> {
-  await sql`
-    UPDATE platen.events SET attempts = attempts - 1, next_at = clock_timestamp()
-    WHERE seq = ${seq} AND state = 'waiting' AND attempts = ${attempts}`.execute(queries);
-}

@@ -41,6 +41,16 @@ export interface PageRequest {
   signal?: AbortSignal | undefined;
 }
 
+/** A mail as it is sent. */
+export interface FilledMail {
+  /** In which it is written. */
+  language: string;
+  subject: string;
+  html: string;
+  /** Says the same as the page. */
+  text: string;
+}
+
 const mostTold = 10;
 const codePoint = (letter: string) => `U+${(letter.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, '0')}`;
 const tell = (letters: readonly string[]) =>

@@ -1,10 +1,13 @@
-// Fills a template's page: what comes from data is text, whatever it looks like, and a page that loops or grows is ended.
+// Fills a template's page, or its plain text: what comes from data is text, whatever it looks like, and a page that loops or grows is ended.
 
 import { Liquid } from 'liquidjs';
 import { drawQrCode, emsOf, formatDay } from './filters.ts';
 import type { Phrasebook } from './texts.ts';
 
 export type FillPage = (language: string, data: Record<string, unknown>, images: Record<string, string>) => string;
+
+/** What is written: in plain text nothing is a sign of markup, and nothing is escaped. */
+type Form = 'html' | 'text';
 
 const longestMs = 1000;
 const mostTries = 20;
@@ -18,9 +21,9 @@ const tags = new Set('if unless case for break continue assign capture comment r
 /** The named arguments of a filter. */
 const named = (args: unknown[]) => Object.fromEntries(args.filter(Array.isArray)) as Record<string, unknown>;
 
-function createEngine(): Liquid {
+function createEngine(form: Form): Liquid {
   const engine = new Liquid({
-    outputEscape: 'escape',
+    ...(form === 'html' ? { outputEscape: 'escape' } : {}),
     ownPropertyOnly: true,
     strictFilters: true,
     strictVariables: true,
@@ -54,8 +57,8 @@ function withinTime(fill: () => string, triesLeft = mostTries): string {
 }
 
 /** @throws when the page can't be read. */
-export function compilePage(source: string, phrasebook: Phrasebook): FillPage {
-  const engine = createEngine();
+export function compilePage(source: string, phrasebook: Phrasebook, form: Form = 'html'): FillPage {
+  const engine = createEngine(form);
   // The language of a page that is being filled: that is done in one go.
   let speaking = 'en';
   engine.registerFilter('t', (key: string, ...args: unknown[]) => phrasebook.say(speaking, key, named(args)));

@@ -37,7 +37,7 @@ const types: Record<string, string> = {
 };
 
 /** Undefined where there is no such file. */
-async function readJson<T>(folder: string, name: string): Promise<T | undefined> {
+export async function readJson<T>(folder: string, name: string): Promise<T | undefined> {
   const text = await readFile(join(folder, name), 'utf8').catch((error) => {
     if (error.code !== 'ENOENT') throw error;
   });
@@ -49,7 +49,7 @@ async function readJson<T>(folder: string, name: string): Promise<T | undefined>
   }
 }
 
-async function readTexts(folder: string): Promise<Map<string, Texts>> {
+export async function readTexts(folder: string): Promise<Map<string, Texts>> {
   const names = (await readdir(join(folder, 'texts'))).filter((name) => name.endsWith('.json')).sort();
   if (names.length === 0) throw new Error('texts/ has no language');
   const read = async (name: string) => [name.slice(0, -'.json'.length), await readJson<Texts>(folder, `texts/${name}`)];
@@ -117,7 +117,7 @@ export async function readTemplate(id: string, folder: string, shared: SharedPar
 }
 
 /** With all that may be there, and with the least: a fault in a part that is shown now and then is known from the start. */
-function fillEveryWay(
+export function fillEveryWay(
   language: string,
   { fill, check, schema, sample }: Pick<Template, 'fill' | 'check' | 'schema' | 'sample'>,
 ): void {
@@ -128,7 +128,7 @@ function fillEveryWay(
 }
 
 /** What it asks for by a path of its own is there. Other addresses are seen when it asks for them. */
-function checkNamed(text: string, files: ReadonlyMap<string, GivenFile>): void {
+export function checkNamed(text: string, files: ReadonlyMap<string, GivenFile>): void {
   for (const [, path = ''] of text.matchAll(/(?:\b(?:href|src)="|\burl\(["']?)(\/[^/"')][^"')]*)/g))
     if (!files.has(path)) throw new Error(`it asks for ${path}, which is not there`);
 }

@@ -8,7 +8,14 @@ import { shownGlyphsOf } from '../pdf/pdf.ts';
 import type { PrintedDocument } from '../rendering/contract.ts';
 import type { Rendering } from '../rendering/rendering.ts';
 import { StartError } from '../start-error.ts';
-import { glyphMissing, type PageRequest, type PrintRequest, type TemplateSummary } from './contract.ts';
+import {
+  type FilledMail,
+  glyphMissing,
+  type PageRequest,
+  type PrintRequest,
+  type TemplateSummary,
+} from './contract.ts';
+import { type MailTemplate, readMailTemplate } from './mail-template.ts';
 import { imagePath, readShared, readTemplate, type SharedParts, type Template } from './template.ts';
 
 const log = createLog('templating');
@@ -30,6 +37,8 @@ export interface Templating {
    * @throws {ServiceError} glyph_missing; template_failed when it asks for what it does not have; as `Rendering.printDocument`.
    */
   printPage(page: PageRequest): Promise<{ bytes: Buffer; pages: number }>;
+  /** Fills a template of mails, which are none of those that are listed. @throws {ServiceError} unknown_template, invalid_request, template_failed. */
+  fillMail(templateId: string, language: string, data: Record<string, unknown>): FilledMail;
 }
 
 interface Dependencies {
@@ -46,9 +55,9 @@ interface Broken {
   problem: string;
 }
 
-async function read(id: string, folder: string, shared: SharedParts): Promise<Template | Broken> {
+async function readSound<T>(id: string, read: () => Promise<T>): Promise<T | Broken> {
   try {
-    return await readTemplate(id, folder, shared);
+    return await read();
   } catch (error) {
     const problem = (error as Error).message;
     log.error('A template is broken and can not be used', { code: 'template_failed', template: id, problem });
@@ -56,13 +65,29 @@ async function read(id: string, folder: string, shared: SharedParts): Promise<Te
   }
 }
 
-/** Lies beside the templates, and is none. */
+/** Lie beside the templates, and are none. */
 const sharedFolder = 'shared';
+const mailsFolder = 'mails';
+
+async function foldersIn(folder: string): Promise<string[]> {
+  const entries = await readdir(folder, { withFileTypes: true });
+  return entries
+    .filter((entry) => entry.isDirectory())
+    .map(({ name }) => name)
+    .sort();
+}
 
 async function readFolder(folder: string, shared: SharedParts): Promise<(Template | Broken)[]> {
-  const entries = await readdir(folder, { withFileTypes: true });
-  const ids = entries.filter((entry) => entry.isDirectory() && entry.name !== sharedFolder).map(({ name }) => name);
-  return Promise.all(ids.sort().map((id) => read(id, join(folder, id), shared)));
+  const ids = (await foldersIn(folder)).filter((name) => name !== sharedFolder && name !== mailsFolder);
+  return Promise.all(ids.map((id) => readSound(id, () => readTemplate(id, join(folder, id), shared))));
+}
+
+async function readMails(folder: string): Promise<(MailTemplate | Broken)[]> {
+  const ids = await foldersIn(folder).catch((error) => {
+    if (error.code !== 'ENOENT') throw error;
+    return [];
+  });
+  return Promise.all(ids.map((id) => readSound(id, () => readMailTemplate(id, join(folder, id)))));
 }
 
 /** What the browser says of a page that is only the template's doing. */
@@ -73,15 +98,25 @@ function explain(error: unknown): unknown {
   return fail('template_failed', error.details, { cause: error });
 }
 
+interface FoundTemplates {
+  templates: (Template | Broken)[];
+  mails: (MailTemplate | Broken)[];
+}
+
 class FilledTemplates implements Templating {
   readonly #rendering: Dependencies['rendering'];
   readonly #templates: ReadonlyMap<string, Template | Broken>;
   readonly #fonts: SharedParts['fonts'];
+  readonly #mails: ReadonlyMap<string, MailTemplate | Broken>;
 
-  constructor(rendering: Dependencies['rendering'], fonts: SharedParts['fonts'], templates: (Template | Broken)[]) {
+  constructor(
+    rendering: Dependencies['rendering'],
+    { fonts, templates, mails }: { fonts: SharedParts['fonts'] } & FoundTemplates,
+  ) {
     this.#rendering = rendering;
     this.#fonts = fonts;
     this.#templates = new Map(templates.map((template) => [template.id, template]));
+    this.#mails = new Map(mails.map((mail) => [mail.id, mail]));
   }
 
   list(): TemplateSummary[] {
@@ -122,6 +157,14 @@ class FilledTemplates implements Templating {
     return { bytes: printed.bytes, pages: printed.pages };
   }
 
+  fillMail(templateId: string, language: string, data: Record<string, unknown>): FilledMail {
+    const mail = this.#mails.get(templateId);
+    if (mail === undefined) throw fail('unknown_template', { detail: 'There is no such template of mails.' });
+    requireSound(mail);
+    mail.check(data);
+    return fillPage(mail, language, () => mail.fill(language, data));
+  }
+
   async #print({ templateId, language, data, images = {}, signal, priority }: PrintRequest) {
     const template = this.#find(templateId, language);
     template.check(data);
@@ -143,11 +186,15 @@ class FilledTemplates implements Templating {
       throw fail('unknown_template', {
         detail: `There is no such template; there are: ${[...this.#templates.keys()].join(', ')}.`,
       });
-    if ('problem' in template) throw fail('template_failed', { detail: `The template is broken: ${template.problem}` });
+    requireSound(template);
     if (!template.languages.includes(language))
       throw fail('unknown_language', { detail: `The template has these languages: ${template.languages.join(', ')}.` });
     return template;
   }
+}
+
+function requireSound<T extends object>(template: T | Broken): asserts template is T {
+  if ('problem' in template) throw fail('template_failed', { detail: `The template is broken: ${template.problem}` });
 }
 
 const textOf = (data: Record<string, unknown>) =>
@@ -163,7 +210,7 @@ function judgeLetters({ coverage }: Template, data: Record<string, unknown>, pdf
   return { isWhole: missing === 0, missing: missing === 0 ? [] : doubtful.filter((letter) => !letters.has(letter)) };
 }
 
-function fillPage({ id }: Template, language: string, fill: () => string): string {
+function fillPage<T>({ id }: { id: string }, language: string, fill: () => T): T {
   try {
     return fill();
   } catch (cause) {
@@ -182,13 +229,21 @@ function checkRefused(id: string, { refused }: PrintedDocument): void {
 /** @throws {StartError} when `templatesDir` can't be read; a broken template is told in the log, and when it is asked for. */
 export async function openTemplating({ rendering, templatesDir }: Dependencies): Promise<Templating> {
   const shared = await readShared(join(builtIn, sharedFolder));
-  const added =
-    templatesDir === undefined
-      ? []
-      : await readFolder(templatesDir, shared).catch((cause) => {
-          throw new StartError(`TEMPLATES_DIR can not be read: ${cause.message}`, { cause });
-        });
-  return new FilledTemplates(rendering, shared.fonts, [...(await readFolder(builtIn, shared)), ...added]);
+  const readAll = async (folder: string): Promise<FoundTemplates> => ({
+    templates: await readFolder(folder, shared),
+    mails: await readMails(join(folder, mailsFolder)),
+  });
+  const { fonts } = shared;
+  const own = await readAll(builtIn);
+  if (templatesDir === undefined) return new FilledTemplates(rendering, { fonts, ...own });
+  const added = await readAll(templatesDir).catch((cause) => {
+    throw new StartError(`TEMPLATES_DIR can not be read: ${cause.message}`, { cause });
+  });
+  return new FilledTemplates(rendering, {
+    fonts,
+    templates: [...own.templates, ...added.templates],
+    mails: [...own.mails, ...added.mails],
+  });
 }
 
 export { drawQrCode } from './filters.ts';

@@ -42,6 +42,51 @@ const production = {
   DEFAULT_FRONTEND_ORIGIN: 'https://school.example',
 };
 
+describe('mail', () => {
+  const from = 'Example School <certificates@school.example>';
+
+  test('is sent where there is a server and a sender, whose password is a secret', () => {
+    expect(load().config.mail).toBeUndefined();
+    const url = 'smtps://platen:se%2Fcret@mail.school.example:465';
+    const { config, secrets } = load({ SMTP_URL: url, MAIL_FROM: from });
+    expect([config.mail, secrets.smtpUrl]).toEqual([{ from, authorities: undefined }, url]);
+    expect(JSON.stringify(config)).not.toContain('se%2Fcret');
+  });
+
+  test.each([
+    'mail.school.example',
+    'http://mail.school.example',
+    'smtp://',
+    'smtp://user@mail.school.example',
+    'smtp://user:%ff@mail.school.example',
+    'smtp://mail.school.example/?tls.rejectUnauthorized=false',
+    'smtp://mail.school.example?ignoreTLS=true',
+    'smtp://mail.school.example:99999',
+  ])('SMTP_URL is not %s', (SMTP_URL) => {
+    const refused = refusal({ SMTP_URL, MAIL_FROM: from });
+    expect(refused.problems.map(({ variable }) => variable)).toContain('SMTP_URL');
+    expect(refused.message).not.toMatch(/%ff|ignoreTLS|99999|http:/);
+  });
+
+  test.each([
+    'nobody',
+    'a@school.example, b@school.example',
+    'School <a@school.example> <b@school.example>',
+    'School\r\nBcc: x <a@school.example>',
+    'a@school.example\nBcc: b@school.example',
+  ])('MAIL_FROM is not %j', (MAIL_FROM) => {
+    expect(variablesRefused({ SMTP_URL: 'smtps://mail.school.example', MAIL_FROM })).toContain('MAIL_FROM');
+  });
+
+  test('needs both, and all that is wrong is told at once', () => {
+    expect(variablesRefused({ SMTP_URL: 'smtps://mail.school.example' })).toEqual(['MAIL_FROM']);
+    expect(variablesRefused({ MAIL_FROM: from })).toEqual(['SMTP_URL']);
+    expect(variablesRefused({ SMTP_URL: 'x', MAIL_FROM: 'y', SMTP_CA_FILE: '/nowhere' }).sort()).toEqual(
+      expect.arrayContaining(['MAIL_FROM', 'SMTP_CA_FILE', 'SMTP_URL']),
+    );
+  });
+});
+
 describe('without any setting', () => {
   const { config, secrets } = load();
 

@@ -52,6 +52,7 @@ const final: ErrorCode[] = [
   'bulk_failed',
   // Of certificates, not of reports.
   'already_revoked',
+  'link_over',
   'asset_in_use',
   'asset_invalid',
   'certificate_exists',
