@@ -10,7 +10,7 @@ import {
   type Tenant,
 } from './config-checks.ts';
 import { languageOf, type PageValues, processTimeZone, readOriginSettings } from './page-settings.ts';
-import { buildAttempts, buildKeycloak } from './pipeline-settings.ts';
+import { buildAttempts, buildKeycloak, buildMail, buildPlugins } from './pipeline-settings.ts';
 import { StartError } from './start-error.ts';
 import type { Variable } from './variable-kinds.ts';
 import { type Values, variables } from './variables.ts';
@@ -210,21 +210,6 @@ function buildEvents(values: Values) {
     historyDays: values.EVENT_HISTORY_DAYS,
     webhookHosts: values.WEBHOOK_HOSTS,
   };
-}
-
-function buildPlugins(values: Values) {
-  return {
-    packages: values.PLATEN_PLUGINS,
-    origins: values.PLUGIN_ORIGINS,
-    timeoutMs: values.PLUGIN_TIMEOUT_SECONDS * 1000,
-    openEdx: { url: values.OPENEDX_URL, clientId: values.OPENEDX_CLIENT_ID },
-  };
-}
-
-/** Its server is a secret. */
-function buildMail(values: Values) {
-  if (values.SMTP_URL === undefined || values.MAIL_FROM === undefined) return undefined;
-  return { from: values.MAIL_FROM, authorities: values.SMTP_CA_FILE };
 }
 
 function buildTraces(values: Values) {

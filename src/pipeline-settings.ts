@@ -20,3 +20,18 @@ export function buildKeycloak(values: Values) {
     studentAttribute: values.KEYCLOAK_STUDENT_ATTRIBUTE,
   };
 }
+
+export function buildPlugins(values: Values) {
+  return {
+    packages: values.PLATEN_PLUGINS,
+    origins: values.PLUGIN_ORIGINS,
+    timeoutMs: values.PLUGIN_TIMEOUT_SECONDS * 1000,
+    openEdx: { url: values.OPENEDX_URL, clientId: values.OPENEDX_CLIENT_ID },
+  };
+}
+
+/** Its server is a secret. */
+export function buildMail(values: Values) {
+  if (values.SMTP_URL === undefined || values.MAIL_FROM === undefined) return undefined;
+  return { from: values.MAIL_FROM, authorities: values.SMTP_CA_FILE };
+}

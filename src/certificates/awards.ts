@@ -5,7 +5,7 @@ import type { Database } from '../database/database.ts';
 import { serviceOwner } from '../identity/contract.ts';
 import type { Jobs } from '../jobs/jobs.ts';
 import { digestOf, newCode } from './certificate.ts';
-import { type Award, type AwardInput, type Awards, issueBody } from './contract.ts';
+import { type Award, type AwardInput, type Awards, issueBody, issueFields } from './contract.ts';
 import { findHoldersOfCourse } from './holders.ts';
 import type { MakingJobs } from './making-jobs.ts';
 import { isUnmade } from './status.ts';
@@ -21,9 +21,15 @@ interface Dependencies {
 /** Its template is the business of its generator. */
 const noTemplate = 'none';
 
+/** An address that is none keeps nobody from their certificate. */
+const readAddress = (email: unknown) => (issueFields.shape.email.safeParse(email).success ? email : undefined);
+
 /** @throws when it is nothing that anyone could ask to be issued. */
-function inputOf({ courseId, type }: Award, { generator, language = 'en', ...asked }: AwardInput): CertificateInput {
-  const body = issueBody.parse({ ...asked, courseId });
+function inputOf(
+  { courseId, type }: Award,
+  { generator, language = 'en', mail: _, remindDaysBefore: __, email, ...asked }: AwardInput,
+): CertificateInput {
+  const body = issueBody.parse({ ...asked, email: readAddress(email), courseId });
   return { ...body, type, language, templateId: noTemplate, generator };
 }
 
@@ -32,8 +38,10 @@ export function createAwards({ database, jobs, makings, numberPattern }: Depende
     holders: (award, studentIds) => findHoldersOfCourse(database.queries, award, studentIds),
     async award({ tenant, runId, ...award }, asked, signal) {
       const input = inputOf({ tenant, runId, ...award }, asked);
+      const { mail, remindDaysBefore } = asked;
       const certificate = await jobs.transaction(async (tx) => {
-        const own = { id: randomUUID(), tenant, code: newCode(), input, digest: digestOf(input), numberPattern, runId };
+        const named = { id: randomUUID(), tenant, code: newCode(), numberPattern, runId };
+        const own = { ...named, input: { ...input, mail, remindDaysBefore }, digest: digestOf(input) };
         const present = await addCertificate(tx, own);
         // One that is being made for somebody else is theirs.
         const isWanted = present.status === 'error' || present.runId === runId;

@@ -29,7 +29,7 @@ const optional = <T extends z.ZodType>(schema: T) => schema.nullish().transform(
 /** What there is to certify. */
 const certificateTypes = new Set(['course-completion']);
 
-const issueFields = z.strictObject({
+export const issueFields = z.strictObject({
   userId: idText,
   courseId: idText,
   courseName: nameText.refine((text) => text.trim() !== '', { error: 'must not be empty' }),
@@ -150,6 +150,10 @@ export interface AwardInput extends Omit<z.input<typeof issueBody>, 'courseId' |
   language?: string | undefined;
   /** The plug-in that makes the PDF. */
   generator: { name: string; options: Record<string, unknown> };
+  /** Whether a mail is sent to the learner, where an address is known. */
+  mail?: boolean | undefined;
+  /** For one before it expires. */
+  remindDaysBefore?: number | undefined;
 }
 
 export interface Awards {

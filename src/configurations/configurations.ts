@@ -149,12 +149,12 @@ class StoredConfigurations implements Configurations {
   }
 
   async planOf(tx: Queries, configuration: Configuration): Promise<Plan> {
-    const { tenant, context, type: typeName, options, mail, validForDays } = configuration;
+    const { tenant, context, type: typeName, options, mail, validForDays, remindDaysBefore } = configuration;
     const type = await findType(tx, tenant, typeName);
     if (type === undefined) throw fail('not_found');
     const { retriever, generator } = type;
     const merged = mergeOptions(type.options, options);
-    return { context, type: typeName, retriever, generator, options: merged, mail, validForDays };
+    return { context, type: typeName, retriever, generator, options: merged, mail, validForDays, remindDaysBefore };
   }
 
   #check(type: CertificateType, options: Record<string, unknown>): void {

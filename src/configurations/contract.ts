@@ -150,4 +150,5 @@ export interface Plan {
   options: Record<string, unknown>;
   mail: boolean;
   validForDays: number | null;
+  remindDaysBefore: number | null;
 }

@@ -178,6 +178,8 @@ class CarryingOut {
       issuanceDate: now.toISOString(),
       expirationDate: expires?.toISOString(),
       generator: { name: plan.generator, options: generator },
+      mail: plan.mail,
+      remindDaysBefore: plan.remindDaysBefore ?? undefined,
     };
   }
 }
