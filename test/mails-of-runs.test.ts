@@ -30,11 +30,13 @@ afterAll(async () => {
   await mails[Symbol.asyncDispose]();
 });
 
+/** A list of learners, printed by a template. */
+const typeNamed = (name: string) => ({ name, retriever: 'list', generator: 'template', options: { asset: 'past' } });
 const receivers = () => mails.taken.map(({ to }) => to).sort();
 
 test('a run tells each learner whose address is known, once and in their language; a rehearsal tells nobody', async () => {
   const id = await pipeline.configure({
-    type: { name: 'with-mail', retriever: 'list', generator: 'template', options: { asset: 'past' } },
+    type: typeNamed('with-mail'),
     context: { id: 'ALG1' },
     more: { mail: true },
   });
@@ -54,7 +56,7 @@ test('a run tells each learner whose address is known, once and in their languag
 test('one whose configuration says nothing of mails sends none', async () => {
   const before = mails.taken.length;
   const id = await pipeline.configure({
-    type: { name: 'without-mail', retriever: 'list', generator: 'template', options: { asset: 'past' } },
+    type: typeNamed('without-mail'),
     context: { id: 'ALG2' },
   });
   expect((await pipeline.ended(await pipeline.begin(id, 'run'))).counts).toMatchObject({ issued: 4 });
