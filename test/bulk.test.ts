@@ -188,7 +188,7 @@ test.each([
   const response = await askFor(studentIds);
   expect(response.status).toBe(422);
   const { errors } = (await response.json()) as { errors: { field: string }[] };
-  expect(errors[0]?.field).toMatch(/^studentIds/);
+  expect(errors[0]?.field).toMatch(/^\/studentIds/);
   expect(frontend.opened).toEqual([]);
 });
 
