@@ -49,6 +49,8 @@ const retriever = `retrievers: [{ name: 'one', title: 'One', description: '', op
 test('all that is built in and loaded is listed, each with the schema of its options', async () => {
   const answer = await fetch(`${service.url}/internal/plugins`, { headers: asService });
   const { items } = (await answer.json()) as { items: { kind: string; name: string; options: { type: string } }[] };
+  for (const item of items)
+    expect(Object.keys(item).sort()).toEqual(['description', 'kind', 'name', 'options', 'title']);
   expect(items.map(({ kind, name, options }) => `${kind} ${name} ${options.type}`)).toEqual([
     'retriever attendance/present object',
     'retriever list object',

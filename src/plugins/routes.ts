@@ -42,7 +42,13 @@ export function pluginEndpoint({ plugins, tenantOf }: { plugins: Plugins; tenant
       const all = plugins.list();
       const from = cursor === undefined ? 0 : all.findIndex((each) => placeOf(each) === cursor) + 1;
       const { items, next } = cutPage(all.slice(from), limit, placeOf);
-      const told = items.map(({ options, ...each }) => ({ ...each, options: options.json }));
+      const told = items.map(({ name, kind, title, description, options }) => ({
+        name,
+        kind,
+        title,
+        description,
+        options: options.json,
+      }));
       exchange.res.set('Cache-Control', 'no-store').json({ items: told, next });
     },
   });
