@@ -73,5 +73,5 @@ testApi(
     expect(pages.requests.length).toBeGreaterThan(10);
     expect((await service.get('/health')).status).toBe(200);
   },
-  240_000,
+  900_000,
 );

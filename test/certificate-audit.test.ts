@@ -23,8 +23,7 @@ const asService = { 'x-service-auth': `Bearer ${serviceToken}` };
 async function download({ certificate: { id } }: IssuedCertificate): Promise<Response> {
   const answer = await service.get(`/certificates/${id}/download`, undefined, asService);
   const { download_url } = (await answer.json()) as { download_url: string };
-  const { pathname, search } = new URL(download_url);
-  return service.get(pathname + search);
+  return fetch(download_url);
 }
 
 const verifyCode = (path: string) => service.get(path, undefined, { accept: 'application/json' });
@@ -51,7 +50,8 @@ test('attempts at making, downloads and verifications are counted by how they en
   const pdf = Buffer.from(await (await download(issued)).arrayBuffer());
   s3.objects.clear();
   expect((await download(issued)).status).toBe(404);
-  expect(await figures('platen_certificate_downloads_total')).toEqual({ 'outcome=ok': 1, 'outcome=not_found': 1 });
+  // The bucket gives them out by itself: what it is asked for is not seen here.
+  expect(await figures('platen_certificate_downloads_total')).toEqual({ 'outcome=link': 2 });
 
   const { pathname } = new URL(issued.certificate.verifyUrl);
   for (const path of [pathname, '/verify/none', `/verify/${'A'.repeat(22)}`]) await verifyCode(path);

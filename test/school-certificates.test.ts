@@ -118,8 +118,7 @@ test('what fails is told, and tried again; its stages are watched; cancelled and
   await look('ready');
   const address = await page.$eval('dialog a[download]', (link) => (link as HTMLAnchorElement).href);
   // Its origin is that of PUBLIC_URL, where nobody is in a test.
-  const { pathname, search } = new URL(address);
-  const pdf = Buffer.from(await (await service.get(pathname + search)).arrayBuffer());
+  const pdf = Buffer.from(await (await fetch(address)).arrayBuffer());
   expect((await readPdf(pdf)).text).toContain('Mathematics, Test 1');
 });
 
