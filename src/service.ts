@@ -207,6 +207,7 @@ function createFeatures(foundations: Foundations) {
   const reports = createReports(foundations);
   const classRuns = createClassRuns({ database, jobs, events, documents, reports, concurrency });
   const certificates = createCertificates({ ...foundations, config: config.certificates });
+  const pipeline = createPipeline({ ...foundations, certificates });
   const { publicUrl, issuerName } = config.certificates;
   const prefixOf = createPrefixOf(config);
   const issued = createIssued({ database, documents, credentials, events, links, metrics, publicUrl });
@@ -227,7 +228,7 @@ function createFeatures(foundations: Foundations) {
     ...certificateEndpoints({ certificates, credentials, prefixOf }),
     ...issuedEndpoints({ issued, links, prefixOf }),
     ...verificationEndpoints({ verifications, codeLimit, fileLimit, issuerName }),
-    ...createPipeline({ ...foundations, certificates }),
+    ...pipeline.endpoints,
     ...eventEndpoints({ database, prefixOf, document }),
     ...webhookEndpoints({ database, prefixOf, sealing, trustedHosts: config.events.webhookHosts }),
   ];
@@ -246,7 +247,7 @@ function createFeatures(foundations: Foundations) {
       },
     }),
   ];
-  return { reports, certificates, tickets, endpoints };
+  return { reports, certificates, pipeline, tickets, endpoints };
 }
 
 /** A storage that refuses us is told at once, not when the first report is asked for. */
@@ -267,11 +268,14 @@ export async function startService(config: Config, secrets: Secrets, limits?: Li
   const server = parts.use(await openHttpServer({ ...config.http, limits }));
   const foundations = await openFoundations(parts, { config, secrets, limits });
   const { identity, metrics, jobs, origins, events } = foundations;
-  const { reports, certificates, tickets, endpoints } = createFeatures(foundations);
+  const { reports, certificates, pipeline, tickets, endpoints } = createFeatures(foundations);
   parts.use(certificates);
   jobs.start();
   events.start();
-  if (config.role !== 'api') certificates.start();
+  if (config.role !== 'api') {
+    certificates.start();
+    parts.use(pipeline.start());
+  }
   const app = createApp({
     identity,
     redeemTicket: tickets.redeem,
