@@ -14,6 +14,7 @@ import type { Jobs } from './jobs/jobs.ts';
 import { createLearners } from './learners/learners.ts';
 import type { Plugins } from './plugins/plugins.ts';
 import { pluginEndpoint } from './plugins/routes.ts';
+import { watchDueRuns } from './runs/due-runs.ts';
 import { runEndpoints } from './runs/routes.ts';
 import { createRuns } from './runs/runs.ts';
 import type { Schedules } from './schedules/schedules.ts';
@@ -30,7 +31,13 @@ interface Dependencies {
   secrets: Secrets;
 }
 
-export function createPipeline({ config, secrets, ...parts }: Dependencies): Endpoint[] {
+export interface Pipeline {
+  endpoints: Endpoint[];
+  /** Begins what is due. */
+  start(): Disposable;
+}
+
+export function createPipeline({ config, secrets, ...parts }: Dependencies): Pipeline {
   const { assets, plugins } = parts;
   const tenantOf = createTenantOf(config);
   const configurations = createConfigurations(parts);
@@ -44,11 +51,12 @@ export function createPipeline({ config, secrets, ...parts }: Dependencies): End
     tenants: allPrefixes(config),
     concurrency,
   });
-  return [
+  const endpoints = [
     ...assetEndpoints({ assets, tenantOf }),
     pluginEndpoint({ plugins, tenantOf }),
     ...attemptEndpoints({ attempts, tenantOf }),
     ...configurationEndpoints({ configurations, tenantOf }),
     ...runEndpoints({ runs, configurations, tenantOf, prefixOf: createPrefixOf(config) }),
   ];
+  return { endpoints, start: () => watchDueRuns(runs) };
 }

@@ -58,6 +58,7 @@ function createFeatures(foundations: Foundations) {
   const reports = createReports(foundations);
   const classRuns = createClassRuns({ database, jobs, events, documents, reports, concurrency });
   const certificates = createCertificates({ ...foundations, config: config.certificates });
+  const pipeline = createPipeline({ ...foundations, certificates });
   const { publicUrl, issuerName } = config.certificates;
   const prefixOf = createPrefixOf(config);
   const issued = createIssued({ database, documents, credentials, events, links, metrics, publicUrl });
@@ -80,7 +81,7 @@ function createFeatures(foundations: Foundations) {
     ...downloadEndpoints({ events, issued, limit: createRateLimiter({ database, ...mailLinkLimit }) }),
     ...mailEndpoints({ database, prefixOf }),
     ...verificationEndpoints({ verifications, codeLimit, fileLimit, issuerName }),
-    ...createPipeline({ ...foundations, certificates }),
+    ...pipeline.endpoints,
     ...eventEndpoints({ database, prefixOf, document }),
     ...webhookEndpoints({ database, prefixOf, sealing, trustedHosts: config.events.webhookHosts }),
   ];
@@ -99,7 +100,7 @@ function createFeatures(foundations: Foundations) {
       },
     }),
   ];
-  return { reports, certificates, tickets, endpoints };
+  return { reports, certificates, pipeline, tickets, endpoints };
 }
 
 /** A storage that refuses us is told at once, not when the first report is asked for. */
@@ -120,13 +121,14 @@ export async function startService(config: Config, secrets: Secrets, limits?: Li
   const server = parts.use(await openHttpServer({ ...config.http, limits }));
   const foundations = await openFoundations(parts, { config, secrets, limits });
   const { identity, metrics, jobs, origins, events, schedules } = foundations;
-  const { reports, certificates, tickets, endpoints } = createFeatures(foundations);
+  const { reports, certificates, pipeline, tickets, endpoints } = createFeatures(foundations);
   parts.use(certificates);
   jobs.start();
   events.start();
   if (config.role !== 'api') {
     certificates.start();
     schedules.start();
+    parts.use(pipeline.start());
   }
   const app = createApp({
     identity,

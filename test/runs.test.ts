@@ -256,3 +256,30 @@ test('of one configuration one run is under way; it can be cancelled, and ends w
   const { items } = await pipeline.json<{ items: { id: string }[] }>('GET', `/internal/runs?configurationId=${id}`);
   expect(items.map((run) => run.id)).toEqual([second, first]);
 });
+
+test('what is due is run once, and a time at which another run is under way is written down as skipped', async () => {
+  const type = { name: 'due', ...present, options: { learners: 1, minimum: 0, gives: 'template' } };
+  const id = await pipeline.configure({ type });
+  const at = new Date(Date.now() + 1000).toISOString();
+  await pipeline.json('PATCH', `/internal/configurations/${id}`, { schedule: { at }, isEnabled: true });
+  const runsOf = async (of: string) =>
+    (await pipeline.json<{ items: { state: string; code?: string }[] }>('GET', `/internal/runs?configurationId=${of}`))
+      .items;
+  await until(async () => (await runsOf(id))[0]?.state === 'completed');
+  expect(await pipeline.json('GET', `/internal/configurations/${id}`)).toMatchObject({
+    isEnabled: false,
+    nextRuns: [],
+    lastRun: { state: 'completed' },
+  });
+  expect(await runsOf(id)).toMatchObject([{ counts: { issued: 1 } }]);
+  const busy = await pipeline.configure({
+    type: { name: 'busy', ...present, options: { fault: 'hangs', gives: 'template' } },
+  });
+  const soon = new Date(Date.now() + 500).toISOString();
+  await pipeline.json('PATCH', `/internal/configurations/${busy}`, { schedule: { at: soon }, isEnabled: true });
+  await until(async () => {
+    // It ends by its time-out before the schedule is looked at.
+    await pipeline.call('POST', `/internal/configurations/${busy}/run`, {});
+    return (await runsOf(busy)).some(({ state, code }) => state === 'skipped' && code === 'run_active');
+  });
+});

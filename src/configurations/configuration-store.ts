@@ -4,11 +4,11 @@ import { sql } from 'kysely';
 import type { Queries } from '../database/database.ts';
 import type { Configuration } from './contract.ts';
 
-export type NewConfiguration = Omit<Configuration, 'lastRun' | 'scheduledFrom'>;
+export type NewConfiguration = Omit<Configuration, 'lastRun'>;
 
 const columns = sql`configuration.id, configuration.tenant, type, context, options, mail, valid_for_days AS "validForDays",
   remind_days_before AS "remindDaysBefore", schedule, time_zone AS "timeZone", opens_at AS "opensAt", closes_at AS "closesAt",
-  is_enabled AS "isEnabled", scheduled_from AS "scheduledFrom", (
+  is_enabled AS "isEnabled", scheduled_from AS "scheduledFrom", next_due_at AS "nextDueAt", (
     SELECT jsonb_build_object('id', run.id, 'state', run.state, 'createdAt', run.created_at, 'endedAt', run.ended_at)
     FROM platen.runs AS run WHERE run.configuration_id = configuration.id AND NOT run.is_dry_run
     ORDER BY run.created_at DESC, run.id DESC LIMIT 1) AS "lastRun"`;
@@ -16,29 +16,42 @@ const columns = sql`configuration.id, configuration.tenant, type, context, optio
 /** @returns whether there was none of its type for its context. */
 export async function addConfiguration(tx: Queries, configuration: NewConfiguration): Promise<boolean> {
   const { id, tenant, type, context, options, mail, validForDays, remindDaysBefore } = configuration;
-  const { schedule, timeZone, opensAt, closesAt, isEnabled } = configuration;
+  const { schedule, timeZone, opensAt, closesAt, isEnabled, scheduledFrom, nextDueAt } = configuration;
   const { rows } = await sql`
     INSERT INTO platen.configurations (id, tenant, type, context_id, context, options, mail, valid_for_days, remind_days_before, schedule, time_zone,
-      opens_at, closes_at, is_enabled)
+      opens_at, closes_at, is_enabled, scheduled_from, next_due_at)
     VALUES (${id}, ${tenant}, ${type}, ${context.id}, ${JSON.stringify(context)}::jsonb, ${JSON.stringify(options)}::jsonb, ${mail}, ${validForDays},
-      ${remindDaysBefore}, ${JSON.stringify(schedule)}::jsonb, ${timeZone}, ${opensAt}, ${closesAt}, ${isEnabled})
+      ${remindDaysBefore}, ${JSON.stringify(schedule)}::jsonb, ${timeZone}, ${opensAt}, ${closesAt}, ${isEnabled}, ${scheduledFrom}, ${nextDueAt})
     ON CONFLICT (tenant, context_id, type) DO NOTHING RETURNING id`.execute(tx);
   return rows.length > 0;
 }
 
-/** @param isAnew whether its intervals are counted from now on. */
-export async function changeConfiguration(
-  tx: Queries,
-  configuration: NewConfiguration,
-  isAnew: boolean,
-): Promise<void> {
+export async function changeConfiguration(tx: Queries, configuration: NewConfiguration): Promise<void> {
   const { id, options, mail, validForDays, remindDaysBefore } = configuration;
-  const { schedule, timeZone, opensAt, closesAt, isEnabled } = configuration;
+  const { schedule, timeZone, opensAt, closesAt, isEnabled, scheduledFrom, nextDueAt } = configuration;
   await sql`
     UPDATE platen.configurations SET options = ${JSON.stringify(options)}::jsonb, mail = ${mail}, valid_for_days = ${validForDays},
       remind_days_before = ${remindDaysBefore}, schedule = ${JSON.stringify(schedule)}::jsonb, time_zone = ${timeZone}, opens_at = ${opensAt},
-      closes_at = ${closesAt}, is_enabled = ${isEnabled}, scheduled_from = CASE WHEN ${isAnew} THEN clock_timestamp() ELSE scheduled_from END
+      closes_at = ${closesAt}, is_enabled = ${isEnabled}, scheduled_from = ${scheduledFrom}, next_due_at = ${nextDueAt}
     WHERE id = ${id}`.execute(tx);
+}
+
+const mostDue = 20;
+
+/** Those that are due; nobody else has them until the transaction has ended. */
+export async function holdDue(tx: Queries): Promise<Configuration[]> {
+  const { rows } = await sql<Configuration>`
+    SELECT ${columns} FROM platen.configurations AS configuration WHERE next_due_at <= now()
+    ORDER BY next_due_at LIMIT ${mostDue} FOR UPDATE OF configuration SKIP LOCKED`.execute(tx);
+  return rows;
+}
+
+/** One that is never due again is off. */
+export async function putOff(tx: Queries, id: string, nextDueAt: Date | null): Promise<void> {
+  await sql`
+    UPDATE platen.configurations SET next_due_at = ${nextDueAt}, is_enabled = ${nextDueAt !== null} WHERE id = ${id}`.execute(
+    tx,
+  );
 }
 
 interface Place {

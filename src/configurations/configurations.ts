@@ -13,12 +13,14 @@ import {
   findEnabled,
   findOfType,
   holdConfiguration,
+  holdDue,
   type NewConfiguration,
+  putOff,
   removeConfiguration,
 } from './configuration-store.ts';
 import type { Configuration, ConfigurationBody, ConfigurationChange, Plan } from './contract.ts';
 import { mergeOptions, readOptions } from './plugin-options.ts';
-import { readTime } from './schedule.ts';
+import { nextTimes, readTime } from './schedule.ts';
 import { addType, type CertificateType, changeType, findType, findTypes, removeType } from './type-store.ts';
 
 export { mergeOptions, readOptions } from './plugin-options.ts';
@@ -46,6 +48,8 @@ export interface Configurations {
   listEnabled(tenant: string, contextId: string): Promise<Configuration[]>;
   /** @throws not_found. */
   remove(tx: Queries, tenant: string, id: string): Promise<void>;
+  /** Takes those that are due, each for one run: the next time at which it is due is written down, and what was missed meanwhile is not made up. */
+  takeDue(tx: Queries): Promise<Configuration[]>;
   /** What it means now. */
   planOf(tx: Queries, configuration: Configuration): Promise<Plan>;
 }
@@ -97,13 +101,9 @@ class StoredConfigurations implements Configurations {
 
   async add(tenant: string, { context, type: typeName, origin: _, ...settings }: ConfigurationBody) {
     const id = randomUUID();
-    const asked: NewConfiguration = {
-      ...withChanges(usualSettings, settings),
-      id,
-      tenant,
-      type: typeName,
-      context,
-    };
+    const now = new Date();
+    const named = { ...withChanges(usualSettings, settings), id, tenant, type: typeName, context, scheduledFrom: now };
+    const asked = { ...named, nextDueAt: dueAfter(named, now) };
     await this.#database.transaction(async (tx) => {
       const type = await findType(tx, tenant, typeName);
       if (type === undefined) throw invalidField('/type', 'is none of the certificate types');
@@ -119,11 +119,14 @@ class StoredConfigurations implements Configurations {
     await this.#database.transaction(async (tx) => {
       const present = await holdConfiguration(tx, { tenant, id });
       if (present === undefined) throw fail('not_found');
-      const changed = { ...present, ...withChanges(present, change) };
+      const now = new Date();
+      const named = { ...present, ...withChanges(present, change) };
+      const isAnew = (named.isEnabled && !present.isEnabled) || change.schedule !== undefined;
+      const scheduled = { ...named, scheduledFrom: isAnew ? now : present.scheduledFrom };
+      const changed = { ...scheduled, nextDueAt: dueAfter(scheduled, now) };
       const type = await findType(tx, tenant, present.type);
       if (type !== undefined) this.#checkAll(type, changed);
-      const isSwitchedOn = changed.isEnabled && !present.isEnabled;
-      await changeConfiguration(tx, changed, isSwitchedOn || change.schedule !== undefined);
+      await changeConfiguration(tx, changed);
     });
     return this.find(tenant, id);
   }
@@ -146,6 +149,16 @@ class StoredConfigurations implements Configurations {
   async remove(tx: Queries, tenant: string, given: string): Promise<void> {
     const id = readUuid(given);
     if (id === undefined || !(await removeConfiguration(tx, { tenant, id }))) throw fail('not_found');
+  }
+
+  async takeDue(tx: Queries): Promise<Configuration[]> {
+    const due = await holdDue(tx);
+    for (const configuration of due) {
+      // A clock that is behind the one of the database must not find the same time again.
+      const latest = Math.max(Date.now(), configuration.nextDueAt?.getTime() ?? 0);
+      await putOff(tx, configuration.id, dueAfter(configuration, new Date(latest)));
+    }
+    return due;
   }
 
   async planOf(tx: Queries, configuration: Configuration): Promise<Plan> {
@@ -172,7 +185,10 @@ class StoredConfigurations implements Configurations {
   }
 }
 
-type Settings = Omit<NewConfiguration, 'id' | 'tenant' | 'type' | 'context'>;
+const dueAfter = (configuration: Omit<NewConfiguration, 'nextDueAt'>, now: Date): Date | null =>
+  configuration.isEnabled ? (nextTimes(configuration, now, 1)[0] ?? null) : null;
+
+type Settings = Omit<NewConfiguration, 'id' | 'tenant' | 'type' | 'context' | 'scheduledFrom' | 'nextDueAt'>;
 
 const usualSettings: Settings = {
   options: {},

@@ -136,7 +136,9 @@ export interface Configuration {
   opensAt: Date | null;
   closesAt: Date | null;
   isEnabled: boolean;
+  /** Intervals are counted from there. */
   scheduledFrom: Date;
+  nextDueAt: Date | null;
   lastRun: { id: string; state: string; createdAt: string; endedAt: string | null } | null;
 }
 

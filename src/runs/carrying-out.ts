@@ -11,7 +11,7 @@ import { createLog } from '../log.ts';
 import type { Decision, Learner } from '../plugins/contract.ts';
 import type { Plugins } from '../plugins/plugins.ts';
 import { conclude, decide } from './deciding.ts';
-import { addItems, addStep, endItems, findOpen, type ItemEnd, type StoredItem } from './item-store.ts';
+import { addItems, addStep, endItems, findItems, type ItemEnd, type StoredItem } from './item-store.ts';
 import { nameFault } from './learner-name.ts';
 import { explainFailure, findRun, markBegun, markDecided, type RejectedRecord, type StoredRun } from './run-store.ts';
 
@@ -104,11 +104,13 @@ class CarryingOut {
     const { queries } = this.#dependencies.database;
     for (let after = ''; ; ) {
       signal.throwIfAborted();
-      const page = await findOpen(queries, { runId: run.id, after, most: writtenAtOnce });
+      const page = await findItems(queries, { runId: run.id, after, most: writtenAtOnce });
       const last = page.at(-1);
       if (last === undefined) return;
       after = last.studentId;
-      const { ended, left } = await this.#sort(run, page);
+      // By its key and nothing else: where only open ones were asked for, the database came to read the whole run for each page.
+      const open = page.filter(({ outcome }) => outcome === null);
+      const { ended, left } = await this.#sort(run, open);
       await endItems(queries, run.id, ended);
       await inParallel(left, this.#dependencies.concurrency, async (item) => {
         const end = await this.#issue(run, item, signal);

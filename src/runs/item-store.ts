@@ -64,17 +64,6 @@ export async function addStep(
     WHERE NOT item.steps ? ${stepId}`.execute(queries);
 }
 
-/** Those that are still to be done, in the order of their learners. */
-export async function findOpen(
-  queries: Queries,
-  { runId, after, most }: { runId: string; after: string; most: number },
-): Promise<StoredItem[]> {
-  const { rows } = await sql<StoredItem>`
-    SELECT ${columns} FROM platen.run_items WHERE run_id = ${runId} AND outcome IS NULL AND student_id > ${after}
-    ORDER BY student_id LIMIT ${most}`.execute(queries);
-  return rows;
-}
-
 /** A page of them, in the order of their learners. */
 export async function findItems(
   queries: Queries,

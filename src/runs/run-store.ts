@@ -60,6 +60,20 @@ export async function addRun(
   return rows.length > 0;
 }
 
+const nothing = JSON.stringify({ checked: 0, eligible: 0, issued: 0, skipped: 0, failed: 0 });
+
+/** One that was due while another was under way. */
+export async function addSkipped(
+  tx: Queries,
+  { id, tenant, configurationId, plan }: Pick<StoredRun, 'id' | 'tenant' | 'configurationId' | 'plan'>,
+): Promise<void> {
+  await sql`
+    INSERT INTO platen.runs (id, tenant, configuration_id, is_dry_run, plan, state, code, counts, ended_at)
+    VALUES (${id}, ${tenant}, ${configurationId}, false, ${JSON.stringify(plan)}::jsonb, 'skipped', 'run_active', ${nothing}::jsonb, clock_timestamp())`.execute(
+    tx,
+  );
+}
+
 export async function nameJob(tx: Queries, id: string, jobId: string): Promise<void> {
   await sql`UPDATE platen.runs SET job_id = ${jobId} WHERE id = ${id}`.execute(tx);
 }

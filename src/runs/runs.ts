@@ -17,6 +17,7 @@ import { decideOne } from './deciding.ts';
 import { findItems, reopenFailed, type StoredItem } from './item-store.ts';
 import {
   addRun,
+  addSkipped,
   findRun,
   findRuns,
   findUnderWay,
@@ -35,6 +36,8 @@ interface RunRequest {
 export interface Runs {
   /** @returns the id of the run. @throws not_found; run_active. */
   begin(tenant: string, configurationId: string, request: RunRequest): Promise<string>;
+  /** Begins a run of each configuration that is due; where one is under way it is written down as skipped. */
+  beginDue(): Promise<void>;
   /** @throws not_found. */
   find(tenant: string, id: string): Promise<StoredRun>;
   items(runId: string, page: { after: string; most: number }): Promise<StoredItem[]>;
@@ -81,6 +84,19 @@ class DurableRuns implements Runs {
       if (!(await addRun(tx, run))) throw fail('run_active');
       await this.#enqueue(tx, run);
       return run.id;
+    });
+  }
+
+  beginDue(): Promise<void> {
+    const { jobs, configurations } = this.#dependencies;
+    return jobs.transaction(async (tx) => {
+      for (const configuration of await configurations.takeDue(tx)) {
+        const { id: configurationId, tenant } = configuration;
+        const plan = await configurations.planOf(tx, configuration);
+        const run = { id: randomUUID(), tenant, configurationId, isDryRun: false, plan };
+        if (await addRun(tx, run)) await this.#enqueue(tx, run);
+        else await addSkipped(tx, run);
+      }
     });
   }
 

@@ -88,7 +88,6 @@ CREATE TABLE platen.run_items (
   certificate_id uuid,
   PRIMARY KEY (run_id, student_id)
 );
-CREATE INDEX run_items_open ON platen.run_items (run_id, student_id) WHERE outcome IS NULL;
 CREATE INDEX run_items_failed ON platen.run_items (run_id) WHERE outcome = 'failed';
 
 -- Which run has issued it.
