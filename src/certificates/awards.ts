@@ -2,6 +2,7 @@
 
 import { randomUUID } from 'node:crypto';
 import type { Database } from '../database/database.ts';
+import { fail } from '../errors.ts';
 import { serviceOwner } from '../identity/contract.ts';
 import type { Jobs } from '../jobs/jobs.ts';
 import { digestOf, newCode } from './certificate.ts';
@@ -21,9 +22,10 @@ interface Dependencies {
 /** Its template is the business of its generator. */
 const noTemplate = 'none';
 
-/** @throws when it is nothing that anyone could ask to be issued. */
+/** @throws invalid_request for what nobody could ask to be issued, as names that can't be printed. */
 function inputOf({ courseId, type }: Award, { generator, language = 'en', ...asked }: AwardInput): CertificateInput {
-  const body = issueBody.parse({ ...asked, courseId });
+  const { success, data: body, error } = issueBody.safeParse({ ...asked, courseId });
+  if (!success) throw fail('invalid_request', {}, { cause: error });
   return { ...body, type, language, templateId: noTemplate, generator };
 }
 
