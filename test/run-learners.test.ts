@@ -1,10 +1,13 @@
-// Who the learners of a run are: Keycloak's word goes before that of whoever says that they have earned it.
+// Who the learners of a run are: Keycloak's word goes before that of whoever says that they have earned it; and those who have passed their tests.
 
-import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { type Pipeline, pipelineOf, type Run } from './support/pipeline.ts';
 import { type ScriptedKeycloak, startScriptedKeycloak } from './support/scripted-keycloak.ts';
 import { startTestService, type TestService } from './support/service.ts';
+import { attemptOf } from './support/testing-service.ts';
+import { until } from './support/until.ts';
 
+const otherOrigin = 'http://127.0.0.1:2';
 const parts = new AsyncDisposableStack();
 let keycloak: ScriptedKeycloak;
 let service: TestService;
@@ -16,8 +19,10 @@ beforeAll(async () => {
     KEYCLOAK_REALM: 'school',
     KEYCLOAK_CLIENT_ID: 'platen',
     KEYCLOAK_CLIENT_SECRET: 'client-secret',
+    STATS_WORKER_PROCESS_INTERVAL: '1',
+    STATS_WORKER_GENERATE_INTERVAL: '604800',
   };
-  service = parts.use(await startTestService({ origin: 'http://127.0.0.1:1', env }));
+  service = parts.use(await startTestService({ origin: `http://127.0.0.1:1 ${otherOrigin}=other`, env }));
   pipeline = pipelineOf(service);
 });
 beforeEach(() => {
@@ -104,4 +109,90 @@ test('while Keycloak is away it is not asked for everybody, nothing is issued, a
   keycloak.answerWith = () => undefined;
   await pipeline.json('POST', `/internal/runs/${run.id}/retry`, {});
   expect((await pipeline.ended(run.id)).counts).toMatchObject({ issued: 24, failed: 0 });
+});
+
+describe('passing-attempts', () => {
+  const push = async (items: object[], origin?: string) => {
+    await pipeline.json('POST', '/internal/attempts', { items, origin });
+    await until(async () => {
+      const { items: left } = await pipeline.json<{ items: unknown[] }>(
+        'GET',
+        `/internal/attempts?state=new${origin === undefined ? '' : `&origin=${origin}`}`,
+      );
+      return left.length === 0;
+    });
+  };
+  const exam = (
+    student: string,
+    score: number,
+    changes: { testId?: string; courseId?: string; firstName?: string } = {},
+  ) =>
+    attemptOf(student, {
+      id: [student, score, changes.testId, changes.courseId].join(' '),
+      courseId: 'EXAM',
+      score,
+      ...changes,
+    });
+  const type = { retriever: 'passing-attempts', generator: 'template' };
+
+  beforeAll(async () => {
+    await push([
+      exam('PASS-1', 30),
+      exam('PASS-1', 45),
+      exam('PASS-1', 50, { testId: 'Test_2', firstName: 'x'.repeat(1500) }),
+      exam('PASS-2', 25),
+      exam('PASS-3', 24),
+      exam('PASS-4', 50, { testId: 'Test_2' }),
+      exam('PASS-5', 45, { courseId: 'EXAM-2' }),
+    ]);
+    await push([exam('PASS-6', 45)], otherOrigin);
+  });
+
+  test('of a course: the best attempt at the tests that count, and why', async () => {
+    keycloak.users.push(known('PASS-1'), known('PASS-2'));
+    const options = { minimumPercent: 60, testIds: ['Test_1'] };
+    const id = await pipeline.configure({ type: { name: 'exam', ...type, options }, context: { id: 'EXAM' } });
+    const run = await pipeline.ended(await pipeline.begin(id, 'run'));
+    expect(outcomes(run)).toEqual(['PASS-1 issued ', 'PASS-2 not_eligible ']);
+    expect(run.items[1]?.criteria).toEqual([
+      { name: 'Passed', required: true, actual: true, isMet: true },
+      { name: 'Percent', required: 60, actual: 50, isMet: false },
+    ]);
+    expect(await nameOf('PASS-1')).toBe('PASS-1 Of Keycloak');
+    expect(await pipeline.json('GET', '/certificates/PASS-1')).toMatchObject([{ course_id: 'EXAM', score: 45 }]);
+    const one = `/internal/eligibility?configurationId=${id}&studentId=PASS-3`;
+    const criteria = [{ name: 'Passed', required: true, actual: false, isMet: false }];
+    expect(await pipeline.json('GET', one)).toEqual({ studentId: 'PASS-3', isEligible: false, criteria });
+  });
+
+  test('of a lesson: its own test; of a pathway: every course; of each tenant: its own', async () => {
+    const rehearse = async (name: string, context: object & { id: string }) => {
+      const id = await pipeline.configure({ type: { name, ...type }, context });
+      const { items } = await pipeline.ended(await pipeline.begin(id, 'dry-run'));
+      return items.map(({ studentId, outcome }) => `${studentId} ${outcome}`);
+    };
+    expect(await rehearse('lesson', { kind: 'lesson', id: 'Test_2', course: 'EXAM' } as never)).toEqual([
+      'PASS-1 would_issue',
+      'PASS-4 would_issue',
+    ]);
+    await push([exam('PASS-4', 30, { courseId: 'EXAM-2' })]);
+    const steps = ['EXAM', 'EXAM-2'].map((id) => ({ id, name: id }));
+    expect(await rehearse('path', { kind: 'pathway', id: 'PATH', steps } as never)).toEqual([
+      'PASS-1 not_eligible',
+      'PASS-2 not_eligible',
+      'PASS-4 would_issue',
+      'PASS-5 not_eligible',
+    ]);
+    expect(await rehearse('whole', { id: 'EXAM' })).toEqual(
+      ['PASS-1', 'PASS-2', 'PASS-4'].map((id) => `${id} would_issue`),
+    );
+  });
+
+  test.each([
+    ['more than all', { minimumPercent: 101 }, '/options/minimumPercent'],
+    ['no test', { testIds: [] }, '/options/testIds'],
+  ])('%s is refused', async (_what, options, field) => {
+    const body = { name: 'refused', ...type, options };
+    expect(await pipeline.refusal('POST', '/internal/certificate-types', body)).toBe(`422 invalid_request ${field}`);
+  });
 });
