@@ -12,14 +12,9 @@ const options = z.object({
     .max(100)
     .optional()
     .meta({ description: 'Of the highest score, beside what the test itself asks for.' }),
-  testIds: z
-    .array(z.string().min(1).max(1000))
-    .min(1)
-    .max(1000)
-    .optional()
-    .meta({
-      description: 'Only attempts at these tests count; of a lesson those at the test of its id, if nothing is said.',
-    }),
+  testIds: z.array(z.string().min(1).max(1000)).min(1).max(1000).optional().meta({
+    description: 'Only attempts at these tests count; of a lesson those at the test of its id, if nothing is said.',
+  }),
 });
 type Options = z.output<typeof options>;
 
