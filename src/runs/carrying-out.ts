@@ -1,7 +1,7 @@
 // Carries a run out: writes down what is decided of each learner, then issues; begun again after a crash it goes on where it stood.
 
 import { z } from 'zod';
-import type { AwardInput, Awards } from '../certificates/contract.ts';
+import type { Awarded, AwardInput, Awards } from '../certificates/contract.ts';
 import { readOptions } from '../configurations/configurations.ts';
 import type { Database } from '../database/database.ts';
 import { type ErrorCode, fail, ServiceError } from '../errors.ts';
@@ -125,8 +125,8 @@ class CarryingOut {
     const chosen = new Set(ids);
     const ended = page.flatMap(({ studentId }): ItemEnd[] => {
       if (!chosen.has(studentId)) return [{ studentId, isEligible: false, outcome: 'not_eligible' }];
-      const certificateId = holders.get(studentId);
-      if (certificateId !== undefined) return [{ studentId, isEligible: true, outcome: 'skipped', certificateId }];
+      const awarded = holders.get(studentId);
+      if (awarded !== undefined) return [endBy(studentId, awarded)];
       return isDryRun ? [{ studentId, isEligible: true, outcome: 'would_issue' }] : [];
     });
     return { ended, left: isDryRun ? [] : eligible.filter(({ studentId }) => !holders.has(studentId)) };
@@ -140,10 +140,9 @@ class CarryingOut {
     const { studentId } = item;
     try {
       const named = await identify(studentId, item.learner, signal);
-      if ('problem' in named) return endOf(studentId, named.problem);
+      if ('problem' in named) return endWithout(studentId, named.problem);
       const input = this.#inputOf(run, item, named.learner);
-      const { certificateId, isIssued } = await this.#dependencies.certificates.award(awardOf(run), input, signal);
-      return { studentId, isEligible: true, outcome: isIssued ? 'issued' : 'skipped', certificateId };
+      return endBy(studentId, await this.#dependencies.certificates.award(awardOf(run), input, signal));
     } catch (error) {
       signal.throwIfAborted();
       if (isOfUs(error)) throw error;
@@ -172,8 +171,15 @@ class CarryingOut {
   }
 }
 
+const endBy = (studentId: string, { certificateId, isIssued }: Awarded): ItemEnd => ({
+  studentId,
+  isEligible: true,
+  outcome: isIssued ? 'issued' : 'skipped',
+  certificateId,
+});
+
 /** Who may not have one is passed over; for the others it can be tried again. */
-const endOf = (studentId: string, problem: LearnerProblem): ItemEnd => ({
+const endWithout = (studentId: string, problem: LearnerProblem): ItemEnd => ({
   studentId,
   isEligible: true,
   outcome: problem === 'learner_disabled' ? 'skipped' : 'failed',
