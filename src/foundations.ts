@@ -1,6 +1,7 @@
 // What the features stand on: database, storage, browser, keys, and all that takes no part in a feature itself.
 
 import { createAssets } from './assets/assets.ts';
+import { createPassingRetriever } from './attempts/passing-retriever.ts';
 import { isCertificateRecord } from './certificates/certificate.ts';
 import { createFileLinks } from './certificates/file-links.ts';
 import type { Config, Secrets } from './config.ts';
@@ -140,7 +141,7 @@ export async function openFoundations(parts: AsyncDisposableStack, { config, sec
     ...config.plugins,
     mostBytes: config.rendering.maxBytes,
     assetsOf: (tenant) => ({ read: (slug) => assets.read(tenant, slug) }),
-    builtIn: openEdxRetrievers(config, secrets),
+    builtIn: [{ retriever: createPassingRetriever(database) }, ...openEdxRetrievers(config, secrets)],
   });
   const schedules = parts.use(createSchedules({ database }));
   const progress = createJobProgress(parts.use(createProgressTracker()));

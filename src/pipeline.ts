@@ -43,10 +43,11 @@ export function createPipeline({ config, secrets, ...parts }: Dependencies): Pip
   const configurations = createConfigurations(parts);
   // The next one waits already when one is made.
   const concurrency = config.rendering.concurrency * 2;
-  const runs = createRuns({ ...parts, configurations, concurrency });
+  const learners = createLearners(config.keycloak, secrets);
+  const runs = createRuns({ ...parts, configurations, learners, concurrency });
   const attempts = createAttempts({
     ...parts,
-    learners: createLearners(config.keycloak, secrets),
+    learners,
     config: { ...config.attempts, serviceToken: secrets.testingServiceToken },
     tenants: allPrefixes(config),
     concurrency,

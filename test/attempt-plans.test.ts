@@ -58,7 +58,13 @@ describeServer('attempts on filled tables', (server) => {
       using _watching = watchStatements((statement) => asked.push(statement));
       const { queries } = database;
       const page = { after: best, most: 500 };
-      for (const filter of [{}, { courseId: 'C2' }, { courseId: 'C2', studentId: 'S2' }, { studentId: 'S2' }])
+      for (const filter of [
+        {},
+        { courseId: 'C2' },
+        { courseId: 'C2', studentId: 'S2' },
+        { studentId: 'S2' },
+        { courseId: 'C2', testIds: ['T1'] },
+      ])
         await findBest(queries, { tenant: '', ...filter }, page);
       await findUndecided(queries, { tenant: '', ...page });
       await findTenants(queries, ['', 'b']);

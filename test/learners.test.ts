@@ -205,6 +205,11 @@ describe('who it is that something is issued to', () => {
     });
   });
 
+  test('an address that is none is left out', async () => {
+    expect(await identify({ email: 'no address' })).toMatchObject({ learner: { email: given.email } });
+    expect(await identify({ email: 'none' }, { email: 'none either' })).not.toHaveProperty('learner.email');
+  });
+
   test.each<[string, object | undefined, object, string]>([
     ['nobody', undefined, given, 'learner_not_found'],
     ['somebody who is disabled', { enabled: false }, given, 'learner_disabled'],

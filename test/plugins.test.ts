@@ -54,6 +54,7 @@ test('all that is built in and loaded is listed, each with the schema of its opt
   expect(items.map(({ kind, name, options }) => `${kind} ${name} ${options.type}`)).toEqual([
     'retriever attendance/present object',
     'retriever list object',
+    'retriever passing-attempts object',
     'generator attendance/paper object',
     'generator pdf-overlay object',
     'generator template object',

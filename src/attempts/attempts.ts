@@ -3,23 +3,20 @@
 import { createHash } from 'node:crypto';
 import type { Certificates } from '../certificates/certificates.ts';
 import type { Database, Queries } from '../database/database.ts';
-import { identifyLearner, type Learners } from '../learners/learners.ts';
+import type { Learners } from '../learners/learners.ts';
 import { createLog } from '../log.ts';
 import { rememberRequest } from '../repeated-requests.ts';
 import type { NextTurn, Schedules } from '../schedules/schedules.ts';
-import { type BestAttempt, type BestFilter, type BestPlace, findBest, findTenants } from './best-store.ts';
+import { findTenants } from './best-store.ts';
 import { fetchAttempts } from './fetching.ts';
 import { generateCertificates } from './generating.ts';
 import { keepItem, readItem } from './item.ts';
 import { processNew } from './processing.ts';
 import { type AttemptFilter, beginAgain, findAttempts, keepItems, type ListedAttempt } from './store.ts';
 
-export type { BestAttempt, BestFilter };
-
 const log = createLog('attempts');
 
 const scheduleKind = 'attempts';
-const pageSize = 500;
 
 export interface Pushed {
   accepted: number;
@@ -33,10 +30,6 @@ export interface Attempts {
   list(filter: AttemptFilter & { cursor: string | undefined; most: number }): Promise<ListedAttempt[]>;
   /** Undefined where there is none. */
   redrive(asked: { tenant: string; id: string }): Promise<ListedAttempt | undefined>;
-  /** The best passing attempt of each learner and course, page by page: however many there are, few are in memory. */
-  best(filter: BestFilter): AsyncIterable<BestAttempt>;
-  /** Whose it is, as it is known now. */
-  identify(attempt: BestAttempt, options: { signal: AbortSignal }): ReturnType<typeof identifyLearner>;
 }
 
 export interface AttemptsConfig {
@@ -106,20 +99,6 @@ class KeptAttempts implements Attempts {
       if (attempt?.state === 'new') await this.#askToProcess(tx);
       return attempt;
     });
-  }
-
-  async *best(filter: BestFilter): AsyncGenerator<BestAttempt> {
-    const { queries } = this.#dependencies.database;
-    for (let after: BestPlace | undefined; ; ) {
-      const page = await findBest(queries, filter, { after, most: pageSize });
-      yield* page;
-      after = page.at(-1);
-      if (page.length < pageSize) return;
-    }
-  }
-
-  identify({ studentId, given }: BestAttempt, { signal }: { signal: AbortSignal }) {
-    return identifyLearner(this.#dependencies.learners, { studentId, given }, { signal });
   }
 
   async #fetch(signal: AbortSignal): Promise<NextTurn> {

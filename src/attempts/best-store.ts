@@ -25,8 +25,6 @@ export interface BestFilter {
   tenant: string;
   courseId?: string | undefined;
   studentId?: string | undefined;
-  /** Percentages below it do not count as passing. */
-  minimumPercent?: number | undefined;
   testIds?: readonly string[] | undefined;
 }
 
@@ -42,11 +40,10 @@ export type BestPlace = Pick<BestAttempt, 'studentId' | 'courseId'>;
 const behind = (place: BestPlace | undefined) =>
   place === undefined ? sql`true` : sql`(course_id, student_id) > (${place.courseId}, ${place.studentId})`;
 
-function conditionsOf({ tenant, courseId, studentId, minimumPercent, testIds }: BestFilter): RawBuilder<unknown> {
+function conditionsOf({ tenant, courseId, studentId, testIds }: BestFilter): RawBuilder<unknown> {
   const conditions: RawBuilder<unknown>[] = [sql`tenant = ${tenant}`, isRead];
   if (courseId !== undefined) conditions.push(sql`course_id = ${courseId}`);
   if (studentId !== undefined) conditions.push(sql`student_id = ${studentId}`);
-  if (minimumPercent !== undefined) conditions.push(sql`percent >= ${minimumPercent}::float8`);
   if (testIds !== undefined)
     conditions.push(sql`test_id IN (SELECT value FROM json_array_elements_text(${JSON.stringify(testIds)}::json))`);
   return sql.join(conditions, sql` AND `);
@@ -64,6 +61,18 @@ export async function findBest(
     queries,
   );
   return rows;
+}
+
+const pageSize = 500;
+
+/** The best passing attempt of each learner and course, page by page: however many there are, few are in memory. */
+export async function* eachBest(queries: Queries, filter: BestFilter): AsyncGenerator<BestAttempt> {
+  for (let after: BestPlace | undefined; ; ) {
+    const page = await findBest(queries, filter, { after, most: pageSize });
+    yield* page;
+    after = page.at(-1);
+    if (page.length < pageSize) return;
+  }
 }
 
 /** None is put off for longer: a clock that was put back says so. */

@@ -2,10 +2,11 @@
 
 import { randomUUID } from 'node:crypto';
 import type { Database } from '../database/database.ts';
+import { fail } from '../errors.ts';
 import { serviceOwner } from '../identity/contract.ts';
 import type { Jobs } from '../jobs/jobs.ts';
 import { digestOf, newCode } from './certificate.ts';
-import { type Award, type AwardInput, type Awards, issueBody, issueFields } from './contract.ts';
+import { type Award, type AwardInput, type Awards, issueBody } from './contract.ts';
 import { findHoldersOfCourse } from './holders.ts';
 import type { MakingJobs } from './making-jobs.ts';
 import { isUnmade } from './status.ts';
@@ -21,15 +22,13 @@ interface Dependencies {
 /** Its template is the business of its generator. */
 const noTemplate = 'none';
 
-/** An address that is none keeps nobody from their certificate. */
-const readAddress = (email: unknown) => (issueFields.shape.email.safeParse(email).success ? email : undefined);
-
-/** @throws when it is nothing that anyone could ask to be issued. */
+/** @throws invalid_request for what nobody could ask to be issued, as names that can't be printed. */
 function inputOf(
   { courseId, type }: Award,
-  { generator, language = 'en', mail: _, remindDaysBefore: __, email, ...asked }: AwardInput,
+  { generator, language = 'en', mail: _, remindDaysBefore: __, ...asked }: AwardInput,
 ): CertificateInput {
-  const body = issueBody.parse({ ...asked, email: readAddress(email), courseId });
+  const { success, data: body, error } = issueBody.safeParse({ ...asked, courseId });
+  if (!success) throw fail('invalid_request', {}, { cause: error });
   return { ...body, type, language, templateId: noTemplate, generator };
 }
 

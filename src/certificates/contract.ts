@@ -29,7 +29,7 @@ const optional = <T extends z.ZodType>(schema: T) => schema.nullish().transform(
 /** What there is to certify. */
 const certificateTypes = new Set(['course-completion']);
 
-export const issueFields = z.strictObject({
+const issueFields = z.strictObject({
   userId: idText,
   courseId: idText,
   courseName: nameText.refine((text) => text.trim() !== '', { error: 'must not be empty' }),
@@ -156,12 +156,18 @@ export interface AwardInput extends Omit<z.input<typeof issueBody>, 'courseId' |
   remindDaysBefore?: number | undefined;
 }
 
+export interface Awarded {
+  certificateId: string;
+  /** By this very run. */
+  isIssued: boolean;
+}
+
 export interface Awards {
-  /** Of these learners those who have such a certificate, each with its id; one whose making has failed is none, nor is one of this very run. */
-  holders(award: Award, studentIds: readonly string[]): Promise<Map<string, string>>;
+  /** Of these learners those who have such a certificate; one whose making has failed is none, nor is one that this very run has not made yet. */
+  holders(award: Award, studentIds: readonly string[]): Promise<Map<string, Awarded>>;
   /**
    * Gives a learner the certificate, unless there is one whatever it was issued with; one whose making has failed is made. Asked again for the same run it says the same.
    * @throws what keeps it from being made.
    */
-  award(award: Award, input: AwardInput, signal: AbortSignal): Promise<{ certificateId: string; isIssued: boolean }>;
+  award(award: Award, input: AwardInput, signal: AbortSignal): Promise<Awarded>;
 }

@@ -2,7 +2,7 @@
 
 import { sql } from 'kysely';
 import type { Queries } from '../database/database.ts';
-import type { Award, Finding } from './contract.ts';
+import type { Award, Awarded, Finding } from './contract.ts';
 
 export interface Held {
   studentId: string;
@@ -28,19 +28,18 @@ export async function findHolders(
   return rows;
 }
 
-/** @returns the id of the certificate of each of these learners who has one. */
+/** @returns the certificate of each of these learners who has one; one of this very run only when it is made. */
 export async function findHoldersOfCourse(
   queries: Queries,
   { tenant, courseId, type, runId }: Award,
   studentIds: readonly string[],
-): Promise<Map<string, string>> {
-  const { rows } = await sql<{ studentId: string; id: string }>`
-    SELECT student_id AS "studentId", id FROM platen.certificates
+): Promise<Map<string, Awarded>> {
+  const { rows } = await sql<Awarded & { studentId: string }>`
+    SELECT student_id AS "studentId", id AS "certificateId", run_id IS NOT DISTINCT FROM ${runId}::uuid AS "isIssued" FROM platen.certificates
     WHERE tenant = ${tenant} AND student_id IN (SELECT jsonb_array_elements_text(${JSON.stringify(studentIds)}::jsonb))
-      AND course_id = ${courseId} AND type = ${type} AND status NOT IN ('replaced', 'error') AND run_id IS DISTINCT FROM ${runId}`.execute(
-    queries,
-  );
-  return new Map(rows.map(({ studentId, id }) => [studentId, id]));
+      AND course_id = ${courseId} AND type = ${type} AND status NOT IN ('replaced', 'error')
+      AND (status <> 'generating' OR run_id IS DISTINCT FROM ${runId}::uuid)`.execute(queries);
+  return new Map(rows.map(({ studentId, ...awarded }) => [studentId, awarded]));
 }
 
 export async function noteFinding(

@@ -11,7 +11,7 @@ export interface Learner {
 }
 
 /** What whoever reports an achievement says of its learner. */
-export type GivenLearner = Partial<Omit<Learner, 'isEnabled'>>;
+export type GivenLearner = { [Name in keyof Omit<Learner, 'isEnabled'>]?: Learner[Name] | undefined };
 
 /** Who gets a certificate. */
 export type NamedLearner = Omit<Learner, 'isEnabled'>;

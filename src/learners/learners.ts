@@ -1,5 +1,6 @@
 // Who a learner is: as Keycloak knows them, else as whoever reports the achievement says.
 
+import { z } from 'zod';
 import { ServiceError } from '../errors.ts';
 import { countLetters, mostNameLetters } from '../letters.ts';
 import type { GivenLearner, Learner, LearnerProblem, NamedLearner } from './contract.ts';
@@ -27,6 +28,8 @@ export function createLearners(
 
 type Named = { learner: NamedLearner } | { problem: LearnerProblem };
 
+const address = z.email().max(254);
+
 const isBlank = (name: string | undefined) => name === undefined || name.trim() === '';
 
 /** Names belong together: they are all Keycloak's or all of those that were given. */
@@ -44,7 +47,8 @@ function nameLearner(known: GivenLearner, given: GivenLearner): Named {
   if (isBlank(names.firstName) && isBlank(names.lastName)) return { problem: 'name_required' };
   const isTooLong = Object.values(names).some((name) => countLetters(name ?? '') > mostNameLetters);
   if (isTooLong) return { problem: 'name_too_long' };
-  const email = known.email ?? given.email;
+  // Nobody is kept from a certificate by an address that is none.
+  const email = [known.email, given.email].find((each) => address.safeParse(each).success);
   const language = known.language ?? given.language;
   return { learner: { ...names, ...(email && { email }), ...(language && { language }) } as NamedLearner };
 }

@@ -3,6 +3,8 @@
 import { type Decision, z } from './contract.ts';
 
 const short = z.string().max(1000);
+/** Which of them is too long is said of the learner, and does not fail the others. */
+const ofLearner = z.string().max(10_000);
 const value = z.union([short, z.number(), z.boolean(), z.null()]);
 const criterion = z.object({ name: short, required: value, actual: value, isMet: z.boolean() });
 const criteria = z.array(criterion).max(100);
@@ -20,11 +22,11 @@ const decision = z
     steps: optional(z.array(z.object({ id: short, isEligible: z.boolean(), criteria })).max(100)),
     learner: optional(
       z.object({
-        firstName: optional(short),
-        middleName: optional(short),
-        lastName: optional(short),
-        email: optional(short),
-        language: optional(short),
+        firstName: optional(ofLearner),
+        middleName: optional(ofLearner),
+        lastName: optional(ofLearner),
+        email: optional(ofLearner),
+        language: optional(ofLearner),
       }),
     ),
     score: optional(z.number().min(0).max(1e9)),

@@ -75,16 +75,25 @@ interface Dependencies {
   builtIn?: readonly BuiltInRetriever[];
 }
 
+/** A retriever of ours is told besides for whom it is. */
+export interface OwnTools extends RetrieverTools {
+  /** Prefix of the keys of whoever it is for. */
+  tenant: string;
+}
+export interface OwnRetriever extends Omit<Retriever, 'retrieve'> {
+  retrieve(context: Context, options: Options, tools: OwnTools): AsyncIterable<Decision>;
+}
+
 /** Made by those who have what it needs; without a package before its name. */
 export interface BuiltInRetriever {
-  retriever: Retriever;
+  retriever: OwnRetriever;
   /** That its `fetch` reaches, in the place of those of PLUGIN_ORIGINS. */
   origins?: readonly string[];
 }
 
-type Part<Work> = PluginPart & { work: Work; origins: readonly string[] | undefined };
+type Part<Work> = PluginPart & { work: Work; isBuiltIn: boolean; origins: readonly string[] | undefined };
 
-const partOf = <Work extends Retriever | Generator>(
+const partOf = <Work extends Retriever | OwnRetriever | Generator>(
   kind: PluginKind,
   work: Work,
   { packageName, origins }: { packageName?: string; origins?: readonly string[] | undefined } = {},
@@ -95,6 +104,7 @@ const partOf = <Work extends Retriever | Generator>(
   description: work.description,
   options: compileOptions(work.options),
   work,
+  isBuiltIn: packageName === undefined,
   origins,
 });
 
@@ -103,7 +113,7 @@ const byName = <T extends { name: string }>(parts: T[]) =>
 
 class LoadedPlugins implements Plugins {
   readonly #dependencies: Dependencies;
-  readonly #retrievers: ReadonlyMap<string, Part<Retriever>>;
+  readonly #retrievers: ReadonlyMap<string, Part<Retriever | OwnRetriever>>;
   readonly #generators: ReadonlyMap<string, Part<Generator>>;
 
   constructor(dependencies: Dependencies, loaded: readonly Plugin[]) {
@@ -137,10 +147,11 @@ class LoadedPlugins implements Plugins {
     const part = this.#retrievers.get(name);
     if (part === undefined) throw retrieverFailed('it is not installed any more');
     using limit = startLimit(this.#dependencies.timeoutMs, signal);
-    const tools = { ...this.#toolsOf(part, request.tenant, limit.signal), studentId, reject };
+    const own = part.isBuiltIn ? { tenant: request.tenant } : {};
+    const tools = { ...this.#toolsOf(part, request.tenant, limit.signal), studentId, reject, ...own };
     let iterator: AsyncIterator<unknown> | undefined;
     try {
-      iterator = part.work.retrieve(context, options, tools)[Symbol.asyncIterator]();
+      iterator = part.work.retrieve(context, options, tools as OwnTools)[Symbol.asyncIterator]();
       for (;;) {
         const next = await limit.during(iterator.next());
         if (next.done === true) return;

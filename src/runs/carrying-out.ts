@@ -1,35 +1,30 @@
 // Carries a run out: writes down what is decided of each learner, then issues; begun again after a crash it goes on where it stood.
 
 import { z } from 'zod';
-import type { AwardInput, Awards } from '../certificates/contract.ts';
+import type { Awarded, AwardInput, Awards } from '../certificates/contract.ts';
 import { readOptions } from '../configurations/configurations.ts';
 import type { Database } from '../database/database.ts';
 import { type ErrorCode, fail, ServiceError } from '../errors.ts';
 import { failpoint } from '../failpoint.ts';
 import type { JobDefinition, Work } from '../jobs/contract.ts';
+import type { LearnerProblem, NamedLearner } from '../learners/contract.ts';
+import type { Learners } from '../learners/learners.ts';
 import { createLog } from '../log.ts';
-import type { Decision, Learner } from '../plugins/contract.ts';
+import type { Decision } from '../plugins/contract.ts';
 import type { Plugins } from '../plugins/plugins.ts';
 import { conclude, decide } from './deciding.ts';
+import { createIdentify, type Identify } from './identifying.ts';
 import { addItems, addStep, endItems, findItems, type ItemEnd, type StoredItem } from './item-store.ts';
-import { nameFault } from './learner-name.ts';
 import { explainFailure, findRun, markBegun, markDecided, type RejectedRecord, type StoredRun } from './run-store.ts';
 
 const log = createLog('runs');
-
-/** What is known of a learner, where others know more than the retriever has said. @throws {ServiceError} what keeps them from a certificate. */
-export type LearnerSource = (asked: {
-  tenant: string;
-  studentId: string;
-  given: Learner;
-  signal: AbortSignal;
-}) => Promise<Learner>;
 
 interface Dependencies {
   database: Database;
   plugins: Plugins;
   certificates: Awards;
-  learnerOf?: LearnerSource | undefined;
+  /** Undefined where what the retriever says is all that is known. */
+  learners: Learners | undefined;
   /** Certificates that are waited for at once. */
   concurrency: number;
 }
@@ -101,7 +96,9 @@ class CarryingOut {
   }
 
   async #conclude(run: StoredRun, signal: AbortSignal): Promise<void> {
-    const { queries } = this.#dependencies.database;
+    const { database, learners } = this.#dependencies;
+    const { queries } = database;
+    const identify = createIdentify(learners);
     for (let after = ''; ; ) {
       signal.throwIfAborted();
       const page = await findItems(queries, { runId: run.id, after, most: writtenAtOnce });
@@ -113,7 +110,7 @@ class CarryingOut {
       const { ended, left } = await this.#sort(run, open);
       await endItems(queries, run.id, ended);
       await inParallel(left, this.#dependencies.concurrency, async (item) => {
-        const end = await this.#issue(run, item, signal);
+        const end = await this.#issue(run, item, { identify, signal });
         failpoint('run-awarded');
         await endItems(queries, run.id, [end]);
         failpoint('run-noted');
@@ -130,20 +127,24 @@ class CarryingOut {
     const chosen = new Set(ids);
     const ended = page.flatMap(({ studentId }): ItemEnd[] => {
       if (!chosen.has(studentId)) return [{ studentId, isEligible: false, outcome: 'not_eligible' }];
-      const certificateId = holders.get(studentId);
-      if (certificateId !== undefined) return [{ studentId, isEligible: true, outcome: 'skipped', certificateId }];
+      const awarded = holders.get(studentId);
+      if (awarded !== undefined) return [endBy(studentId, awarded)];
       return isDryRun ? [{ studentId, isEligible: true, outcome: 'would_issue' }] : [];
     });
     return { ended, left: isDryRun ? [] : eligible.filter(({ studentId }) => !holders.has(studentId)) };
   }
 
-  async #issue(run: StoredRun, item: StoredItem, signal: AbortSignal): Promise<ItemEnd> {
+  async #issue(
+    run: StoredRun,
+    item: StoredItem,
+    { identify, signal }: { identify: Identify; signal: AbortSignal },
+  ): Promise<ItemEnd> {
     const { studentId } = item;
     try {
-      const input = await this.#inputOf(run, item, signal);
-      if ('code' in input) return { studentId, isEligible: true, outcome: 'failed', code: input.code };
-      const { certificateId, isIssued } = await this.#dependencies.certificates.award(awardOf(run), input, signal);
-      return { studentId, isEligible: true, outcome: isIssued ? 'issued' : 'skipped', certificateId };
+      const named = await identify(studentId, item.learner, signal);
+      if ('problem' in named) return endWithout(studentId, named.problem);
+      const input = this.#inputOf(run, item, named.learner);
+      return endBy(studentId, await this.#dependencies.certificates.award(awardOf(run), input, signal));
     } catch (error) {
       signal.throwIfAborted();
       if (isOfUs(error)) throw error;
@@ -154,27 +155,15 @@ class CarryingOut {
     }
   }
 
-  async #inputOf(
-    { tenant, plan }: StoredRun,
-    { studentId, learner: given, score, maxScore }: StoredItem,
-    signal: AbortSignal,
-  ): Promise<AwardInput | { code: string }> {
-    const { learnerOf = async (asked) => asked.given, plugins } = this.#dependencies;
-    const learner = await learnerOf({ tenant, studentId, given, signal });
-    const code = nameFault(learner);
-    if (code !== undefined) return { code };
+  #inputOf({ plan }: StoredRun, { studentId, score, maxScore }: StoredItem, learner: NamedLearner): AwardInput {
+    const { plugins } = this.#dependencies;
     const { generator } = readOptions(plugins, plan, { options: plan.options, isPartial: false });
-    const { firstName = '', middleName, lastName = '', email, language } = learner;
     const now = new Date();
     const expires = plan.validForDays === null ? undefined : new Date(now.getTime() + plan.validForDays * dayMs);
     return {
       userId: studentId,
       courseName: plan.context.name,
-      firstName,
-      middleName,
-      lastName,
-      email,
-      language,
+      ...learner,
       score: score ?? undefined,
       maxScore: maxScore ?? undefined,
       issuanceDate: now.toISOString(),
@@ -185,6 +174,21 @@ class CarryingOut {
     };
   }
 }
+
+const endBy = (studentId: string, { certificateId, isIssued }: Awarded): ItemEnd => ({
+  studentId,
+  isEligible: true,
+  outcome: isIssued ? 'issued' : 'skipped',
+  certificateId,
+});
+
+/** Who may not have one is passed over; for the others it can be tried again. */
+const endWithout = (studentId: string, problem: LearnerProblem): ItemEnd => ({
+  studentId,
+  isEligible: true,
+  outcome: problem === 'learner_disabled' ? 'skipped' : 'failed',
+  code: problem,
+});
 
 const awardOf = ({ id, tenant, plan }: StoredRun) => ({
   tenant,

@@ -9,9 +9,10 @@ import { fail } from '../errors.ts';
 import { serviceOwner } from '../identity/contract.ts';
 import type { EndHook, JobDefinition } from '../jobs/contract.ts';
 import type { Jobs } from '../jobs/jobs.ts';
+import type { Learners } from '../learners/learners.ts';
 import type { Plugins } from '../plugins/plugins.ts';
 import { readUuid } from '../uuid.ts';
-import { type LearnerSource, type RunData, runDefinition } from './carrying-out.ts';
+import { type RunData, runDefinition } from './carrying-out.ts';
 import type { DecisionAnswer, RunsQuery } from './contract.ts';
 import { decideOne } from './deciding.ts';
 import { findItems, reopenFailed, type StoredItem } from './item-store.ts';
@@ -58,7 +59,7 @@ interface Dependencies {
   plugins: Plugins;
   certificates: Awards;
   configurations: Configurations;
-  learnerOf?: LearnerSource | undefined;
+  learners: Learners | undefined;
   concurrency: number;
 }
 

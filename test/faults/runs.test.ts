@@ -8,6 +8,7 @@ import { failpoints } from '../../src/failpoint.ts';
 import { configureLog } from '../../src/log.ts';
 import { pipelineOf } from '../support/pipeline.ts';
 import { startServiceProcess } from '../support/process.ts';
+import { startScriptedKeycloak } from '../support/scripted-keycloak.ts';
 import { until } from '../support/until.ts';
 
 configureLog({ level: 'silent', secrets: [] });
@@ -52,4 +53,32 @@ test.each(points)('a process that dies at %s', async (name) => {
   expect(numbers.sort()).toEqual([1, 2, 3]);
   const { items } = await pipeline.json<{ items: { type: string }[] }>('GET', '/internal/events');
   expect(items.map((event) => event.type)).toEqual(learners.map(() => 'certificate.issued'));
+});
+
+test('what was issued before a death is told as issued, though Keycloak is away then', async () => {
+  const keycloak = parts.use(await startScriptedKeycloak());
+  keycloak.users.push(...learners.map((id) => ({ id, firstName: id, lastName: 'Of Keycloak', enabled: true })));
+  const env = {
+    KEYCLOAK_SERVER_URL: keycloak.url,
+    KEYCLOAK_REALM: 'school',
+    KEYCLOAK_CLIENT_ID: 'platen',
+    KEYCLOAK_CLIENT_SECRET: 'client-secret',
+  };
+  const mortal = parts.use(await start({ ...env, PLATEN_FAILPOINT: 'run-awarded' }));
+  const before = pipelineOf(mortal);
+  await before.putList('passed', list);
+  const type = { name: 'passed', retriever: 'list', generator: 'template', options: { asset: 'passed' } };
+  const runId = await before.begin(await before.configure({ type }), 'run');
+  await until(() => mortal.child.signalCode === 'SIGKILL');
+  keycloak.answerWith = (_path, response) => response.writeHead(503).end();
+  const pipeline = pipelineOf(parts.use(await start(env)));
+  const { counts, items } = await pipeline.ended(runId);
+  expect(counts.issued).toBeGreaterThan(0);
+  expect(Number(counts.issued) + Number(counts.failed)).toBe(3);
+  expect(items.filter(({ outcome }) => outcome === 'issued').every(({ certificateId }) => certificateId)).toBe(true);
+  keycloak.answerWith = () => undefined;
+  await pipeline.json('POST', `/internal/runs/${runId}/retry`, {});
+  expect((await pipeline.ended(runId)).counts).toEqual({ checked: 4, eligible: 3, issued: 3, skipped: 0, failed: 0 });
+  const { items: events } = await pipeline.json<{ items: object[] }>('GET', '/internal/events');
+  expect(events).toHaveLength(3);
 });
