@@ -76,7 +76,7 @@ function createFeatures(foundations: Foundations) {
     ...certificateEndpoints({ certificates, credentials, prefixOf }),
     ...issuedEndpoints({ issued, links, prefixOf }),
     ...verificationEndpoints({ verifications, codeLimit, fileLimit, issuerName }),
-    ...createPipeline({ ...foundations, certificates }),
+    ...createPipeline({ ...foundations, certificates, streams }),
     ...eventEndpoints({ database, prefixOf, document }),
     ...webhookEndpoints({ database, prefixOf, sealing, trustedHosts: config.events.webhookHosts }),
   ];

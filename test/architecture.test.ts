@@ -33,6 +33,8 @@ const floors: Record<string, number> = {
   'encryption-key.ts': 1,
   'credential-key.ts': 1,
   'zip.ts': 0,
+  'csv.ts': 0,
+  'archive.ts': 1,
   'log.ts': 1,
   'metrics.ts': 1,
   'page-variables.ts': 1,
@@ -96,7 +98,7 @@ const doors: [RegExp, RegExp][] = [
   [/^(pg|@electric-sql\/pglite)$/, /^database\//],
   [
     /^kysely/,
-    /^(database\/|rate-limiter\.ts$|jobs\/(adding|attempts|cleaning|detaching|forgotten|lining-up|queue|records|retrying|telling|tickets|workers)\.ts$|reports\/revisions\.ts$|class-runs\/store\.ts$|certificates\/(holders|store)\.ts$|attempts\/(best-)?store\.ts$|schedules\/store\.ts$|repeated-requests\.ts$|assets\/store\.ts$|(configurations|runs)\/[a-z]+-store\.ts$|events\/(outbox|records|webhook-store)\.ts$)/,
+    /^(database\/|rate-limiter\.ts$|jobs\/(adding|attempts|cleaning|detaching|forgotten|lining-up|queue|records|retrying|telling|tickets|workers)\.ts$|reports\/revisions\.ts$|class-runs\/store\.ts$|certificates\/((document-)?store|holders)\.ts$|attempts\/(best-)?store\.ts$|schedules\/store\.ts$|repeated-requests\.ts$|assets\/store\.ts$|(configurations|runs)\/[a-z]+-store\.ts$|events\/(outbox|records|webhook-store)\.ts$)/,
   ],
   [/^pg-boss$/, /^jobs\/queue\.ts$/],
   [/^(jsonwebtoken|jose)$/, /^identity\//],

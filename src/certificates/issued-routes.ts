@@ -1,6 +1,5 @@
 // The endpoints of certificates that were issued: their list, their documents, their revocation, and the lists of those revoked.
 
-import { Readable } from 'node:stream';
 import contentDisposition from 'content-disposition';
 import { z } from 'zod';
 import { type ErrorCode, fail } from '../errors.ts';
@@ -93,7 +92,7 @@ function fileEndpoint({ issued, links }: Dependencies): Endpoint {
     answers: { 200: { description: 'The PDF.', mediaType: 'application/pdf' } },
     errors: ['malformed_request', 'invalid_request', 'not_found', 'storage_unavailable', 'database_unavailable'],
     async handle(exchange) {
-      const { query, req, res, streamBody } = exchange;
+      const { query, res, streamBody } = exchange;
       const id = idOf(exchange);
       if (!links.isValid(id, query)) throw fail('not_found');
       const { content, bytes, number } = await issued.open(id);
@@ -106,10 +105,7 @@ function fileEndpoint({ issued, links }: Dependencies): Endpoint {
         'X-Robots-Tag': 'noindex',
       });
       if (Buffer.isBuffer(content)) res.end(content);
-      else if (req.method === 'HEAD') {
-        if (content instanceof Readable) content.destroy();
-        res.end();
-      } else await streamBody(content);
+      else await streamBody(content);
     },
   });
 }
