@@ -73,6 +73,7 @@ const floors: Record<string, number> = {
   events: 10,
   jobs: 10,
   reports: 11,
+  'group-following.ts': 11,
   certificates: 11,
   'class-runs': 12,
   configurations: 12,

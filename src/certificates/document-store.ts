@@ -2,16 +2,7 @@
 
 import { sql } from 'kysely';
 import type { Queries } from '../database/database.ts';
-import type { CertificateStatus } from './status.ts';
-
-export interface CertificateDocument {
-  id: string;
-  number: string;
-  status: CertificateStatus;
-  key: string;
-  /** Null until there is a document. */
-  sha256: string | null;
-}
+import type { CertificateDocument } from './contract.ts';
 
 /** Those of these certificates that are the tenant's, by their ids. */
 export async function findDocuments(

@@ -2,8 +2,7 @@
 
 import type { Readable } from 'node:stream';
 import { archive } from '../archive.ts';
-import { type CertificateDocument, findDocuments } from '../certificates/document-store.ts';
-import type { Database } from '../database/database.ts';
+import type { Awards, CertificateDocument } from '../certificates/contract.ts';
 import type { Documents } from '../documents/documents.ts';
 import { createLog } from '../log.ts';
 import type { ZippedFile } from '../zip.ts';
@@ -33,7 +32,7 @@ const columns = ['studentId', 'outcome', 'certificateId', 'number', 'status', 'f
 const fileName = (studentId: string) => `${studentId.replaceAll(':', '%3A')}.pdf`;
 
 interface Sources {
-  database: Database;
+  certificates: Awards;
   documents: Documents;
   /** All items, from the first on whenever it is asked. */
   pages(): AsyncIterable<StoredItem[]>;
@@ -41,15 +40,14 @@ interface Sources {
 
 type Found = Map<string, CertificateDocument>;
 
-export function archiveRun(run: StoredRun, { database, documents, pages }: Sources): Readable {
+export function archiveRun(run: StoredRun, { certificates, documents, pages }: Sources): Readable {
   /** Whose file is in it. What else the manifests tell is looked up again, so that it need not be kept. */
   const written = new Set<string>();
 
   async function* withDocuments(): AsyncGenerator<{ items: StoredItem[]; found: Found }> {
     for await (const items of pages()) {
       const ids = items.flatMap(({ certificateId }) => certificateId ?? []);
-      const found: Found =
-        ids.length === 0 ? new Map() : await findDocuments(database.queries, { tenant: run.tenant, ids });
+      const found: Found = ids.length === 0 ? new Map() : await certificates.documents(run.tenant, ids);
       yield { items, found };
     }
   }

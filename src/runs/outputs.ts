@@ -1,11 +1,12 @@
 // What one can take out of a run: its states as they come, a table of all decisions, its certificates.
 
 import type { Readable } from 'node:stream';
+import type { Awards } from '../certificates/contract.ts';
 import type { Database } from '../database/database.ts';
 import type { Documents } from '../documents/documents.ts';
 import { fail } from '../errors.ts';
+import { GroupFollowing } from '../group-following.ts';
 import type { EventFeed, Snapshot } from '../http/contract.ts';
-import { GroupFollowing } from '../jobs/group-following.ts';
 import type { Jobs } from '../jobs/jobs.ts';
 import { archiveRun } from './archive.ts';
 import { describeRun } from './describing.ts';
@@ -27,6 +28,7 @@ interface Dependencies {
   runs: Runs;
   database: Database;
   documents: Documents;
+  certificates: Awards;
   jobs: Jobs;
 }
 
@@ -40,7 +42,7 @@ function snapshotOf(run: StoredRun): Snapshot {
   return { id: [run.state, ...Object.values(run.counts)].join('-'), data, isLast };
 }
 
-export function createRunOutputs({ runs, database, documents, jobs }: Dependencies): RunOutputs {
+export function createRunOutputs({ runs, database, documents, certificates, jobs }: Dependencies): RunOutputs {
   async function find(id: string): Promise<StoredRun> {
     const run = await findRun(database.queries, id);
     if (run === undefined) throw fail('not_found');
@@ -66,7 +68,7 @@ export function createRunOutputs({ runs, database, documents, jobs }: Dependenci
     },
     async archive(tenant, id) {
       const run = await runs.find(tenant, id);
-      return { run, content: archiveRun(run, { database, documents, pages: () => pagesOf(run.id) }) };
+      return { run, content: archiveRun(run, { certificates, documents, pages: () => pagesOf(run.id) }) };
     },
   };
 }

@@ -1,10 +1,10 @@
 // What consists of jobs and is followed by someone, a class run for instance: each is looked up once per change and process, however many follow it.
 
 import { setTimeout as wait } from 'node:timers/promises';
-import { ServiceError } from '../errors.ts';
-import type { EventFeed, EventSink, Snapshot } from '../http/contract.ts';
-import { createLog } from '../log.ts';
-import type { Jobs } from './jobs.ts';
+import { ServiceError } from './errors.ts';
+import type { EventFeed, EventSink, Snapshot } from './http/contract.ts';
+import type { Jobs } from './jobs/jobs.ts';
+import { createLog } from './log.ts';
 
 const log = createLog('jobs');
 
