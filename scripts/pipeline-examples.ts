@@ -188,6 +188,22 @@ const runs: Example[] = [
     answer: { items: [run], next: null },
   },
   {
+    endpoint: 'GET /internal/runs/{id}/report.csv',
+    as: 'service',
+    path: '/internal/runs/$RUN_ID/report.csv',
+    status: 200,
+    answerHeaders: { 'content-type': 'text/csv; charset=utf-8' },
+    text: 'STU001,true,would_issue,,,"Score: required 5, actual 9, met",',
+  },
+  {
+    endpoint: 'GET /internal/runs/{id}/events',
+    as: 'service',
+    path: '/internal/runs/$RUN_ID/events',
+    status: 200,
+    answerHeaders: { 'content-type': 'text/event-stream' },
+    text: '"state":"completed"',
+  },
+  {
     endpoint: 'DELETE /internal/runs/{id}',
     as: 'service',
     path: '/internal/runs/$RUN_ID',
@@ -209,6 +225,14 @@ const runs: Example[] = [
     path: '/internal/runs/$RUN_ID',
     status: 200,
     text: '"outcome":"issued"',
+  },
+  {
+    endpoint: 'GET /internal/runs/{id}/archive',
+    as: 'service',
+    path: '/internal/runs/$RUN_ID/archive',
+    status: 200,
+    answerHeaders: { 'content-type': 'application/zip' },
+    text: 'STU001.pdf',
   },
   {
     endpoint: 'POST /internal/runs/{id}/retry',

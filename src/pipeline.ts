@@ -9,12 +9,16 @@ import type { Config, Secrets } from './config.ts';
 import { createConfigurations } from './configurations/configurations.ts';
 import { configurationEndpoints } from './configurations/routes.ts';
 import type { Database } from './database/database.ts';
+import type { Documents } from './documents/documents.ts';
 import type { Endpoint } from './http/contract.ts';
 import type { Jobs } from './jobs/jobs.ts';
 import { createLearners } from './learners/learners.ts';
 import type { Plugins } from './plugins/plugins.ts';
 import { pluginEndpoint } from './plugins/routes.ts';
+import type { RateLimiter } from './rate-limiter.ts';
 import { watchDueRuns } from './runs/due-runs.ts';
+import { runOutputEndpoints } from './runs/output-routes.ts';
+import { createRunOutputs } from './runs/outputs.ts';
 import { runEndpoints } from './runs/routes.ts';
 import { createRuns } from './runs/runs.ts';
 import type { Schedules } from './schedules/schedules.ts';
@@ -22,11 +26,14 @@ import { allPrefixes, createPrefixOf, createTenantOf } from './tenant-access.ts'
 
 interface Dependencies {
   database: Database;
+  documents: Documents;
   jobs: Jobs;
   assets: Assets;
   plugins: Plugins;
   schedules: Schedules;
   certificates: Certificates;
+  /** Of streams that people open. */
+  streams: RateLimiter;
   config: Config;
   secrets: Secrets;
 }
@@ -38,7 +45,7 @@ export interface Pipeline {
 }
 
 export function createPipeline({ config, secrets, ...parts }: Dependencies): Pipeline {
-  const { assets, plugins } = parts;
+  const { assets, plugins, streams } = parts;
   const tenantOf = createTenantOf(config);
   const configurations = createConfigurations(parts);
   // The next one waits already when one is made.
@@ -58,6 +65,7 @@ export function createPipeline({ config, secrets, ...parts }: Dependencies): Pip
     ...attemptEndpoints({ attempts, tenantOf }),
     ...configurationEndpoints({ configurations, tenantOf }),
     ...runEndpoints({ runs, configurations, tenantOf, prefixOf: createPrefixOf(config) }),
+    ...runOutputEndpoints({ outputs: createRunOutputs({ ...parts, runs }), tenantOf, streams }),
   ];
   return { endpoints, start: () => watchDueRuns(runs) };
 }

@@ -58,7 +58,6 @@ function createFeatures(foundations: Foundations) {
   const reports = createReports(foundations);
   const classRuns = createClassRuns({ database, jobs, events, documents, reports, concurrency });
   const certificates = createCertificates({ ...foundations, config: config.certificates });
-  const pipeline = createPipeline({ ...foundations, certificates });
   const { publicUrl, issuerName } = config.certificates;
   const prefixOf = createPrefixOf(config);
   const issued = createIssued({ database, documents, credentials, events, links, metrics, publicUrl });
@@ -68,6 +67,7 @@ function createFeatures(foundations: Foundations) {
   const generations = createRateLimiter({ database, limit: config.asyncReportsPerMin, ...laterWindow });
   const tickets = createTickets(database);
   const streams = createRateLimiter({ database, ...streamLimit });
+  const pipeline = createPipeline({ ...foundations, certificates, streams });
   const following = createFollowing(jobs);
   const document = createAsyncApiDocument({ topic: config.events.topic, version });
   const features = [

@@ -150,7 +150,7 @@ export const variables = {
     isSecret: true,
   },
   PROGRESS_TIMEOUT_SECONDS: integer(300, [1, 3000], 'Seconds that a job may take from the start of its work.'),
-  JOB_HISTORY_DAYS: integer(14, [1, 3650], 'Days for which ended jobs and class runs can be looked at.'),
+  JOB_HISTORY_DAYS: integer(14, [1, 3650], 'Days for which ended jobs, class runs and runs can be looked at.'),
   RENDER_CONCURRENCY: integer(availableParallelism(), [1, 64], 'Renders at once. Default: number of cores.'),
   RENDER_QUEUE_LIMIT: integer(64, [0, 100_000], 'Interactive renders waiting; beyond it 503 `queue_full`.'),
   PDF_TIMEOUT: integer(120_000, [1000, 600_000], 'Milliseconds for one render.'),

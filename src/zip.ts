@@ -10,13 +10,16 @@ export interface ZippedFile {
   modifiedAt: Date;
 }
 
-/** Each file is asked for when the one before it has been read. */
+/** Each file is asked for when the one before it has been read, the first when reading begins. */
 export function zip(files: AsyncIterable<ZippedFile>): Readable {
   async function* entries() {
     for await (const { name, content, modifiedAt } of files)
       yield { name, input: content as Buffer, lastModified: modifiedAt };
   }
-  return Readable.fromWeb(makeZip(entries()) as Parameters<typeof Readable.fromWeb>[0]);
+  async function* bytes() {
+    yield* makeZip(entries());
+  }
+  return Readable.from(bytes(), { objectMode: false });
 }
 
 /** Headers of the answer that a ZIP is: a file of this name and the time. */

@@ -975,4 +975,38 @@ describeDatabases('jobs', (server) => {
     );
     expect(orphans.rows).toEqual([]);
   });
+
+  test('runs of configurations that ended long ago are forgotten with their items, however many; others stay', async () => {
+    const [old, recent, underWay] = [randomUUID(), randomUUID(), randomUUID()];
+    const add = async (id: string, state: string, endedAt: string) => {
+      await database.execute(
+        `INSERT INTO platen.runs (id, tenant, configuration_id, is_dry_run, state, plan, created_at, ended_at)
+         VALUES ($1, '', gen_random_uuid(), false, $2, '{}', now() - interval '40 days', ${endedAt})`,
+        [id, state],
+      );
+      await database.execute(
+        `INSERT INTO platen.run_items (run_id, student_id, is_eligible, criteria, learner, outcome)
+         SELECT $1, 'S' || number, true, '[]', '{}', 'issued' FROM generate_series(1, 2500) AS number`,
+        [id],
+      );
+    };
+    await add(old, 'completed', `now() - interval '15 days'`);
+    await add(recent, 'completed', `now() - interval '13 days'`);
+    await add(underWay, 'active', 'NULL');
+    await using cleaner = startJobs({ cleaningMs: 50, concurrency: 1 });
+    await cleaner.transaction(async () => undefined);
+    const left = async () => {
+      const { rows } = await database.execute(`SELECT id FROM platen.runs WHERE id = ANY($1)`, [
+        [old, recent, underWay],
+      ]);
+      return rows.map((row) => String((row as { id: string }).id)).toSorted();
+    };
+    await until(async () => !(await left()).includes(old));
+    expect(await left()).toEqual([recent, underWay].toSorted());
+    const { rows } = await database.execute(
+      `SELECT run_id AS id, count(*)::integer AS items FROM platen.run_items WHERE run_id = ANY($1) GROUP BY run_id ORDER BY run_id`,
+      [[old, recent, underWay]],
+    );
+    expect(rows).toEqual([recent, underWay].toSorted().map((id) => ({ id, items: 2500 })));
+  });
 });

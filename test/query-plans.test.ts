@@ -168,6 +168,11 @@ describeServer('statements on filled tables', (server) => {
     );
     // As the server does by itself now and then.
     await client.query('VACUUM platen.events');
+    // Old enough to go.
+    await client.query(
+      `INSERT INTO platen.runs (id, tenant, configuration_id, is_dry_run, state, plan, ended_at)
+       SELECT gen_random_uuid(), '', gen_random_uuid(), false, 'completed', '{}', now() - interval '20 days'`,
+    );
     await fill(
       'removals',
       `'reports/C' || number || '/', '', number, now() - interval '2 days' + (number - 500) * interval '1 second'`,

@@ -7,6 +7,7 @@ import { serviceOwner } from '../identity/contract.ts';
 import type { Jobs } from '../jobs/jobs.ts';
 import { digestOf, newCode } from './certificate.ts';
 import { type Award, type AwardInput, type Awards, issueBody } from './contract.ts';
+import { findDocuments } from './document-store.ts';
 import { findHoldersOfCourse } from './holders.ts';
 import type { MakingJobs } from './making-jobs.ts';
 import { isUnmade } from './status.ts';
@@ -35,6 +36,7 @@ function inputOf(
 export function createAwards({ database, jobs, makings, numberPattern }: Dependencies): Awards {
   return {
     holders: (award, studentIds) => findHoldersOfCourse(database.queries, award, studentIds),
+    documents: (tenant, ids) => findDocuments(database.queries, { tenant, ids }),
     async award({ tenant, runId, ...award }, asked, signal) {
       const input = inputOf({ tenant, runId, ...award }, asked);
       const { mail, remindDaysBefore } = asked;

@@ -202,6 +202,8 @@ class IssuedCertificates implements Certificates {
 
   holders: Awards['holders'] = (award, studentIds) => this.#awards.holders(award, studentIds);
 
+  documents: Awards['documents'] = (tenant, ids) => this.#awards.documents(tenant, ids);
+
   award: Awards['award'] = async (award, input, signal) => {
     this.#requireIssuer();
     return this.#awards.award(award, input, signal);

@@ -3,7 +3,7 @@
 import { z } from 'zod';
 import { countLetters, isPlainText, mostNameLetters } from '../letters.ts';
 import { isId, readInstant } from './certificate.ts';
-import { certificateStatuses } from './status.ts';
+import { type CertificateStatus, certificateStatuses } from './status.ts';
 
 export const idText = z
   .string()
@@ -162,6 +162,16 @@ export interface Awarded {
   isIssued: boolean;
 }
 
+/** Where the document of a certificate is. */
+export interface CertificateDocument {
+  id: string;
+  number: string;
+  status: CertificateStatus;
+  key: string;
+  /** Null until there is a document. */
+  sha256: string | null;
+}
+
 export interface Awards {
   /** Of these learners those who have such a certificate; one whose making has failed is none, nor is one that this very run has not made yet. */
   holders(award: Award, studentIds: readonly string[]): Promise<Map<string, Awarded>>;
@@ -170,4 +180,6 @@ export interface Awards {
    * @throws what keeps it from being made.
    */
   award(award: Award, input: AwardInput, signal: AbortSignal): Promise<Awarded>;
+  /** Of these certificates those of the tenant, by their ids. */
+  documents(tenant: string, ids: readonly string[]): Promise<Map<string, CertificateDocument>>;
 }

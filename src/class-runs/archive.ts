@@ -1,10 +1,11 @@
 // What a class run has stored, as a ZIP with a manifest for programs and one for spreadsheets.
 
 import type { Readable } from 'node:stream';
+import { archive } from '../archive.ts';
 import type { DocumentMetadata } from '../documents/contract.ts';
 import type { Documents } from '../documents/documents.ts';
 import { createLog } from '../log.ts';
-import { type ZippedFile, zip } from '../zip.ts';
+import type { ZippedFile } from '../zip.ts';
 import type { FollowedRun, RunItem } from './contract.ts';
 
 const log = createLog('class-runs');
@@ -24,14 +25,6 @@ interface Sources {
 type Entry = RunItem & { file?: string; sha256?: string };
 
 const columns = ['reportType', 'studentId', 'teacherId', 'state', 'code', 'file', 'sha256', 'warnings'] as const;
-
-/** RFC 4180. Warnings have a page's own words in them; no other value can hold a comma, a quote or a line break. */
-const toCell = (value: string) => (/[",\r\n]/.test(value) ? `"${value.replaceAll('"', '""')}"` : value);
-
-const toCsv = (entries: readonly Entry[]) =>
-  [columns, ...entries.map((entry) => columns.map((column) => [entry[column] ?? ''].flat().join('; ')))]
-    .map((row) => `${row.map(toCell).join(',')}\r\n`)
-    .join('');
 
 /** A student whose id looks like the name of a teacher's file gets one that no other has. */
 function fileName({ reportType, studentId = '', teacherId }: RunItem): string {
@@ -66,13 +59,10 @@ export function archiveRun(run: FollowedRun, { page, documents }: Sources): Read
       const file = await open(item);
       if (file !== undefined) yield file;
     }
-    const { id, state, classId, testId, total, counts, warnings } = run;
-    const head = { id, state, classId, testId, total, counts, warnings };
-    const manifest = JSON.stringify({ ...head, items: entries }, null, 2);
-    yield { name: 'manifest.json', content: manifest, modifiedAt: new Date() };
-    yield { name: 'manifest.csv', content: toCsv(entries), modifiedAt: new Date() };
   }
-  return zip(files());
+  const { id, state, classId, testId, total, counts, warnings } = run;
+  const head = { id, state, classId, testId, total, counts, warnings };
+  return archive({ documents: files(), entries: () => entries, head, columns });
 }
 
 function logFailure(error: unknown): undefined {

@@ -8,7 +8,8 @@ import type { Database } from '../database/database.ts';
 import type { Documents } from '../documents/documents.ts';
 import { fail } from '../errors.ts';
 import type { Events } from '../events/events.ts';
-import type { EventFeed } from '../http/contract.ts';
+import { GroupFollowing } from '../group-following.ts';
+import type { EventFeed, Snapshot } from '../http/contract.ts';
 import type { Caller } from '../identity/contract.ts';
 import type { Jobs, SecretFor } from '../jobs/jobs.ts';
 import { type KeyedReport, reportOf, testOf } from '../reports/contract.ts';
@@ -28,7 +29,6 @@ import {
   type RunsQuery,
 } from './contract.ts';
 import { tellOfEnds } from './ends.ts';
-import { RunFollowing } from './following.ts';
 import {
   addRun,
   type CountedRun,
@@ -89,11 +89,12 @@ const checkedAtOnce = 100;
 
 class DurableClassRuns implements ClassRuns {
   readonly #dependencies: Dependencies;
-  readonly #following: RunFollowing;
+  readonly #following: GroupFollowing<FollowedRun>;
 
   constructor(dependencies: Dependencies) {
     this.#dependencies = dependencies;
-    this.#following = new RunFollowing(dependencies.jobs, (id) => this.find(id));
+    const find = (id: string) => this.find(id);
+    this.#following = new GroupFollowing({ jobs: dependencies.jobs, find, describe: snapshotOf });
     dependencies.jobs.onEnd(tellOfEnds(dependencies.events));
   }
 
@@ -230,6 +231,11 @@ class DurableClassRuns implements ClassRuns {
 
 export function createClassRuns(dependencies: Dependencies): ClassRuns {
   return new DurableClassRuns(dependencies);
+}
+
+function snapshotOf({ id, state, classId, testId, total, counts, warnings, etaSeconds }: FollowedRun): Snapshot {
+  const data = { id, state, classId, testId, total, counts, warnings, etaSeconds };
+  return { id: Object.values(counts).join('-'), data, isLast: isOver(state) };
 }
 
 /** The answer to a request that was accepted before. @throws idempotency_key_reused. */

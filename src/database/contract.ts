@@ -1,5 +1,5 @@
 // The tables, as the migrations leave them. Each is written by one room only: `jobs`, `tasks`, `tickets` and `workers` by jobs/, `rate_limits` by rate-limiter.ts, `removals` by reports/, `class_runs` by
-// class-runs/ until jobs/ sweeps it away with its jobs.
+// class-runs/ until jobs/ sweeps it away with its jobs, as it does the runs of runs/.
 
 import type { ColumnType, Generated } from 'kysely';
 

@@ -1,4 +1,4 @@
-// Takes away what ended long ago: jobs, their tasks, and the class runs that have no jobs left; and looks for work that was forgotten.
+// Takes away what ended long ago: jobs, their tasks, the class runs that have no jobs left, and the runs of configurations; and looks for work that was forgotten.
 
 import { setTimeout as wait } from 'node:timers/promises';
 import { sql } from 'kysely';
@@ -45,7 +45,7 @@ async function cleanTasks(queries: Queries, historyDays: number): Promise<number
 }
 
 /** Class runs of which nothing is left. */
-async function cleanRuns(queries: Queries, historyDays: number): Promise<number> {
+async function cleanClassRuns(queries: Queries, historyDays: number): Promise<number> {
   const { rows } = await sql`
     DELETE FROM platen.class_runs WHERE id IN (
       SELECT id FROM platen.class_runs WHERE created_at < now() - make_interval(days => ${historyDays})
@@ -55,13 +55,32 @@ async function cleanRuns(queries: Queries, historyDays: number): Promise<number>
   return rows.length;
 }
 
+const itemsAtOnce = 1000;
+
+/** The oldest run of a configuration: its items, so many at once, and with the last of them itself. */
+async function cleanRun(database: Database, historyDays: number): Promise<number> {
+  return database.transaction(async (tx) => {
+    const { rows } = await sql<{ id: string }>`
+      SELECT id FROM platen.runs WHERE ended_at < now() - make_interval(days => ${historyDays})
+      ORDER BY ended_at LIMIT 1 FOR UPDATE SKIP LOCKED`.execute(tx);
+    const [run] = rows;
+    if (run === undefined) return 0;
+    const gone = await sql`
+      DELETE FROM platen.run_items WHERE run_id = ${run.id} AND student_id IN (
+        SELECT student_id FROM platen.run_items WHERE run_id = ${run.id} ORDER BY student_id LIMIT ${itemsAtOnce})
+      RETURNING student_id`.execute(tx);
+    if (gone.rows.length < itemsAtOnce) await sql`DELETE FROM platen.runs WHERE id = ${run.id}`.execute(tx);
+    return 1;
+  });
+}
+
 /** Batch after batch, until one is not full. @returns how many went. */
-async function cleanAll(cleanBatch: () => Promise<number>, signal: AbortSignal): Promise<number> {
+async function cleanAll(cleanBatch: () => Promise<number>, signal: AbortSignal, full = batchSize): Promise<number> {
   let sum = 0;
   for (;;) {
     const count = await cleanBatch();
     sum += count;
-    if (count < batchSize) return sum;
+    if (count < full) return sum;
     await wait(pauseMs, undefined, { signal });
   }
 }
@@ -77,8 +96,10 @@ interface CleaningOptions {
 async function clean({ database, historyDays, signal }: CleaningOptions): Promise<void> {
   const jobs = await cleanAll(() => cleanJobs(database, historyDays), signal);
   const tasks = await cleanAll(() => cleanTasks(database.queries, historyDays), signal);
-  const runs = await cleanAll(() => cleanRuns(database.queries, historyDays), signal);
-  if (jobs + tasks + runs > 0) log.info('Ended work was forgotten', { jobs, tasks, runs });
+  const runs = await cleanAll(() => cleanClassRuns(database.queries, historyDays), signal);
+  // With the class runs, in batches.
+  const batches = await cleanAll(() => cleanRun(database, historyDays), signal, 1);
+  if (jobs + tasks + runs + batches > 0) log.info('Ended work was forgotten', { jobs, tasks, runs, batches });
 }
 
 /** Cleans now and then, until the signal comes. Several processes may; a fault only delays it. */

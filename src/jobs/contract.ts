@@ -69,7 +69,7 @@ export interface EnqueueOptions {
   tenant: string;
   /** Lanes of one tenant take turns. */
   lane: string;
-  /** What the jobs belong to, for instance a class run. */
+  /** What the jobs belong to, for instance a class run; followers of it hear of them. */
   groupId?: string | undefined;
   /** Whether they join what of their keys is being done already, and end with it: for work that gives the same whoever asks. */
   joinsActive?: boolean;

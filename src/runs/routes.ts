@@ -37,7 +37,7 @@ interface Dependencies {
   prefixOf: (origin: string | undefined) => string;
 }
 
-const askerErrors = [
+export const askerErrors = [
   'unauthorized',
   'forbidden',
   'rate_limited',
@@ -48,7 +48,7 @@ const askerErrors = [
   'not_found',
 ] as const satisfies ErrorCode[];
 const writeErrors: readonly ErrorCode[] = [...new Set([...askerErrors, ...bodyErrors])];
-const common = { tag: 'Pipeline', access: 'either' } as const;
+export const common = { tag: 'Pipeline', access: 'either' } as const;
 
 export function runEndpoints(dependencies: Dependencies): Endpoint[] {
   return [

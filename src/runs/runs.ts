@@ -160,7 +160,7 @@ class DurableRuns implements Runs {
     const { id, tenant, configurationId, isDryRun } = run;
     const subject = { runId: id, configurationId, isDryRun };
     const job = { data: { id }, key: id, rank: 0, owner: serviceOwner, subject, secret: undefined };
-    const options = { tx, tenant, lane: `runs ${tenant}` };
+    const options = { tx, tenant, lane: `runs ${tenant}`, groupId: id };
     const [jobId = ''] = await this.#dependencies.jobs.enqueue(this.#definition, [job], options);
     await nameJob(tx, id, jobId);
   }

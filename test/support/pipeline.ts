@@ -35,8 +35,8 @@ export interface Pipeline {
   ended(runId: string): Promise<Run>;
   /** Makes a type and a configuration of it for a course. @returns the id of the configuration. */
   configure(configuration: {
-    type: object & { name: string; options?: object };
-    context?: object & { id: string };
+    type: Record<string, unknown> & { name: string };
+    context?: Record<string, unknown> & { id: string };
     more?: object;
   }): Promise<string>;
 }

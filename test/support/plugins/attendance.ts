@@ -5,18 +5,19 @@ import { type Decision, definePlugin, z } from 'platen/plugin';
 const options = z.strictObject({
   learners: z.int().min(0).default(3),
   minimum: z.number().min(0).max(100).default(50),
+  criterion: z.string().default('Days'),
   fault: z.enum(['throws', 'hangs', 'rubbish', 'twice']).optional(),
   address: z.url().optional(),
 });
 
-const decide = (number: number, minimum: number): Decision => {
+const decide = (number: number, minimum: number, name = 'Days'): Decision => {
   const actual = (number * 37) % 101;
   const isMet = actual >= minimum;
   const learner = { firstName: `First${number}`, lastName: `Last${number}` };
   return {
     studentId: `STU${String(number).padStart(6, '0')}`,
     isEligible: isMet,
-    criteria: [{ name: 'Days', required: minimum, actual, isMet }],
+    criteria: [{ name, required: minimum, actual, isMet }],
     learner,
   };
 };
@@ -32,11 +33,15 @@ export default definePlugin({
       title: 'Who was there',
       description: 'Learners who came often enough.',
       options,
-      async *retrieve(_context, { learners, minimum, fault, address }: z.output<typeof options>, { fetch, signal }) {
+      async *retrieve(
+        _context,
+        { learners, minimum, criterion, fault, address }: z.output<typeof options>,
+        { fetch, signal },
+      ) {
         if (address !== undefined) await fetch(address);
         for (let number = 1; number <= learners; number++) {
-          if (fault === 'twice') yield decide(number, 0);
-          yield decide(number, minimum);
+          if (fault === 'twice') yield decide(number, 0, criterion);
+          yield decide(number, minimum, criterion);
           if (fault === 'throws') throw new Error('the register is lost');
           if (fault === 'rubbish') yield { studentId: '../x' } as never;
           if (fault === 'hangs') await new Promise((resolve) => signal.addEventListener('abort', resolve));
