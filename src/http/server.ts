@@ -81,15 +81,11 @@ function trackUnused(server: Server): Set<Socket> {
   return unused;
 }
 
-const mostListeners = 20;
-
 /** Answers that have not ended. */
 function trackAnswers(server: Server): Set<ServerResponse> {
   const open = new Set<ServerResponse>();
   server.on('request', (_, res) => {
     open.add(res);
-    // Several wait for its end, and a stream that is piped into it listens five times: more than ten are no leak.
-    res.setMaxListeners(mostListeners);
     res.once('close', () => open.delete(res));
   });
   return open;
