@@ -1,6 +1,6 @@
 // The examples of the endpoints of attempts.
 
-import type { Example } from './api-examples.ts';
+import type { Example } from './example.ts';
 
 const id = 'b1f6a0de-6d4c-4f0c-9f43-2f2f6f8f0c11';
 const raw = {

@@ -1,6 +1,6 @@
 // The examples of the endpoints of certificates.
 
-import type { Example } from './api-examples.ts';
+import type { Example } from './example.ts';
 
 const certificateId = '89295cec-aa12-4e58-bcb1-4ca860de69ba';
 const verifyUrl = 'https://pdf.school.example/verify/TNhXXc516V8MawneBEo8RA';

@@ -1,6 +1,6 @@
 // The examples of the endpoints of events and webhooks.
 
-import type { Example } from './api-examples.ts';
+import type { Example } from './example.ts';
 
 const id = '3d8a1c0e-5a3b-4f0e-9d55-6f0d3a1f2b77';
 const url = 'https://backend.school.example/hooks/platen';

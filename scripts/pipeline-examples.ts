@@ -1,6 +1,6 @@
 // The examples of the endpoints of the pipeline: plug-ins, assets, types, configurations, runs.
 
-import type { Example } from './api-examples.ts';
+import type { Example } from './example.ts';
 
 const id = '0d9c4b0e-7c1b-4a53-9c5e-1f0f6a2f8d11';
 const runId = '6a1e3d52-9a34-4c77-8a38-2f2b1f9b7c20';

@@ -1,7 +1,8 @@
 // The examples of docs/http-api.md, each sent to a service with the example school and answered as it says there.
 
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { changing, type Example, examples, methodOf, type Who } from '../scripts/api-examples.ts';
+import { changing, examples, methodOf } from '../scripts/api-examples.ts';
+import type { Example, Who } from '../scripts/example.ts';
 import { startTestService, type TestService } from './support/service.ts';
 import { serviceToken, studentToken, teacherToken } from './support/tokens.ts';
 import { until } from './support/until.ts';
