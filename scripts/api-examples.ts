@@ -3,7 +3,7 @@
 import { attemptExamples } from './attempt-examples.ts';
 import { certificateExamples } from './certificate-examples.ts';
 import { eventExamples } from './event-examples.ts';
-import type { Example } from './example.ts';
+import type { Example, Who } from './example.ts';
 import { pipelineExamples } from './pipeline-examples.ts';
 
 /** Names of values that differ from time to time. */

@@ -2,7 +2,9 @@
 
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { assetEndpoints } from '../src/assets/routes.ts';
 import { attemptEndpoints } from '../src/attempts/routes.ts';
+import { downloadEndpoints } from '../src/certificates/download-routes.ts';
 import { generationEndpoint } from '../src/certificates/generation-routes.ts';
 import { issuedEndpoints } from '../src/certificates/issued-routes.ts';
 import { certificateEndpoints } from '../src/certificates/routes.ts';
@@ -10,15 +12,20 @@ import { templateEndpoints } from '../src/certificates/template-routes.ts';
 import { verificationEndpoints } from '../src/certificates/verification-routes.ts';
 import { classRunEndpoints } from '../src/class-runs/routes.ts';
 import { developmentSecrets } from '../src/config-checks.ts';
+import { configurationEndpoints } from '../src/configurations/routes.ts';
 import { catalogue } from '../src/errors.ts';
+import { mailEndpoints } from '../src/events/mail-routes.ts';
 import { eventEndpoints } from '../src/events/routes.ts';
 import { webhookEndpoints } from '../src/events/webhook-routes.ts';
 import { createOpenApiDocument } from '../src/http/openapi.ts';
 import { serviceEndpoints } from '../src/http/service-endpoints.ts';
 import { jobEndpoints } from '../src/jobs/routes.ts';
 import { createMetrics } from '../src/metrics.ts';
+import { pluginEndpoint } from '../src/plugins/routes.ts';
 import type { Reports } from '../src/reports/reports.ts';
 import { reportEndpoints } from '../src/reports/routes.ts';
+import { runOutputEndpoints } from '../src/runs/output-routes.ts';
+import { runEndpoints } from '../src/runs/routes.ts';
 import type { Variable } from '../src/variable-kinds.ts';
 import { variables } from '../src/variables.ts';
 import { describeExample, examples } from './api-examples.ts';
@@ -125,8 +132,15 @@ function apiPage(): string {
     ...issuedEndpoints({} as Parameters<typeof issuedEndpoints>[0]),
     ...certificateEndpoints({} as Parameters<typeof certificateEndpoints>[0]),
     ...verificationEndpoints({} as Parameters<typeof verificationEndpoints>[0]),
+    ...downloadEndpoints({} as Parameters<typeof downloadEndpoints>[0]),
     ...attemptEndpoints({} as Parameters<typeof attemptEndpoints>[0]),
+    ...assetEndpoints({} as Parameters<typeof assetEndpoints>[0]),
+    pluginEndpoint({} as Parameters<typeof pluginEndpoint>[0]),
+    ...configurationEndpoints({} as Parameters<typeof configurationEndpoints>[0]),
+    ...runEndpoints({} as Parameters<typeof runEndpoints>[0]),
+    ...runOutputEndpoints({} as Parameters<typeof runOutputEndpoints>[0]),
     ...eventEndpoints({} as Parameters<typeof eventEndpoints>[0]),
+    ...mailEndpoints({} as Parameters<typeof mailEndpoints>[0]),
     ...webhookEndpoints({} as Parameters<typeof webhookEndpoints>[0]),
     ...jobEndpoints({} as Parameters<typeof jobEndpoints>[0]),
     ...serviceEndpoints({

@@ -1,5 +1,6 @@
 // The endpoints for those who operate Platen or build on it.
 
+import { readFile } from 'node:fs/promises';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { Validator } from '@seriousme/openapi-schema-validator';
 import { readinessOf } from './support/readiness.ts';
@@ -40,6 +41,15 @@ test('/metrics speaks the language of Prometheus', async () => {
   ]) {
     expect(text).toContain(`# TYPE ${name}`);
   }
+});
+
+test('docs/http-api.md has every operation that the service offers', async () => {
+  const { paths } = (await (await service.get('/openapi.json')).json()) as { paths: Record<string, object> };
+  const offered = Object.entries(paths).flatMap(([path, operations]) =>
+    Object.keys(operations).map((method) => `## ${method.toUpperCase()} ${path}`),
+  );
+  const described = new Set((await readFile('docs/http-api.md', 'utf8')).split('\n'));
+  expect(offered.filter((heading) => !described.has(heading))).toEqual([]);
 });
 
 test('/openapi.json is a valid OpenAPI 3.1 document that names every endpoint', async () => {
