@@ -2,11 +2,11 @@
 
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import jwt from 'jsonwebtoken';
-import type { Pages } from './support/pages.ts';
-import { startTestService, type TestService } from './support/service.ts';
-import { steerPages } from './support/steered-pages.ts';
-import { serviceToken, signReportToken, teacherToken } from './support/tokens.ts';
-import { until } from './support/until.ts';
+import type { Pages } from '../support/pages.ts';
+import { startTestService, type TestService } from '../support/service.ts';
+import { steerPages } from '../support/steered-pages.ts';
+import { serviceToken, signReportToken, teacherToken } from '../support/tokens.ts';
+import { until } from '../support/until.ts';
 
 const frontend = steerPages();
 let pages: Pages;

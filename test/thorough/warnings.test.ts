@@ -1,11 +1,11 @@
 // Warnings reach those who can use them: in answers, jobs, manifests, headers, the log and the metrics; and some make a failure.
 
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { codeOfWarning, warningCodes } from '../src/warnings.ts';
-import { html, openPageStage, type PageStage, ready, script, student } from './support/page-stage.ts';
-import { serviceToken, teacherToken } from './support/tokens.ts';
-import { until } from './support/until.ts';
-import { readZip } from './support/zip.ts';
+import { codeOfWarning, warningCodes } from '../../src/warnings.ts';
+import { html, openPageStage, type PageStage, ready, script, student } from '../support/page-stage.ts';
+import { serviceToken, teacherToken } from '../support/tokens.ts';
+import { until } from '../support/until.ts';
+import { readZip } from '../support/zip.ts';
 
 /** Moves for ever for STU2; for the others it is still. Misses an image whose name is not ASCII. */
 const page = html(

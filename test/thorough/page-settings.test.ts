@@ -3,12 +3,12 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { ConfigError, loadConfig } from '../src/config.ts';
-import { authorityFile, serverOf } from './support/authority.ts';
-import { html, openPageStage, ready, script, student } from './support/page-stage.ts';
-import { type Pages, startPages } from './support/pages.ts';
-import { readPdf } from './support/pdf.ts';
-import { startTestService, type TestService } from './support/service.ts';
+import { ConfigError, loadConfig } from '../../src/config.ts';
+import { authorityFile, serverOf } from '../support/authority.ts';
+import { html, openPageStage, ready, script, student } from '../support/page-stage.ts';
+import { type Pages, startPages } from '../support/pages.ts';
+import { readPdf } from '../support/pdf.ts';
+import { startTestService, type TestService } from '../support/service.ts';
 
 const telling = html(
   `<p id="p"></p>${script(`p.textContent = [navigator.language, navigator.languages, new Date('2026-03-31T20:00:00Z').toLocaleString(), (1234.5).toLocaleString(), new Date('2026-03-31T20:00:00Z').getDate(), devicePixelRatio].join(' | '); ${ready}`)}`,

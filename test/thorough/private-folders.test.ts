@@ -5,11 +5,11 @@ import { chmod, chown, mkdir, mkdtemp, readdir, rm, stat, writeFile } from 'node
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import { readyPage, startPages } from './support/pages.ts';
-import { spawnMain, startServiceProcess } from './support/process.ts';
-import { startTestService } from './support/service.ts';
-import { serviceToken } from './support/tokens.ts';
-import { until } from './support/until.ts';
+import { readyPage, startPages } from '../support/pages.ts';
+import { spawnMain, startServiceProcess } from '../support/process.ts';
+import { startTestService } from '../support/service.ts';
+import { serviceToken } from '../support/tokens.ts';
+import { until } from '../support/until.ts';
 
 let folder: string;
 beforeEach(async () => {
