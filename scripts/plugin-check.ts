@@ -83,8 +83,12 @@ async function run(): Promise<number> {
     process.stderr.write(usage);
     return 64;
   }
+  // Of the settings those of the browser: whatever else is set here is for a service.
+  const { BROWSER_PATH, PUPPETEER_EXECUTABLE_PATH, BROWSER_SANDBOX } = process.env;
   const settings = {
-    ...process.env,
+    BROWSER_PATH,
+    PUPPETEER_EXECUTABLE_PATH,
+    BROWSER_SANDBOX,
     NODE_ENV: 'development',
     FRONTEND_ORIGINS: origin,
     DEFAULT_FRONTEND_ORIGIN: origin,
