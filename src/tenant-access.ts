@@ -1,9 +1,19 @@
 // Whose part of the house somebody may look after: the backend that of any tenant, by its origin, an administrator that of their own.
 
+import { z } from 'zod';
 import type { Config } from './config.ts';
 import { fail, invalidField } from './errors.ts';
 import { type Caller, serviceOwner } from './identity/contract.ts';
 import { readOrigin } from './origin.ts';
+
+/** Names a tenant, in a query or in a body. */
+export const originField = z
+  .string()
+  .max(300)
+  .optional()
+  .meta({ description: 'Of which tenant. Default: the default origin, or that of the token.' });
+export const originQuery = z.object({ origin: originField });
+export type OriginQuery = z.output<typeof originQuery>;
 
 interface Asker {
   readonly owner: string;

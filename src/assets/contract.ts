@@ -2,6 +2,7 @@
 
 import { z } from 'zod';
 import { pageOf, pageQuery } from '../pages.ts';
+import { originField } from '../tenant-access.ts';
 
 export const assetTypes = [
   'application/pdf',
@@ -44,11 +45,5 @@ export const assetAnswer = z.object({
 });
 export const assetsAnswer = pageOf(assetAnswer);
 
-const origin = z
-  .string()
-  .optional()
-  .meta({ description: 'Of which tenant. Default: the default origin, or that of the token.' });
-export const originQuery = z.object({ origin });
-export type OriginQuery = z.output<typeof originQuery>;
-export const assetsQuery = z.object({ ...pageQuery(slugPattern), origin });
+export const assetsQuery = z.object({ ...pageQuery(slugPattern), origin: originField });
 export type AssetsQuery = z.output<typeof assetsQuery>;

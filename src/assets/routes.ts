@@ -1,9 +1,16 @@
 // The endpoints of assets.
 
 import { type ErrorCode, fail } from '../errors.ts';
-import { defineEndpoint, type Endpoint, type Exchange, fileErrors } from '../http/contract.ts';
+import {
+  askerErrors,
+  defineEndpoint,
+  type Endpoint,
+  type Exchange,
+  fileErrors,
+  queryErrors,
+} from '../http/contract.ts';
 import { cutPage } from '../pages.ts';
-import type { TenantOf } from '../tenant-access.ts';
+import { type OriginQuery, originQuery, type TenantOf } from '../tenant-access.ts';
 import type { Assets } from './assets.ts';
 import {
   type Asset,
@@ -13,8 +20,6 @@ import {
   assetsQuery,
   assetTypes,
   mostListBytes,
-  type OriginQuery,
-  originQuery,
   slugPattern,
 } from './contract.ts';
 
@@ -23,15 +28,7 @@ interface Dependencies {
   tenantOf: TenantOf;
 }
 
-const askerErrors = [
-  'unauthorized',
-  'forbidden',
-  'rate_limited',
-  'identity_unavailable',
-  'malformed_request',
-  'invalid_request',
-  'database_unavailable',
-] as const satisfies ErrorCode[];
+const readErrors: readonly ErrorCode[] = [...askerErrors, ...queryErrors, 'database_unavailable'];
 
 const describe = ({ createdAt, ...asset }: Asset) => ({ ...asset, createdAt: createdAt.toISOString() });
 
@@ -66,7 +63,7 @@ function reading({ assets, tenantOf }: Dependencies): Endpoint[] {
       summary: 'Assets: files for certificates',
       query: assetsQuery,
       answers: { 200: { description: 'By their names.', schema: assetsAnswer } },
-      errors: askerErrors,
+      errors: readErrors,
       async handle(exchange: Exchange<AssetsQuery>) {
         const { limit, cursor = '', origin } = exchange.query;
         const found = await assets.list(tenantOf(exchange, origin), { cursor, most: limit + 1 });
@@ -79,7 +76,7 @@ function reading({ assets, tenantOf }: Dependencies): Endpoint[] {
       method: 'get',
       summary: 'The file of an asset',
       answers: { 200: { description: 'As it is kept.', mediaType: 'application/octet-stream' } },
-      errors: [...askerErrors, 'not_found', 'storage_unavailable'],
+      errors: [...readErrors, 'not_found', 'storage_unavailable'],
       handle: (exchange: Exchange<OriginQuery>) => send({ assets, tenantOf }, exchange),
     }),
   ];
@@ -97,7 +94,7 @@ function writing({ assets, tenantOf }: Dependencies): Endpoint[] {
       mostBodyBytes: mostListBytes,
       answers: { 200: { description: 'It is kept.', schema: assetAnswer } },
       errors: [
-        ...askerErrors,
+        ...readErrors,
         ...fileErrors,
         'asset_invalid',
         'image_invalid',
@@ -116,7 +113,7 @@ function writing({ assets, tenantOf }: Dependencies): Endpoint[] {
       method: 'delete',
       summary: 'Take an asset away',
       answers: { 204: { description: 'It is gone.' } },
-      errors: [...askerErrors, 'not_found', 'asset_in_use'],
+      errors: [...readErrors, 'not_found', 'asset_in_use'],
       async handle(exchange: Exchange<OriginQuery>) {
         await assets.remove(tenantOf(exchange, exchange.query.origin), slugOf(exchange));
         exchange.res.status(204).end();

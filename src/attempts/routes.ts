@@ -3,15 +3,17 @@
 import { z } from 'zod';
 import { type ErrorCode, fail } from '../errors.ts';
 import {
+  askerErrors,
   bodyErrors,
   defineEndpoint,
   type Endpoint,
   type Exchange,
   idempotencyKey,
+  queryErrors,
   readIdempotencyKey,
 } from '../http/contract.ts';
 import { cutPage, pageOf, pageQuery } from '../pages.ts';
-import type { TenantOf } from '../tenant-access.ts';
+import { type OriginQuery, originField, originQuery, type TenantOf } from '../tenant-access.ts';
 import { readUuid } from '../uuid.ts';
 import type { Attempts } from './attempts.ts';
 import { attemptStates, type ListedAttempt } from './store.ts';
@@ -43,13 +45,10 @@ const listQuery = z.object({
   state: z.enum(attemptStates).optional(),
   studentId: z.string().optional(),
   courseId: z.string().optional(),
-  origin: z.string().optional(),
+  origin: originField,
   ...pageQuery(/^[1-9]\d{0,17}$/),
 });
 type ListQuery = z.output<typeof listQuery>;
-
-const originQuery = z.object({ origin: z.string().optional() });
-type OriginQuery = z.output<typeof originQuery>;
 
 const attemptAnswer = z.object({
   id: z.string(),
@@ -101,13 +100,7 @@ async function redrive({ attempts, tenantOf }: Dependencies, exchange: Exchange<
   exchange.res.status(202).json(describe(attempt));
 }
 
-const operatorErrors: ErrorCode[] = [
-  'unauthorized',
-  'forbidden',
-  'rate_limited',
-  'identity_unavailable',
-  'database_unavailable',
-];
+const operatorErrors: readonly ErrorCode[] = [...askerErrors, 'database_unavailable'];
 
 export function attemptEndpoints(dependencies: Dependencies): Endpoint[] {
   const common = { tag: 'Attempts', access: 'either' } as const;
@@ -137,7 +130,7 @@ export function attemptEndpoints(dependencies: Dependencies): Endpoint[] {
       summary: 'Attempts, the newest first',
       query: listQuery,
       answers: { 200: { description: 'A page of them.', schema: pageOf(attemptAnswer) } },
-      errors: [...operatorErrors, 'malformed_request', 'invalid_request'],
+      errors: [...operatorErrors, ...queryErrors],
       handle: (exchange: Exchange<ListQuery>) => list(dependencies, exchange),
     }),
     defineEndpoint({

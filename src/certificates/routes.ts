@@ -3,6 +3,7 @@
 import type { Credentials } from '../credentials/contract.ts';
 import { type ErrorCode, fail } from '../errors.ts';
 import {
+  askerErrors,
   bodyErrors,
   defineEndpoint,
   type Endpoint,
@@ -80,10 +81,7 @@ function keyEndpoints({ credentials }: Dependencies): Endpoint[] {
 
 const makingErrors: ErrorCode[] = [
   ...bodyErrors,
-  'unauthorized',
-  'forbidden',
-  'rate_limited',
-  'identity_unavailable',
+  ...askerErrors,
   'certificate_exists',
   'name_required',
   'glyph_missing',

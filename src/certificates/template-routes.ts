@@ -1,8 +1,15 @@
 // The endpoints for those who look after templates: which there are, how they look, and the pictures that they show.
 
 import { z } from 'zod';
-import { type ErrorCode, fail } from '../errors.ts';
-import { defineEndpoint, type Endpoint, type Exchange, fileErrors } from '../http/contract.ts';
+import { fail } from '../errors.ts';
+import {
+  askerErrors,
+  defineEndpoint,
+  type Endpoint,
+  type Exchange,
+  fileErrors,
+  queryErrors,
+} from '../http/contract.ts';
 import { type Images, mostImageBytes } from '../images/images.ts';
 import { cutPage, pageOf, pageQuery } from '../pages.ts';
 import type { Templating } from '../templating/templating.ts';
@@ -15,13 +22,6 @@ interface Dependencies {
 }
 
 const common = { tag: 'Certificates', access: 'either' } as const;
-const askerErrors = [
-  'unauthorized',
-  'forbidden',
-  'rate_limited',
-  'identity_unavailable',
-] as const satisfies ErrorCode[];
-
 const listQuery = z.object(pageQuery(/^[A-Za-z0-9][A-Za-z0-9._:@+-]{0,99}$/));
 type ListQuery = z.output<typeof listQuery>;
 
@@ -98,7 +98,7 @@ export function templateEndpoints(dependencies: Dependencies): Endpoint[] {
       description: 'Broken ones too, each with its `problem`.',
       query: listQuery,
       answers: { 200: { description: 'By their ids.', schema: listAnswer } },
-      errors: [...askerErrors, 'malformed_request', 'invalid_request'],
+      errors: [...askerErrors, ...queryErrors],
       handle: (exchange: Exchange<ListQuery>) => list(dependencies, exchange),
     }),
     defineEndpoint({

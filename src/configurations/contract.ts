@@ -3,15 +3,8 @@
 import { z } from 'zod';
 import { idText, nameText } from '../certificates/contract.ts';
 import { pageOf, pageQuery } from '../pages.ts';
+import { originField } from '../tenant-access.ts';
 import { faultOfSchedule, isTimeZone, readTime } from './schedule.ts';
-
-const origin = z
-  .string()
-  .max(300)
-  .optional()
-  .meta({ description: 'Of which tenant. Default: the default origin, or that of the token.' });
-export const originQuery = z.object({ origin });
-export type OriginQuery = z.output<typeof originQuery>;
 
 const options = z.record(z.string().max(100), z.unknown());
 const pluginName = z.string().max(130);
@@ -21,7 +14,7 @@ export const typeBody = z.strictObject({
   retriever: pluginName,
   generator: pluginName,
   options: options.default({}),
-  origin,
+  origin: originField,
 });
 export type TypeBody = z.output<typeof typeBody>;
 export const typeChange = typeBody.partial({ name: true });
@@ -34,7 +27,7 @@ export const typeAnswer = z.object({
   options: z.looseObject({}),
 });
 export const typesAnswer = pageOf(typeAnswer);
-export const typesQuery = z.object({ ...pageQuery(/^[A-Za-z0-9][A-Za-z0-9._:@+-]{0,99}$/), origin });
+export const typesQuery = z.object({ ...pageQuery(/^[A-Za-z0-9][A-Za-z0-9._:@+-]{0,99}$/), origin: originField });
 export type TypesQuery = z.output<typeof typesQuery>;
 
 const contextName = nameText.refine((text) => text.trim() !== '', { error: 'must not be empty' });
@@ -89,10 +82,15 @@ const settings = {
   isEnabled: z.boolean().optional(),
 };
 
-export const configurationBody = z.strictObject({ context: contextForm, type: idText, ...settings, origin });
+export const configurationBody = z.strictObject({
+  context: contextForm,
+  type: idText,
+  ...settings,
+  origin: originField,
+});
 export type ConfigurationBody = z.output<typeof configurationBody>;
 /** What is named is changed; null takes away what may be left out. */
-export const configurationChange = z.strictObject({ ...settings, origin });
+export const configurationChange = z.strictObject({ ...settings, origin: originField });
 export type ConfigurationChange = z.output<typeof configurationChange>;
 
 export const configurationAnswer = z.object({
@@ -117,7 +115,7 @@ export const configurationAnswer = z.object({
 export const configurationsAnswer = pageOf(configurationAnswer);
 export const configurationsQuery = z.object({
   ...pageQuery(/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/),
-  origin,
+  origin: originField,
 });
 export type ConfigurationsQuery = z.output<typeof configurationsQuery>;
 

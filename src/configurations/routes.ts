@@ -1,9 +1,16 @@
 // The endpoints of certificate types and of configurations.
 
 import type { ErrorCode } from '../errors.ts';
-import { bodyErrors, defineEndpoint, type Endpoint, type Exchange } from '../http/contract.ts';
+import {
+  askerErrors,
+  bodyErrors,
+  defineEndpoint,
+  type Endpoint,
+  type Exchange,
+  queryErrors,
+} from '../http/contract.ts';
 import { cutPage } from '../pages.ts';
-import type { TenantOf } from '../tenant-access.ts';
+import { type OriginQuery, originQuery, type TenantOf } from '../tenant-access.ts';
 import type { Configurations } from './configurations.ts';
 import {
   type ConfigurationBody,
@@ -14,8 +21,6 @@ import {
   configurationChange,
   configurationsAnswer,
   configurationsQuery,
-  type OriginQuery,
-  originQuery,
   type TypeBody,
   type TypeChange,
   type TypesQuery,
@@ -32,16 +37,8 @@ interface Dependencies {
   tenantOf: TenantOf;
 }
 
-const askerErrors = [
-  'unauthorized',
-  'forbidden',
-  'rate_limited',
-  'identity_unavailable',
-  'malformed_request',
-  'invalid_request',
-  'database_unavailable',
-] as const satisfies ErrorCode[];
-const writeErrors: readonly ErrorCode[] = [...new Set([...askerErrors, ...bodyErrors])];
+const readErrors: readonly ErrorCode[] = [...askerErrors, ...queryErrors, 'database_unavailable'];
+const writeErrors: readonly ErrorCode[] = [...new Set([...readErrors, ...bodyErrors])];
 const common = { tag: 'Pipeline', access: 'either' } as const;
 
 export function configurationEndpoints(dependencies: Dependencies): Endpoint[] {
@@ -62,7 +59,7 @@ function typeReading({ configurations, tenantOf }: Dependencies): Endpoint[] {
       summary: 'Certificate types: who has earned one, and how it is made',
       query: typesQuery,
       answers: { 200: { description: 'By their names.', schema: typesAnswer } },
-      errors: askerErrors,
+      errors: readErrors,
       async handle(exchange: Exchange<TypesQuery>) {
         const { limit, cursor = '', origin } = exchange.query;
         const found = await configurations.listTypes(tenantOf(exchange, origin), { cursor, most: limit + 1 });
@@ -76,7 +73,7 @@ function typeReading({ configurations, tenantOf }: Dependencies): Endpoint[] {
       summary: 'One certificate type',
       query: originQuery,
       answers: { 200: { description: 'The type.', schema: typeAnswer } },
-      errors: [...askerErrors, 'not_found'],
+      errors: [...readErrors, 'not_found'],
       async handle(exchange: Exchange<OriginQuery>) {
         const tenant = tenantOf(exchange, exchange.query.origin);
         const type = await configurations.findType(tenant, exchange.params.name ?? '');
@@ -124,7 +121,7 @@ function typeWriting({ configurations, tenantOf }: Dependencies): Endpoint[] {
       summary: 'Take a certificate type away',
       query: originQuery,
       answers: { 204: { description: 'It is gone.' } },
-      errors: [...askerErrors, 'not_found', 'type_in_use'],
+      errors: [...readErrors, 'not_found', 'type_in_use'],
       async handle(exchange: Exchange<OriginQuery>) {
         await configurations.removeType(tenantOf(exchange, exchange.query.origin), exchange.params.name ?? '');
         exchange.res.status(204).end();
@@ -142,7 +139,7 @@ function configurationReading({ configurations, tenantOf }: Dependencies): Endpo
       summary: 'Configurations: which certificate a course, lesson or pathway gives, and when',
       query: configurationsQuery,
       answers: { 200: { description: 'The newest first.', schema: configurationsAnswer } },
-      errors: askerErrors,
+      errors: readErrors,
       async handle(exchange: Exchange<ConfigurationsQuery>) {
         const { limit, cursor, origin } = exchange.query;
         const found = await configurations.list(tenantOf(exchange, origin), { cursor, most: limit + 1 });
@@ -159,7 +156,7 @@ function configurationReading({ configurations, tenantOf }: Dependencies): Endpo
       summary: 'One configuration',
       query: originQuery,
       answers: { 200: { description: 'The configuration.', schema: configurationAnswer } },
-      errors: [...askerErrors, 'not_found'],
+      errors: [...readErrors, 'not_found'],
       async handle(exchange: Exchange<OriginQuery>) {
         const tenant = tenantOf(exchange, exchange.query.origin);
         const found = await configurations.find(tenant, exchange.params.id ?? '');

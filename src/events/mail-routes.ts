@@ -2,7 +2,7 @@
 
 import type { Database } from '../database/database.ts';
 import { fail } from '../errors.ts';
-import { defineEndpoint, type Endpoint } from '../http/contract.ts';
+import { askerErrors, defineEndpoint, type Endpoint } from '../http/contract.ts';
 import { readUuid } from '../uuid.ts';
 import { type PrefixOf, requireOperator } from './access.ts';
 import { endLink } from './mail-store.ts';
@@ -18,14 +18,7 @@ export function mailEndpoints({ database, prefixOf }: { database: Database; pref
       description:
         'By the `linkId` of its event. Whoever opens it is told that it is over; a mail that was still to be sent is not sent. The certificate stays as it is.',
       answers: { 204: { description: 'It opens nothing any more.' } },
-      errors: [
-        'unauthorized',
-        'forbidden',
-        'not_found',
-        'rate_limited',
-        'identity_unavailable',
-        'database_unavailable',
-      ],
+      errors: [...askerErrors, 'not_found', 'database_unavailable'],
       async handle(exchange) {
         const tenant = requireOperator(exchange, prefixOf);
         const id = readUuid(exchange.params.id);

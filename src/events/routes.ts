@@ -3,7 +3,14 @@
 import { z } from 'zod';
 import type { Database } from '../database/database.ts';
 import { type ErrorCode, fail, invalidField } from '../errors.ts';
-import { bodyErrors, defineEndpoint, type Endpoint, type Exchange } from '../http/contract.ts';
+import {
+  askerErrors,
+  bodyErrors,
+  defineEndpoint,
+  type Endpoint,
+  type Exchange,
+  queryErrors,
+} from '../http/contract.ts';
 import { cutPage, pageOf, pageQuery } from '../pages.ts';
 import { readUuid } from '../uuid.ts';
 import { type PrefixOf, requireOperator } from './access.ts';
@@ -51,13 +58,7 @@ const eventAnswer = z.object({
 const replayBody = z.strictObject({ from: time, to: time });
 type ReplayBody = z.output<typeof replayBody>;
 
-const operatorErrors: ErrorCode[] = [
-  'unauthorized',
-  'forbidden',
-  'rate_limited',
-  'identity_unavailable',
-  'database_unavailable',
-];
+const operatorErrors: readonly ErrorCode[] = [...askerErrors, 'database_unavailable'];
 
 function describe({ place: _, createdAt, nextAt, sentAt, ...event }: StoredEvent): z.output<typeof eventAnswer> {
   return {
@@ -111,7 +112,7 @@ export function eventEndpoints(dependencies: Dependencies): Endpoint[] {
       description: 'For the backend; an administrator sees those of their tenant. One for each receiver.',
       query: listQuery,
       answers: { 200: { description: 'A page of them.', schema: pageOf(eventAnswer) } },
-      errors: [...operatorErrors, 'malformed_request', 'invalid_request'],
+      errors: [...operatorErrors, ...queryErrors],
       handle: (exchange) => list(dependencies, exchange),
     }),
     defineEndpoint({

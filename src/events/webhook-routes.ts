@@ -4,7 +4,14 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import { z } from 'zod';
 import type { Database } from '../database/database.ts';
 import { type ErrorCode, fail, invalidField } from '../errors.ts';
-import { bodyErrors, defineEndpoint, type Endpoint, type Exchange } from '../http/contract.ts';
+import {
+  askerErrors,
+  bodyErrors,
+  defineEndpoint,
+  type Endpoint,
+  type Exchange,
+  queryErrors,
+} from '../http/contract.ts';
 import { cutPage, pageOf, pageQuery } from '../pages.ts';
 import type { Sealing } from '../sealing.ts';
 import { readUuid } from '../uuid.ts';
@@ -86,13 +93,7 @@ async function remove({ database, prefixOf }: Dependencies, exchange: Exchange):
   exchange.res.status(204).end();
 }
 
-const operatorErrors: ErrorCode[] = [
-  'unauthorized',
-  'forbidden',
-  'rate_limited',
-  'identity_unavailable',
-  'database_unavailable',
-];
+const operatorErrors: readonly ErrorCode[] = [...askerErrors, 'database_unavailable'];
 
 export function webhookEndpoints(dependencies: Dependencies): Endpoint[] {
   const common = { tag: 'Webhooks', access: 'either' } as const;
@@ -116,7 +117,7 @@ export function webhookEndpoints(dependencies: Dependencies): Endpoint[] {
       summary: 'Webhooks, the newest first',
       query: listQuery,
       answers: { 200: { description: 'A page of them, without their secrets.', schema: pageOf(webhookAnswer) } },
-      errors: [...operatorErrors, 'malformed_request', 'invalid_request'],
+      errors: [...operatorErrors, ...queryErrors],
       handle: (exchange) => list(dependencies, exchange),
     }),
     defineEndpoint({

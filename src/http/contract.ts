@@ -96,6 +96,12 @@ export interface Endpoint<Query = unknown, Body = unknown> {
   handle(exchange: Exchange<Query, Body>): Promise<void> | void;
 }
 
+/** What whoever is nobody, may not, or asks too often is answered, and everybody while nobody can be recognised. */
+export const askerErrors: readonly ErrorCode[] = ['unauthorized', 'forbidden', 'rate_limited', 'identity_unavailable'];
+
+/** What may be wrong with a query. */
+export const queryErrors: readonly ErrorCode[] = ['malformed_request', 'invalid_request'];
+
 /** What an endpoint may answer to a JSON body before its handler has it. */
 export const bodyErrors: readonly ErrorCode[] = [
   'malformed_request',

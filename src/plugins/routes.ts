@@ -1,7 +1,7 @@
 // The endpoint of plug-ins: which there are, and what each wants to be told.
 
 import { z } from 'zod';
-import { defineEndpoint, type Endpoint } from '../http/contract.ts';
+import { askerErrors, defineEndpoint, type Endpoint, queryErrors } from '../http/contract.ts';
 import { cutPage, pageOf, pageQuery } from '../pages.ts';
 import type { TenantOf } from '../tenant-access.ts';
 import type { Plugins } from './plugins.ts';
@@ -26,14 +26,7 @@ export function pluginEndpoint({ plugins, tenantOf }: { plugins: Plugins; tenant
     access: 'either',
     query,
     answers: { 200: { description: 'Retrievers first, by their names.', schema: answer } },
-    errors: [
-      'unauthorized',
-      'forbidden',
-      'rate_limited',
-      'identity_unavailable',
-      'malformed_request',
-      'invalid_request',
-    ],
+    errors: [...askerErrors, ...queryErrors],
     handle(exchange) {
       // The same for all tenants: what is asked is only whether it is an administrator.
       tenantOf(exchange, undefined);

@@ -2,8 +2,8 @@
 
 import { z } from 'zod';
 import { idText } from '../certificates/contract.ts';
-import { originQuery } from '../configurations/contract.ts';
 import { pageOf, pageQuery } from '../pages.ts';
+import { originField } from '../tenant-access.ts';
 
 const mostNamed = 10_000;
 const ids = z.array(idText).max(mostNamed).optional();
@@ -11,7 +11,7 @@ const ids = z.array(idText).max(mostNamed).optional();
 export const runBody = z.strictObject({
   only: ids.meta({ description: 'Only these learners.' }),
   except: ids.meta({ description: 'All but these learners.' }),
-  origin: originQuery.shape.origin,
+  origin: originField,
 });
 export type RunBody = z.output<typeof runBody>;
 export const rehearsalBody = runBody.pick({ origin: true });
@@ -85,20 +85,20 @@ export const runsQuery = z.object({
   ...pageQuery(uuid),
   configurationId: z.uuid().optional().meta({ description: 'Only runs of this configuration.' }),
   state: z.enum(runStates).optional().meta({ description: 'Only runs in this state.' }),
-  origin: originQuery.shape.origin,
+  origin: originField,
 });
 export type RunsQuery = z.output<typeof runsQuery>;
 
 export const itemsQuery = z.object({
   ...pageQuery(/^[A-Za-z0-9][A-Za-z0-9._:@+-]{0,99}$/),
-  origin: originQuery.shape.origin,
+  origin: originField,
 });
 export type ItemsQuery = z.output<typeof itemsQuery>;
 
 export const decisionQuery = z.object({
   configurationId: z.uuid(),
   studentId: idText,
-  origin: originQuery.shape.origin,
+  origin: originField,
 });
 export type DecisionQuery = z.output<typeof decisionQuery>;
 export const decisionAnswer = z.object(decision);

@@ -1,14 +1,13 @@
 // The endpoints by which one takes something out of a run.
 
 import contentDisposition from 'content-disposition';
-import { type OriginQuery, originQuery } from '../configurations/contract.ts';
 import { defineEndpoint, type Endpoint, type Exchange } from '../http/contract.ts';
 import { serviceOwner } from '../identity/contract.ts';
 import type { RateLimiter } from '../rate-limiter.ts';
-import type { TenantOf } from '../tenant-access.ts';
+import { type OriginQuery, originQuery, type TenantOf } from '../tenant-access.ts';
 import { zipHeaders } from '../zip.ts';
 import type { RunOutputs } from './outputs.ts';
-import { askerErrors, common } from './routes.ts';
+import { common, readErrors } from './routes.ts';
 
 interface Dependencies {
   outputs: RunOutputs;
@@ -33,7 +32,7 @@ export function runOutputEndpoints({ outputs, tenantOf, streams }: Dependencies)
         200: { description: 'JSON in data lines: the run without its items.', mediaType: 'text/event-stream' },
         204: { description: 'The run is over, and Last-Event-ID is that of its last state.' },
       },
-      errors: askerErrors,
+      errors: readErrors,
       async handle(exchange: Exchange<OriginQuery>) {
         const feed = await outputs.follow(...asked(exchange));
         if (exchange.owner !== serviceOwner) await streams.take(exchange.owner);
@@ -48,7 +47,7 @@ export function runOutputEndpoints({ outputs, tenantOf, streams }: Dependencies)
       description: 'A line for each learner, in the order of their ids. No cell of it is taken for a formula.',
       query: originQuery,
       answers: { 200: { description: 'CSV in UTF-8, streamed while it is read.', mediaType: 'text/csv' } },
-      errors: askerErrors,
+      errors: readErrors,
       async handle(exchange: Exchange<OriginQuery>) {
         const { run, content } = await outputs.report(...asked(exchange));
         exchange.res.set({
@@ -66,7 +65,7 @@ export function runOutputEndpoints({ outputs, tenantOf, streams }: Dependencies)
       summary: 'The certificates that a run has issued, as a ZIP with manifest.json and manifest.csv',
       query: originQuery,
       answers: { 200: { description: 'The ZIP, streamed while it is made.', mediaType: 'application/zip' } },
-      errors: askerErrors,
+      errors: readErrors,
       async handle(exchange: Exchange<OriginQuery>) {
         const { run, content } = await outputs.archive(...asked(exchange));
         exchange.res.set(zipHeaders(`certificates_${forFileName(run.plan.context.id)}`));

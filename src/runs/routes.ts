@@ -1,11 +1,17 @@
 // The endpoints of runs.
 
 import type { Configurations } from '../configurations/configurations.ts';
-import { type OriginQuery, originQuery } from '../configurations/contract.ts';
 import { type ErrorCode, fail } from '../errors.ts';
-import { bodyErrors, defineEndpoint, type Endpoint, type Exchange } from '../http/contract.ts';
+import {
+  askerErrors,
+  bodyErrors,
+  defineEndpoint,
+  type Endpoint,
+  type Exchange,
+  queryErrors,
+} from '../http/contract.ts';
 import { cutPage } from '../pages.ts';
-import type { TenantOf } from '../tenant-access.ts';
+import { type OriginQuery, originQuery, type TenantOf } from '../tenant-access.ts';
 import {
   type DecisionQuery,
   decisionAnswer,
@@ -37,17 +43,8 @@ interface Dependencies {
   prefixOf: (origin: string | undefined) => string;
 }
 
-export const askerErrors = [
-  'unauthorized',
-  'forbidden',
-  'rate_limited',
-  'identity_unavailable',
-  'malformed_request',
-  'invalid_request',
-  'database_unavailable',
-  'not_found',
-] as const satisfies ErrorCode[];
-const writeErrors: readonly ErrorCode[] = [...new Set([...askerErrors, ...bodyErrors])];
+export const readErrors: readonly ErrorCode[] = [...askerErrors, ...queryErrors, 'database_unavailable', 'not_found'];
+const writeErrors: readonly ErrorCode[] = [...new Set([...readErrors, ...bodyErrors])];
 export const common = { tag: 'Pipeline', access: 'either' } as const;
 
 export function runEndpoints(dependencies: Dependencies): Endpoint[] {
@@ -104,7 +101,7 @@ function reading({ runs, tenantOf }: Dependencies): Endpoint[] {
       summary: 'Runs, the newest first, of one configuration or in one state where that is asked for',
       query: runsQuery,
       answers: { 200: { description: 'Without their items.', schema: runsAnswer } },
-      errors: askerErrors,
+      errors: readErrors,
       async handle(exchange: Exchange<RunsQuery>) {
         const { origin, limit, ...query } = exchange.query;
         const found = await runs.list(tenantOf(exchange, origin), { ...query, most: limit + 1 });
@@ -120,7 +117,7 @@ function reading({ runs, tenantOf }: Dependencies): Endpoint[] {
       summary: 'How far a run is, with a page of its decisions',
       query: itemsQuery,
       answers: { 200: { description: 'The run; items by their learners.', schema: runAnswer } },
-      errors: askerErrors,
+      errors: readErrors,
       async handle(exchange: Exchange<ItemsQuery>) {
         const { limit, cursor = '', origin } = exchange.query;
         const run = await runs.find(tenantOf(exchange, origin), exchange.params.id ?? '');
@@ -144,7 +141,7 @@ function changing({ runs, tenantOf }: Dependencies): Endpoint[] {
       description: 'A run that is under way is cancelled. Runs stay readable, certificates stay as they are.',
       query: originQuery,
       answers: { 204: { description: 'It is gone.' } },
-      errors: askerErrors,
+      errors: readErrors,
       async handle(exchange: Exchange<OriginQuery>) {
         await runs.removeConfiguration(tenantFor(exchange), exchange.params.id ?? '');
         exchange.res.status(204).end();
@@ -158,7 +155,7 @@ function changing({ runs, tenantOf }: Dependencies): Endpoint[] {
       description: 'What it has issued stays.',
       query: originQuery,
       answers: { 204: { description: 'Nothing more is begun.' } },
-      errors: [...askerErrors, 'already_ended'],
+      errors: [...readErrors, 'already_ended'],
       async handle(exchange: Exchange<OriginQuery>) {
         await runs.cancel(tenantFor(exchange), exchange.params.id ?? '');
         exchange.res.status(204).end();
@@ -190,7 +187,7 @@ function decisionEndpoints({ runs, configurations, tenantOf, prefixOf }: Depende
       summary: 'Whether one learner has earned a certificate now, and why',
       query: decisionQuery,
       answers: { 200: { description: 'The decision.', schema: decisionAnswer } },
-      errors: [...askerErrors, 'retriever_failed', 'storage_unavailable'],
+      errors: [...readErrors, 'retriever_failed', 'storage_unavailable'],
       async handle(exchange: Exchange<DecisionQuery>) {
         const { configurationId, studentId, origin } = exchange.query;
         const configuration = await configurations.find(tenantOf(exchange, origin), configurationId);
@@ -207,7 +204,7 @@ function decisionEndpoints({ runs, configurations, tenantOf, prefixOf }: Depende
       description: 'Of the configurations that are switched on, for the learner who asks.',
       query: ownQuery,
       answers: { 200: { description: 'A decision for each type.', schema: ownAnswer } },
-      errors: [...askerErrors, 'retriever_failed', 'storage_unavailable'],
+      errors: [...readErrors, 'retriever_failed', 'storage_unavailable'],
       async handle(exchange: Exchange<OwnQuery>) {
         const { type: kind, id, tenant } = exchange.caller;
         if (kind !== 'student' || typeof tenant === 'string') throw fail('not_found');
