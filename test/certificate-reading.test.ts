@@ -114,6 +114,20 @@ test('a signed address opens the document for an hour, and only that one', async
   for (const each of wrong) expect([each, await codeOf(await service.get(each))]).toEqual([each, '404 not_found']);
 });
 
+test('what is written into a certificate writes no header of its answers', async () => {
+  const service = await start();
+  const line = 'Algebra\r\nX-Injected: 1';
+  const { id, number } = (await issueCertificate(service, { courseName: line, firstName: 'Anjali"; x="' })).certificate;
+  const linked = await service.get(`/certificates/${id}/download`, studentToken('STU_1'));
+  const { download_url } = (await linked.json()) as { download_url: string };
+  const { pathname, search } = new URL(download_url);
+  const file = await service.get(pathname + search);
+  expect(file.status).toBe(200);
+  expect(file.headers.get('content-disposition')).toBe(`attachment; filename="certificate-${number}.pdf"`);
+  for (const { headers } of [linked, file]) expect(headers.has('x-injected')).toBe(false);
+  await file.arrayBuffer();
+});
+
 test('an address ends with its hour, and outlives a rotation of the key', async () => {
   const [present, former] = [Buffer.alloc(32, 1), Buffer.alloc(32, 2)];
   const service = await start({ ENCRYPTION_KEY: `${present.toString('base64')},${former.toString('base64')}` });

@@ -143,7 +143,6 @@ describeDatabases('certificates', (server) => {
       [{ ...asked, firstName: 'A\0B' }, '422 invalid_request'],
       [{ ...asked, lastName: 'half \ud800' }, '422 invalid_request'],
       [{ ...asked, courseName: 'A\u0007' }, '422 invalid_request'],
-      [{ ...asked, courseName: 'Algebra\r\nX-Injected: 1' }, '422 invalid_request'],
       [{ ...asked, courseId: 'course\r\nX-Injected: 1' }, '422 invalid_request'],
       [{ ...asked, firstName: '\u202egnp' }, '422 invalid_request'],
       [{ ...asked, language: 'en\0' }, '422 invalid_request'],

@@ -264,6 +264,20 @@ test('it is tried for 24 hours, after 10 s doubling to an hour', () => {
   expect(mailPausesSeconds.reduce((sum, pause) => sum + pause)).toBe(86_400);
 });
 
+test('a line break in what a mail names writes no header, and no line of its own', async () => {
+  const [database, smtp] = [await openShared(), parts.use(await startMailServer())];
+  const { events } = await start(database, { server: serverOf(smtp) });
+  const [line, name] = ['Algebra\r\nBcc: other@school.example', 'Anjali\r\n\r\nX-Injected: 1'];
+  const id = await mailCertificate({ database, events }, 'anjali@school.example', { courseName: line, name });
+  await untilMail(database, id, ({ state }) => state === 'sent');
+  expect(smtp.named).toEqual(['anjali@school.example']);
+  const [taken] = smtp.taken;
+  if (taken === undefined) throw new Error('nothing was taken');
+  const [head = ''] = taken.raw.split('\r\n\r\n');
+  expect(head).not.toMatch(/^(?:Bcc|X-Injected):/im);
+  expect(headerOf(taken, 'Subject')).toContain('Algebra Bcc: other@school.example');
+});
+
 test('a reminder waits for its day, and goes with its link when the certificate is revoked', async () => {
   const [database, smtp] = [await openShared(), parts.use(await startMailServer())];
   const { events, metrics } = await start(database, { server: serverOf(smtp) });

@@ -50,13 +50,13 @@ async function addRecord(queries: Queries, id: string): Promise<void> {
 export async function mailCertificate(
   { database, events }: { database: Database; events: Events },
   address: string,
-  changes: Partial<CertificateMail> = {},
+  { courseName = issued.courseName, ...changes }: Partial<CertificateMail> & { courseName?: string } = {},
 ): Promise<string> {
   const certificateId = randomUUID();
   const mail = { address, language: 'en', name: 'மாறன்', isAnnounced: true, remindAt: undefined, ...changes };
   await database.transaction(async (tx) => {
     await addRecord(tx, certificateId);
-    await events.certificateIssued(tx, { ...issued, certificateId, number: '2026-000001', mail });
+    await events.certificateIssued(tx, { ...issued, courseName, certificateId, number: '2026-000001', mail });
   });
   return certificateId;
 }
