@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { createApp } from './server/app.ts';
+import type { TestingService } from './server/attempt-routes.ts';
 import type { Platen } from './server/certificate-routes.ts';
 import { createRequestLog, type RecordedRequest } from './server/request-log.ts';
 import { createTokens, type UserClaims } from './server/tokens.ts';
@@ -18,6 +19,8 @@ export interface SchoolOptions {
   userTokenSecret: string;
   /** HS256 secret of report tokens, whose issuer is inzighted-backend. */
   reportTokenSecret: string;
+  /** The testing service below `/testing`; there is none unless this is given. */
+  testing?: TestingService;
 }
 
 export interface School extends AsyncDisposable {
@@ -38,7 +41,7 @@ export async function startSchool(options: SchoolOptions): Promise<School> {
   const tokens = createTokens(options);
   const requestLog = createRequestLog();
   let platen: Platen | undefined;
-  const server = createServer(createApp({ tokens, requestLog, platen: () => platen }));
+  const server = createServer(createApp({ tokens, requestLog, platen: () => platen, testing: options.testing }));
   server.listen(options.port ?? 3000, options.host ?? '127.0.0.1');
   await once(server, 'listening');
   const { port } = server.address() as AddressInfo;

@@ -4,6 +4,7 @@ import helmet from 'helmet';
 import { readRecords } from '../figures/records.ts';
 import { computeSurvey } from '../figures/survey.ts';
 import { createAssets } from './assets.ts';
+import { createAttemptRoutes, type TestingService } from './attempt-routes.ts';
 import { createCertificateRoutes, type Platen } from './certificate-routes.ts';
 import { Refusal } from './refusal.ts';
 import { createReportRoutes } from './report-routes.ts';
@@ -36,9 +37,10 @@ interface Dependencies {
   requestLog: RequestLog;
   /** Undefined while the school has none: then there are no certificates. */
   platen: () => Platen | undefined;
+  testing?: TestingService | undefined;
 }
 
-export function createApp({ tokens, requestLog, platen }: Dependencies): Express {
+export function createApp({ tokens, requestLog, platen, testing }: Dependencies): Express {
   const records = readRecords();
   const survey = computeSurvey(records);
   const app = express();
@@ -47,6 +49,7 @@ export function createApp({ tokens, requestLog, platen }: Dependencies): Express
   app.use('/api', createSessionRoutes(records, tokens));
   app.use('/api/classes/:classId/tests/:testId', createReportRoutes(records, survey, tokens));
   app.use('/api/certificates', createCertificateRoutes({ records, tokens, platen }));
+  if (testing !== undefined) app.use('/testing', createAttemptRoutes(records, testing));
   app.use(createAssets());
   app.use(refuseUnknownPath, answerError);
   return app;
