@@ -2,6 +2,7 @@
 
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { readRecords } from '../examples/school/figures/records.ts';
 import { createApp } from '../examples/school/server/app.ts';
 import { createRequestLog } from '../examples/school/server/request-log.ts';
 import { createTokens } from '../examples/school/server/tokens.ts';
@@ -15,6 +16,7 @@ const classFigures = /^\/api\/classes\/([^/]+)\/tests\/[^/]+$/;
 const onlyTest = 'Test_1';
 
 const app = createApp({
+  records: readRecords(),
   tokens: createTokens({ userTokenSecret, reportTokenSecret }),
   requestLog: createRequestLog(),
   platen: () => undefined,

@@ -5,14 +5,24 @@ import { mkdir, readFile, rm, stat } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
+import { setTimeout as pause } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { findExecutable } from '../src/browser/executable.ts';
 import { loadConfig } from '../src/config.ts';
 import { startService } from '../src/service.ts';
 import { StartError } from '../src/start-error.ts';
-import { issueCertificates, maxScore, passingScore, verifyFile } from './demo-certificates.ts';
-import { readClass, type Student } from './demo-class.ts';
+import { readClass } from './demo-class.ts';
+import {
+  type Run as CertificateRun,
+  explain as explainItem,
+  meritFrom,
+  rehearseMerit,
+  switchMailOn,
+  verifyFile,
+  waitForRun,
+} from './demo-pipeline.ts';
 import { waitUntilReady } from './demo-ready.ts';
+import { type Mailbox, startMailbox } from './mailbox/mailbox.ts';
 import { startSchool } from './school/school.ts';
 
 const { values: options } = parseArgs({ options: { keep: { type: 'boolean', default: false } } });
@@ -24,11 +34,13 @@ const teacherId = 'TCH_1224';
 const folder = 'demo-output';
 const port = 8080;
 const schoolPort = 3000;
+const mailboxPorts = { port: 8025, smtpPort: 1025 };
 
 const secrets = {
   service: 'your-token-here',
   user: 'platen-development-user-token-secret',
   report: 'platen-development-report-token-secret',
+  testing: 'testing-service-token',
 };
 
 const say = (text = '') => process.stdout.write(`${text}\n`);
@@ -114,38 +126,68 @@ function ask(url: string, token: string, body?: unknown): Request {
     : new Request(url, { method: 'POST', headers, body: JSON.stringify(body) });
 }
 
-async function send(url: string, path: string, body: object): Promise<unknown> {
-  const response = await fetch(url + path, { method: 'POST', headers: asService, body: JSON.stringify(body) });
-  if (!response.ok) throw await refusedBy(response);
-  return response.json();
+const sendTo =
+  (url: string) =>
+  async (path: string, { method, body }: { method?: string; body?: object } = {}): Promise<unknown> => {
+    const sent = body === undefined ? {} : { method: method ?? 'POST', body: JSON.stringify(body) };
+    const response = await fetch(url + path, { headers: asService, ...sent });
+    if (!response.ok) throw await refusedBy(response);
+    return response.json();
+  };
+
+/** Waits until whoever has passed has a certificate, and its mail. */
+async function certify(mailbox: Mailbox, configurationId: string, send: ReturnType<typeof sendTo>) {
+  const startedAt = performance.now();
+  const run = await waitForRun(configurationId, send);
+  const { checked, issued, skipped, failed } = run.counts;
+  say(
+    `  after ${seconds(startedAt)}: ${checked} have passed, ${issued} certificates issued, ${skipped} skipped, ${failed} failed`,
+  );
+  if (issued === 0 || failed > 0) throw new Refused(`The run ended as ${run.state}.`);
+  while (mailbox.mails.length < issued) await pause(100);
+  say(
+    `  ${mailbox.mails.length} mails have come, the first to ${mailbox.mails[0]?.to}: “${mailbox.mails[0]?.subject}”`,
+  );
+  return run;
 }
 
-/** Issues one for each who has passed, downloads the first and has the file verified. @returns the address of its page. */
-async function certify(url: string, passed: readonly Student[]): Promise<string | undefined> {
-  const startedAt = performance.now();
-  const issued = await issueCertificates(passed, (path, body) => send(url, path, body));
-  const numbers = issued.map(({ number }) => number).sort();
-  say(`  ${issued.length} issued after ${seconds(startedAt)}: ${numbers[0]} to ${numbers.at(-1)}`);
-  const [first] = issued;
-  if (first === undefined) return undefined;
-  const response = await fetch(first.downloadUrl, { headers: asService });
-  if (!response.ok) throw await refusedBy(response);
-  const { download_url } = (await response.json()) as { download_url: string };
+/** @returns the address of its page. */
+async function verifyFirst(
+  url: string,
+  run: CertificateRun,
+  send: ReturnType<typeof sendTo>,
+): Promise<string | undefined> {
+  const issued = run.items.find(({ outcome }) => outcome === 'issued');
+  if (issued === undefined) return undefined;
+  const { download_url } = (await send(`/certificates/${issued.certificateId}/download`)) as { download_url: string };
   await download(new Request(download_url), 'certificate.pdf');
   const { valid, checks } = await verifyFile(url, await readFile(join(folder, 'certificate.pdf')));
   say(
     `  the file is ${valid ? 'valid' : 'not valid'}: ${checks.map(({ name, passed }) => `${name} ${passed ? 'yes' : 'NO'}`).join(', ')}`,
   );
   if (!valid) throw new Refused('The certificate that was just issued is not valid.');
-  return first.verifyUrl;
+  const [certificate] = (await send(`/certificates/${issued.studentId}`)) as { verify_url: string }[];
+  return certificate?.verify_url;
 }
 
-function sayHowToGoOn(url: string, origin: string, tokens: { student: string; teacher: string }): void {
+async function rehearse(send: ReturnType<typeof sendTo>): Promise<void> {
+  const { counts, items } = await rehearseMerit(send);
+  say(`  ${counts.eligible} of ${counts.checked} would get it; nothing was issued`);
+  const without = items.find(({ isEligible }) => !isEligible);
+  if (without !== undefined) say(`  ${without.studentId} would not. ${explainItem(without)}`);
+}
+
+function sayHowToGoOn(
+  url: string,
+  origin: string,
+  mailbox: Mailbox,
+  tokens: { student: string; teacher: string },
+): void {
   say('\nStill running; Ctrl-C stops it. In another shell:');
   say(`  export USER_TOKEN=${tokens.student}`);
   say(`  export TEACHER_TOKEN=${tokens.teacher}`);
   say(
-    `Open ${url}/docs for the API, ${url}/metrics for figures, ${origin} for the school (STU001 or TCH001, password school).`,
+    `Open ${url}/docs for the API, ${url}/metrics for figures, ${origin} for the school (STU001 or TCH001, password school), ${mailbox.url} for the mails.`,
   );
 }
 
@@ -158,6 +200,13 @@ async function runDemo(): Promise<void> {
     DEFAULT_FRONTEND_ORIGIN: `http://localhost:${schoolPort}`,
     USER_TOKEN_SECRET: secrets.user,
     REPORT_TOKEN_SECRET: secrets.report,
+    TESTING_SERVICE_URL: `http://localhost:${schoolPort}/testing`,
+    TESTING_SERVICE_TOKEN: secrets.testing,
+    STATS_WORKER_FETCH_INTERVAL: '1',
+    STATS_WORKER_PROCESS_INTERVAL: '1',
+    STATS_WORKER_GENERATE_INTERVAL: '1',
+    SMTP_URL: `smtp://localhost:${mailboxPorts.smtpPort}`,
+    MAIL_FROM: 'Example School <certificates@school.example>',
     // Where it is told of certificates, for those who have a broker.
     kafkaEnabled: process.env.kafkaEnabled,
     KAFKA_BROKERS: process.env.KAFKA_BROKERS,
@@ -172,7 +221,9 @@ async function runDemo(): Promise<void> {
     port: schoolPort,
     userTokenSecret: secrets.user,
     reportTokenSecret: secrets.report,
+    testingToken: secrets.testing,
   });
+  await using mailbox = await startMailbox(mailboxPorts);
   // Not before the school has its port: another demo may be running.
   await rm(folder, { recursive: true, force: true });
   await mkdir(folder);
@@ -198,16 +249,23 @@ async function runDemo(): Promise<void> {
   await download(ask(`${url}/generate-student-pdf?testId=${testId}`, ofTestStudent), 'miss.pdf');
   say('\n4. The teacher downloads the whole class');
   await download(ask(`${url}/generate-bulk-pdf`, ofTeacher, { studentIds, testId, classId }), 'class.zip');
-  const passed = students.filter(({ score }) => score >= passingScore);
+
+  const send = sendTo(url);
+  const configurationId = await switchMailOn(send);
   say(
-    `\n5. The ${passed.length} students with ${passingScore} of ${maxScore} points or more get certificates, and anybody verifies one`,
+    `\n5. The results of ${classId} are published; Platen fetches them, and certifies and tells those who have passed`,
   );
-  const page = await certify(url, passed);
+  school.publishResults(classId);
+  const run = await certify(mailbox, configurationId, send);
+  say(`\n6. A certificate with merit, from ${meritFrom} percent on, is rehearsed`);
+  await rehearse(send);
+  say('\n7. Anybody verifies a certificate');
+  const page = await verifyFirst(url, run, send);
   say(`\nThe PDFs lie in ${relative('.', join(folder, 'data', 'documents'))}/`);
 
   if (!options.keep) return;
   if (page !== undefined) say(`\nThe page of the first certificate: ${page}`);
-  sayHowToGoOn(url, school.origin, { student: ofTestStudent, teacher: ofTestTeacher });
+  sayHowToGoOn(url, school.origin, mailbox, { student: ofTestStudent, teacher: ofTestTeacher });
   await new Promise((resolve) => {
     for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, resolve);
   });

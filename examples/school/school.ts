@@ -2,8 +2,8 @@
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { readRecords, type Student } from './figures/records.ts';
 import { createApp } from './server/app.ts';
-import type { TestingService } from './server/attempt-routes.ts';
 import type { Platen } from './server/certificate-routes.ts';
 import { createRequestLog, type RecordedRequest } from './server/request-log.ts';
 import { createTokens, type UserClaims } from './server/tokens.ts';
@@ -19,8 +19,8 @@ export interface SchoolOptions {
   userTokenSecret: string;
   /** HS256 secret of report tokens, whose issuer is inzighted-backend. */
   reportTokenSecret: string;
-  /** The testing service below `/testing`; there is none unless this is given. */
-  testing?: TestingService;
+  /** Of its testing service, at `/testing`; there is none without it. */
+  testingToken?: string;
 }
 
 export interface School extends AsyncDisposable {
@@ -33,6 +33,8 @@ export interface School extends AsyncDisposable {
   issueReportToken(claims: Record<string, unknown>, options?: { expiresInSeconds?: number }): string;
   /** From now on students can ask for their certificates. */
   connect(platen: Platen): void;
+  /** From now on the testing service tells how the students of this class have done. */
+  publishResults(classId: string): void;
   /** The most recent 1000 requests, oldest first. */
   requests: ReadonlyArray<RecordedRequest>;
 }
@@ -40,8 +42,11 @@ export interface School extends AsyncDisposable {
 export async function startSchool(options: SchoolOptions): Promise<School> {
   const tokens = createTokens(options);
   const requestLog = createRequestLog();
+  const records = readRecords();
   let platen: Platen | undefined;
-  const server = createServer(createApp({ tokens, requestLog, platen: () => platen, testing: options.testing }));
+  const published: Student[] = [];
+  const testing = options.testingToken === undefined ? undefined : { token: options.testingToken, published };
+  const server = createServer(createApp({ records, tokens, requestLog, platen: () => platen, testing }));
   server.listen(options.port ?? 3000, options.host ?? '127.0.0.1');
   await once(server, 'listening');
   const { port } = server.address() as AddressInfo;
@@ -52,6 +57,9 @@ export async function startSchool(options: SchoolOptions): Promise<School> {
     issueReportToken: tokens.issueReportToken,
     connect(next) {
       platen = next;
+    },
+    publishResults(classId) {
+      published.push(...(records.classes.get(classId)?.students ?? []));
     },
     requests: requestLog.requests,
     [Symbol.asyncDispose]: () => close(server),

@@ -1,7 +1,7 @@
 // The application: headers, request record, API, pages, and the one place that turns an error into an answer.
 import express, { type ErrorRequestHandler, type Express, type RequestHandler } from 'express';
 import helmet from 'helmet';
-import { readRecords } from '../figures/records.ts';
+import type { Records } from '../figures/records.ts';
 import { computeSurvey } from '../figures/survey.ts';
 import { createAssets } from './assets.ts';
 import { createAttemptRoutes, type TestingService } from './attempt-routes.ts';
@@ -33,6 +33,7 @@ const createHeaders = (platen: () => Platen | undefined) =>
   });
 
 interface Dependencies {
+  records: Records;
   tokens: Tokens;
   requestLog: RequestLog;
   /** Undefined while the school has none: then there are no certificates. */
@@ -40,8 +41,7 @@ interface Dependencies {
   testing?: TestingService | undefined;
 }
 
-export function createApp({ tokens, requestLog, platen, testing }: Dependencies): Express {
-  const records = readRecords();
+export function createApp({ records, tokens, requestLog, platen, testing }: Dependencies): Express {
   const survey = computeSurvey(records);
   const app = express();
   app.use(requestLog.record, createHeaders(platen));
@@ -49,7 +49,7 @@ export function createApp({ tokens, requestLog, platen, testing }: Dependencies)
   app.use('/api', createSessionRoutes(records, tokens));
   app.use('/api/classes/:classId/tests/:testId', createReportRoutes(records, survey, tokens));
   app.use('/api/certificates', createCertificateRoutes({ records, tokens, platen }));
-  if (testing !== undefined) app.use('/testing', createAttemptRoutes(records, testing));
+  if (testing !== undefined) app.use('/testing', createAttemptRoutes(testing));
   app.use(createAssets());
   app.use(refuseUnknownPath, answerError);
   return app;
