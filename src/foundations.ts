@@ -141,6 +141,7 @@ export async function openFoundations(parts: AsyncDisposableStack, { config, sec
     ...config.plugins,
     mostBytes: config.rendering.maxBytes,
     assetsOf: (tenant) => ({ read: (slug) => assets.read(tenant, slug) }),
+    templates: templating.list(),
     builtIn: [{ retriever: createPassingRetriever(database) }, ...openEdxRetrievers(config, secrets)],
   });
   const schedules = parts.use(createSchedules({ database }));

@@ -33,17 +33,21 @@ async function readPicture({ assets, tenant }: Means, slug: string): Promise<Tem
   throw fail('image_invalid', { detail: `The asset ${slug} is no picture.` });
 }
 
-async function printTemplate(means: Means, { templateId, data = {}, images = {} }: RenderRequest): Promise<Uint8Array> {
-  const { templating, language, signal } = means;
+async function printTemplate(means: Means, request: RenderRequest): Promise<Uint8Array> {
+  const { templateId, data = {}, images = {}, colours, texts = {} } = request;
+  const { templating, signal } = means;
+  const language = languageFor(templating, templateId, means.language);
   const own = Object.entries(images).flatMap(([name, slug]) => (slug === undefined ? [] : [{ name, slug }]));
   const pictures = await Promise.all(
     own.map(async ({ name, slug }) => [name, await readPicture(means, slug)] as const),
   );
   const { bytes } = await templating.print({
     templateId,
-    language: languageFor(templating, templateId, language),
+    language,
     data: { ...means.data, ...data },
     images: { ...means.images, ...Object.fromEntries(pictures) },
+    colours,
+    texts: texts[language],
     signal,
   });
   return bytes;

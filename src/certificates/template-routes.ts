@@ -30,6 +30,10 @@ const templateAnswer = z.object({
   languages: z.array(z.string()),
   schema: z.looseObject({}),
   sample: z.looseObject({}),
+  colours: z.record(z.string(), z.string()).meta({ description: 'Those that a configuration may change.' }),
+  texts: z
+    .record(z.string(), z.string())
+    .meta({ description: 'Those that a configuration may change, in English or else the first language.' }),
   problem: z.string().optional(),
 });
 const listAnswer = pageOf(templateAnswer);

@@ -150,6 +150,10 @@ export interface RenderRequest {
   data?: Record<string, unknown>;
   /** Slugs of assets in the place of the pictures of the institution. */
   images?: { logo?: string | undefined; signature?: string | undefined; background?: string | undefined };
+  /** In the place of the template's own, by their names: `{ ink: '#203040' }`. */
+  colours?: Record<string, string>;
+  /** In the place of the template's words, by language and key: `{ en: { title: 'Diploma' } }`. */
+  texts?: Record<string, Record<string, string>>;
 }
 
 /**

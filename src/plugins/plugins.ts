@@ -22,7 +22,7 @@ import { loadPlugins } from './loader.ts';
 import { compileOptions, type OptionsSchema } from './options.ts';
 import { createOutwardFetch } from './outward-fetch.ts';
 import { overlayGenerator } from './overlay-generator.ts';
-import { templateGenerator } from './template-generator.ts';
+import { createTemplateGenerator, type KnownTemplate } from './template-generator.ts';
 
 type Options = Record<string, unknown>;
 export type PluginKind = 'retriever' | 'generator';
@@ -73,6 +73,8 @@ interface Dependencies {
   mostBytes: number;
   assetsOf(tenant: string): Assets;
   builtIn?: readonly BuiltInRetriever[];
+  /** That certificates can be printed by. */
+  templates: readonly KnownTemplate[];
 }
 
 /** A retriever of ours is told besides for whom it is. */
@@ -117,7 +119,7 @@ class LoadedPlugins implements Plugins {
   readonly #generators: ReadonlyMap<string, Part<Generator>>;
 
   constructor(dependencies: Dependencies, loaded: readonly Plugin[]) {
-    const { builtIn = [] } = dependencies;
+    const { builtIn = [], templates } = dependencies;
     this.#dependencies = dependencies;
     const own: BuiltInRetriever[] = [{ retriever: listRetriever as Retriever }, ...builtIn];
     this.#retrievers = byName([
@@ -127,7 +129,9 @@ class LoadedPlugins implements Plugins {
       ),
     ]);
     this.#generators = byName([
-      ...[templateGenerator as Generator, overlayGenerator as Generator].map((each) => partOf('generator', each)),
+      ...[createTemplateGenerator(templates) as Generator, overlayGenerator as Generator].map((each) =>
+        partOf('generator', each),
+      ),
       ...loaded.flatMap(({ name: packageName, generators = [] }) =>
         generators.map((each) => partOf('generator', each, { packageName })),
       ),

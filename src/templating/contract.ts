@@ -11,6 +11,10 @@ export interface TemplateSummary {
   schema: object;
   /** Data to preview it with. */
   sample: Record<string, unknown>;
+  /** Those that whoever uses it may change, with its own values: `{ ink: '#1d2f4f' }`. */
+  colours: Record<string, string>;
+  /** Its words that may be changed, in English or else the first of its languages. */
+  texts: Record<string, string>;
   /** What keeps it from being used; undefined for a sound one. */
   problem?: string;
 }
@@ -28,6 +32,10 @@ export interface PrintRequest {
   language: string;
   data: Record<string, unknown>;
   images?: Partial<Record<ImageName, TemplateImage>> | undefined;
+  /** In the place of the template's own, by name: `#rrggbb`. */
+  colours?: Readonly<Record<string, string>> | undefined;
+  /** In the place of its words, by key, in the language that is asked for. */
+  texts?: Readonly<Record<string, string>> | undefined;
   signal?: AbortSignal | undefined;
   /** `background` when nothing is said. */
   priority?: Priority | undefined;

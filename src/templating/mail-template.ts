@@ -50,7 +50,7 @@ export async function readMailTemplate(id: string, folder: string): Promise<Mail
     const data = flatten(given);
     return {
       language,
-      subject: phrasebook.say(language, 'subject', data),
+      subject: phrasebook.say(language, 'subject', { values: data, others: {} }),
       html: fillPage(language, data, {}),
       text: fillText(language, data, {}),
     };

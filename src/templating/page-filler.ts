@@ -2,9 +2,17 @@
 
 import { Liquid } from 'liquidjs';
 import { drawQrCode, emsOf, formatDay } from './filters.ts';
-import type { Phrasebook } from './texts.ts';
+import type { Phrasebook, Texts } from './texts.ts';
 
-export type FillPage = (language: string, data: Record<string, unknown>, images: Record<string, string>) => string;
+/** What a page is filled with beside its data. */
+export interface Filling {
+  /** Addresses of the institution's pictures, by name. */
+  images?: Record<string, string>;
+  /** Words in the place of the template's own. */
+  texts?: Texts;
+}
+
+export type FillPage = (language: string, data: Record<string, unknown>, filling: Filling) => string;
 
 /** What is written: in plain text nothing is a sign of markup, and nothing is escaped. */
 type Form = 'html' | 'text';
@@ -59,16 +67,20 @@ function withinTime(fill: () => string, triesLeft = mostTries): string {
 /** @throws when the page can't be read. */
 export function compilePage(source: string, phrasebook: Phrasebook, form: Form = 'html'): FillPage {
   const engine = createEngine(form);
-  // The language of a page that is being filled: that is done in one go.
+  // Of the page that is being filled: that is done in one go.
   let speaking = 'en';
-  engine.registerFilter('t', (key: string, ...args: unknown[]) => phrasebook.say(speaking, key, named(args)));
+  let others: Texts = {};
+  engine.registerFilter('t', (key: string, ...args: unknown[]) =>
+    phrasebook.say(speaking, key, { values: named(args), others }),
+  );
   engine.registerFilter('date', (iso: unknown, style = 'long') => formatDay(speaking, String(iso), style));
   engine.registerFilter('number', (value: number) => new Intl.NumberFormat(speaking).format(value));
   engine.registerFilter('ems', (text: unknown) => emsOf(String(text)));
   engine.registerFilter('qr', (text: unknown) => drawQrCode(String(text)));
   const page = engine.parse(source);
-  return (language, data, images) => {
+  return (language, data, { images = {}, texts = {} }) => {
     speaking = language;
+    others = texts;
     const { direction } = new Intl.Locale(language).getTextInfo();
     const html = withinTime(
       () => engine.renderSync(page, { ...data, page: { language, direction, images } }) as string,

@@ -3,6 +3,7 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { extname, join, relative, sep } from 'node:path';
 import type { GivenFile } from '../rendering/contract.ts';
+import { type Colours, checkColours, Repainting } from './colours.ts';
 import { imageNames } from './contract.ts';
 import { Coverage } from './coverage.ts';
 import { compileSchema, type DataCheck } from './data-schema.ts';
@@ -17,6 +18,12 @@ export interface Template {
   sample: Record<string, unknown>;
   /** Style sheets, pictures and fonts, its own and those of all, by path. */
   files: ReadonlyMap<string, GivenFile>;
+  /** Those that may be changed, with its own values. */
+  colours: Colours;
+  /** Its files in other colours. */
+  repainting: Repainting;
+  /** Its words that may be changed, in one of its languages. */
+  textsOf(language: string): Texts;
   check: DataCheck;
   fill: FillPage;
   /** Which letters its fonts have. */
@@ -94,12 +101,13 @@ export async function readShared(folder: string): Promise<SharedParts> {
 
 /** @throws {Error} that says what is wrong with it: nothing that its sample shows is left for the first who prints. */
 export async function readTemplate(id: string, folder: string, shared: SharedParts): Promise<Template> {
-  const [page, schema = shared.schema, sample = shared.sample, texts, own] = await Promise.all([
+  const [page, schema = shared.schema, sample = shared.sample, texts, own, colours = {}] = await Promise.all([
     readFile(join(folder, 'page.html'), 'utf8'),
     readJson<object>(folder, 'schema.json'),
     readJson<Record<string, unknown>>(folder, 'sample.json'),
     readTexts(folder),
     readFiles(folder),
+    readJson<Colours>(folder, 'colours.json'),
   ]);
   if (schema === undefined || sample === undefined) throw new Error('schema.json or sample.json is not there');
   const check = compileSchema(schema);
@@ -107,13 +115,17 @@ export async function readTemplate(id: string, folder: string, shared: SharedPar
   const fill = compilePage(page, new Phrasebook(texts, shared.texts));
   const languages = [...texts.keys()];
   const files = new Map([...shared.fonts, ...shared.files, ...own]);
+  checkColours(colours, own);
   const styles = [...own.values()].filter(({ type }) => type === 'text/css');
   for (const { bytes } of styles) checkNamed(Buffer.from(bytes).toString(), files);
   for (const language of languages) {
     fillEveryWay(language, { fill, check, schema, sample });
     checkNamed(fill(language, sample, {}), files);
   }
-  return { id, languages, schema, sample, files, check, fill, coverage: new Coverage(page, files) };
+  const coverage = new Coverage(page, files);
+  const repainting = new Repainting(files, own, colours);
+  const textsOf = (language: string) => ({ ...shared.texts.get(language), ...texts.get(language) });
+  return { id, languages, schema, sample, files, colours, repainting, textsOf, check, fill, coverage };
 }
 
 /** With all that may be there, and with the least: a fault in a part that is shown now and then is known from the start. */
@@ -121,7 +133,7 @@ export function fillEveryWay(
   language: string,
   { fill, check, schema, sample }: Pick<Template, 'fill' | 'check' | 'schema' | 'sample'>,
 ): void {
-  fill(language, sample, Object.fromEntries(imageNames.map((name) => [name, imagePath(name)])));
+  fill(language, sample, { images: Object.fromEntries(imageNames.map((name) => [name, imagePath(name)])) });
   const { required = [] } = schema as { required?: string[] };
   const least = Object.fromEntries(Object.entries(sample).filter(([name]) => required.includes(name)));
   if (isAccepted(check, least)) fill(language, least, {});

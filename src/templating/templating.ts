@@ -121,9 +121,10 @@ class FilledTemplates implements Templating {
 
   list(): TemplateSummary[] {
     return [...this.#templates.values()].map((template) => {
-      if ('problem' in template) return { languages: [], schema: {}, sample: {}, ...template };
-      const { id, languages, schema, sample } = template;
-      return { id, languages, schema, sample };
+      if ('problem' in template) return { languages: [], schema: {}, sample: {}, colours: {}, texts: {}, ...template };
+      const { id, languages, schema, sample, colours, textsOf } = template;
+      const texts = textsOf(languages.includes('en') ? 'en' : (languages[0] ?? 'en'));
+      return { id, languages, schema, sample, colours, texts };
     });
   }
 
@@ -165,14 +166,18 @@ class FilledTemplates implements Templating {
     return fillPage(mail, language, () => mail.fill(language, data));
   }
 
-  async #print({ templateId, language, data, images = {}, signal, priority }: PrintRequest) {
+  async #print({ templateId, language, data, signal, priority, ...changes }: PrintRequest) {
+    const { images = {}, colours = {}, texts = {} } = changes;
     const template = this.#find(templateId, language);
     template.check(data);
     const ownFiles = new Map(Object.entries(images).map(([name, image]) => [imagePath(name), image]));
     const paths = Object.fromEntries(Object.keys(images).map((name) => [name, imagePath(name)]));
-    const html = fillPage(template, language, () => template.fill(language, data, paths));
+    const html = fillPage(template, language, () => template.fill(language, data, { images: paths, texts }));
     const printed = await this.#rendering
-      .printDocument({ html, files: template.files, ownFiles }, { priority: priority ?? 'background', signal })
+      .printDocument(
+        { html, files: template.repainting.paint(colours), ownFiles },
+        { priority: priority ?? 'background', signal },
+      )
       .catch((error) => {
         throw explain(error);
       });

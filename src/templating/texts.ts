@@ -39,9 +39,14 @@ export class Phrasebook {
     });
   }
 
-  /** @throws when the language has no such text. */
-  say(language: string, key: string, values: Record<string, unknown>): string {
+  /**
+   * @param others in the place of its own, by key.
+   * @throws when the language has no such text.
+   */
+  say(language: string, key: string, { values, others }: { values: Record<string, unknown>; others: Texts }): string {
     const options = { ...values, lng: language, nest: false };
+    const other = Object.hasOwn(others, key) ? others[key] : undefined;
+    if (other !== undefined) return this.#i18n.services.interpolator.interpolate(other, values, language, {});
     if (!this.#i18n.exists(key, options)) throw new Error(`texts/${language}.json has no "${key}"`);
     return String(this.#i18n.t(key, options));
   }
