@@ -47,8 +47,9 @@ test('words are those of the configuration in the languages that it names, colou
   const texts = { en: { title: 'Diploma of <b>Honour</b>', score: 'with {{score}} points' } };
   const [plain] = await issueWith({});
   const [english, tamil] = await issueWith({ colours, texts });
+  const [blue] = await issueWith({ colours: { ink: '#0000ff' } });
   const [again] = await issueWith({});
-  if (!plain || !english || !tamil || !again) throw new Error('a certificate is missing');
+  if (!plain || !english || !tamil || !blue || !again) throw new Error('a certificate is missing');
   expect(english.text).toContain('Diploma of <b>Honour</b>');
   expect(english.text).not.toContain('Certificate of Completion');
   expect(tamil.text).not.toContain('Diploma');
@@ -57,6 +58,8 @@ test('words are those of the configuration in the languages that it names, colou
     expect(await shareOf(bytes, isRed)).toBeGreaterThan(0.01);
     expect(await shareOf(bytes, isBlue)).toBeGreaterThan(0.001);
   }
+  expect(await shareOf(blue.bytes, isBlue)).toBeGreaterThan(0.01);
+  expect(await shareOf(blue.bytes, isRed)).toBe(0);
   for (const { bytes, text } of [plain, again]) {
     expect(text).toContain('Certificate of Completion');
     expect(await shareOf(bytes, isRed)).toBe(0);
