@@ -10,6 +10,7 @@ import { measureAccepting, measureDistrict } from './jobs.ts';
 import { measureLight } from './light.ts';
 import { measureMoving } from './moving.ts';
 import { measureOverload } from './overload.ts';
+import { measurePipeline } from './pipeline.ts';
 import { measureFresh, measureKept, measureProxy } from './rendering.ts';
 import { asMarkdown, describeMachine, type Section } from './report.ts';
 import { measureStart } from './start.ts';
@@ -33,6 +34,7 @@ const all: Record<string, () => Promise<Section>> = {
   workers: measureWorkers,
   certificates: measureCertificates,
   events: measureEvents,
+  pipeline: measurePipeline,
 };
 
 const wanted = process.argv.slice(2);

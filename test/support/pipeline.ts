@@ -29,6 +29,7 @@ export interface Pipeline {
   refusal(method: string, path: string, body?: object): Promise<string>;
   json<T>(method: string, path: string, body?: object): Promise<T>;
   putList(slug: string, text: string | Uint8Array): Promise<void>;
+  putFile(slug: string, type: string, bytes: Uint8Array): Promise<void>;
   /** Begins a run or a rehearsal. @returns its id. */
   begin(configurationId: string, kind: 'run' | 'dry-run', body?: object): Promise<string>;
   find(runId: string, limit?: number): Promise<Run>;
@@ -52,6 +53,11 @@ export function pipelineOf({ url }: Pick<TestService, 'url'>): Pipeline {
     return text === '' ? undefined : JSON.parse(text);
   };
   const find: Pipeline['find'] = (runId, limit = 500) => json('GET', `/internal/runs/${runId}?limit=${limit}`);
+  const putFile: Pipeline['putFile'] = async (slug, type, bytes) => {
+    const sent = { method: 'PUT', headers: { ...headers, 'content-type': type }, body: Buffer.from(bytes) };
+    const response = await fetch(`${url}/internal/assets/${slug}`, sent);
+    if (!response.ok) throw new Error(await response.text());
+  };
   return {
     call,
     json,
@@ -61,15 +67,8 @@ export function pipelineOf({ url }: Pick<TestService, 'url'>): Pipeline {
       const { code, errors = [] } = (await response.json()) as { code: string; errors?: { field: string }[] };
       return [response.status, code, ...errors.map(({ field }) => field)].join(' ');
     },
-    async putList(slug, text) {
-      const sent = { ...headers, 'content-type': 'application/octet-stream' };
-      const response = await fetch(`${url}/internal/assets/${slug}`, {
-        method: 'PUT',
-        headers: sent,
-        body: Buffer.from(text as string),
-      });
-      if (!response.ok) throw new Error(await response.text());
-    },
+    putFile,
+    putList: (slug, text) => putFile(slug, 'application/octet-stream', Buffer.from(text as string)),
     async begin(configurationId, kind, body = {}) {
       return (await json<{ runId: string }>('POST', `/internal/configurations/${configurationId}/${kind}`, body)).runId;
     },
