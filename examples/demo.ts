@@ -1,27 +1,16 @@
 // npm run demo: the main job from end to end, as its users see it, on embedded defaults. With --keep it stays up.
 
-import { createWriteStream } from 'node:fs';
-import { mkdir, readFile, rm, stat } from 'node:fs/promises';
+import { mkdir, rm } from 'node:fs/promises';
 import { join, relative } from 'node:path';
-import { Readable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
-import { setTimeout as pause } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { findExecutable } from '../src/browser/executable.ts';
 import { loadConfig } from '../src/config.ts';
 import { startService } from '../src/service.ts';
 import { StartError } from '../src/start-error.ts';
-import { readClass } from './demo-class.ts';
-import {
-  type Run as CertificateRun,
-  explain as explainItem,
-  meritFrom,
-  rehearseMerit,
-  switchMailOn,
-  verifyFile,
-  waitForRun,
-} from './demo-pipeline.ts';
+import { readClass, runClass } from './demo-class.ts';
+import { certifyPassed, meritFrom, rehearseMerit, switchMailOn, verifyFirst } from './demo-pipeline.ts';
 import { waitUntilReady } from './demo-ready.ts';
+import { ask, createPlaten, Refused, say } from './demo-requests.ts';
 import { type Mailbox, startMailbox } from './mailbox/mailbox.ts';
 import { startSchool } from './school/school.ts';
 
@@ -42,140 +31,6 @@ const secrets = {
   report: 'platen-development-report-token-secret',
   testing: 'testing-service-token',
 };
-
-const say = (text = '') => process.stdout.write(`${text}\n`);
-const seconds = (since: number) => `${((performance.now() - since) / 1000).toFixed(1)} s`;
-
-const asService = { 'content-type': 'application/json', 'x-service-auth': `Bearer ${secrets.service}` };
-
-/** Platen has answered, but not with what was asked for. */
-class Refused extends Error {}
-
-async function refusedBy(response: Response): Promise<Refused> {
-  return new Refused(`${new URL(response.url).pathname} answered ${response.status}: ${await response.text()}`);
-}
-
-/** A class run as its events tell it. */
-interface Run {
-  state: string;
-  total: number;
-  counts: { queued: number; active: number; completed: number; failed: number };
-  etaSeconds: number | null;
-}
-
-/** A line for terminals, which is written over, or one now and then for logs. */
-function sayProgress({ state, total, counts, etaSeconds }: Run): void {
-  const width = 30;
-  const done = counts.completed + counts.failed;
-  const bar = '#'.repeat(Math.round((done / total) * width)).padEnd(width, '.');
-  const left = etaSeconds === null || state === 'completed' ? '' : `  about ${etaSeconds} s left`;
-  const line = `  [${bar}] ${done} of ${total}${left}`;
-  if (process.stdout.isTTY) process.stdout.write(`\r${line.padEnd(70)}`);
-  else say(line);
-}
-
-/** Asks for the class as a backend does, and follows the run until it is over. */
-async function runClass(url: string, body: object): Promise<void> {
-  const startedAt = performance.now();
-  const request = { method: 'POST', headers: asService, body: JSON.stringify(body) };
-  const accepted = await fetch(`${url}/internal/class-runs`, request);
-  if (accepted.status !== 202) throw await refusedBy(accepted);
-  const { id, total } = (await accepted.json()) as { id: string; total: number };
-  say(`  accepted after ${Math.round(performance.now() - startedAt)} ms: ${total} reports, class run ${id}`);
-  const events = await fetch(`${url}/internal/class-runs/${id}/events`, { headers: asService });
-  let run: Run | undefined;
-  let shown = -1;
-  for await (const line of linesOf(events)) {
-    if (!line.startsWith('data: ')) continue;
-    run = JSON.parse(line.slice('data: '.length)) as Run;
-    const tenths = Math.floor((run.counts.completed / run.total) * 10);
-    if (process.stdout.isTTY || tenths > shown) sayProgress(run);
-    shown = tenths;
-  }
-  if (process.stdout.isTTY) say();
-  if (run?.state !== 'completed')
-    throw new Refused(`The class run ended as ${run?.state}: ${JSON.stringify(run?.counts)}`);
-  say(`  all stored after ${seconds(startedAt)}`);
-}
-
-async function* linesOf(response: Response): AsyncGenerator<string> {
-  let rest = '';
-  for await (const text of (response.body ?? new ReadableStream()).pipeThrough(new TextDecoderStream())) {
-    const lines = (rest + text).split('\n');
-    rest = lines.pop() ?? '';
-    yield* lines;
-  }
-}
-
-/** Downloads with a bearer token into the demo's folder; says what came, and how. */
-async function download(request: Request, name: string): Promise<void> {
-  const startedAt = performance.now();
-  const response = await fetch(request);
-  if (!response.ok || response.body === null) throw await refusedBy(response);
-  const file = join(folder, name);
-  await pipeline(Readable.fromWeb(response.body as Parameters<typeof Readable.fromWeb>[0]), createWriteStream(file));
-  const { size } = await stat(file);
-  const cache = response.headers.get('cache-status') ?? response.headers.get('content-type');
-  say(`  ${file}  ${Math.round(size / 1024)} kB  ${cache}  ${seconds(startedAt)}`);
-}
-
-function ask(url: string, token: string, body?: unknown): Request {
-  const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' };
-  return body === undefined
-    ? new Request(url, { headers })
-    : new Request(url, { method: 'POST', headers, body: JSON.stringify(body) });
-}
-
-const sendTo =
-  (url: string) =>
-  async (path: string, { method, body }: { method?: string; body?: object } = {}): Promise<unknown> => {
-    const sent = body === undefined ? {} : { method: method ?? 'POST', body: JSON.stringify(body) };
-    const response = await fetch(url + path, { headers: asService, ...sent });
-    if (!response.ok) throw await refusedBy(response);
-    return response.json();
-  };
-
-/** Waits until whoever has passed has a certificate, and its mail. */
-async function certify(mailbox: Mailbox, configurationId: string, send: ReturnType<typeof sendTo>) {
-  const startedAt = performance.now();
-  const run = await waitForRun(configurationId, send);
-  const { checked, issued, skipped, failed } = run.counts;
-  say(
-    `  after ${seconds(startedAt)}: ${checked} have passed, ${issued} certificates issued, ${skipped} skipped, ${failed} failed`,
-  );
-  if (issued === 0 || failed > 0) throw new Refused(`The run ended as ${run.state}.`);
-  while (mailbox.mails.length < issued) await pause(100);
-  say(
-    `  ${mailbox.mails.length} mails have come, the first to ${mailbox.mails[0]?.to}: “${mailbox.mails[0]?.subject}”`,
-  );
-  return run;
-}
-
-/** @returns the address of its page. */
-async function verifyFirst(
-  url: string,
-  run: CertificateRun,
-  send: ReturnType<typeof sendTo>,
-): Promise<string | undefined> {
-  const issued = run.items.find(({ outcome }) => outcome === 'issued');
-  if (issued === undefined) return undefined;
-  const { download_url } = (await send(`/certificates/${issued.certificateId}/download`)) as { download_url: string };
-  await download(new Request(download_url), 'certificate.pdf');
-  const { valid, checks } = await verifyFile(url, await readFile(join(folder, 'certificate.pdf')));
-  say(
-    `  the file is ${valid ? 'valid' : 'not valid'}: ${checks.map(({ name, passed }) => `${name} ${passed ? 'yes' : 'NO'}`).join(', ')}`,
-  );
-  if (!valid) throw new Refused('The certificate that was just issued is not valid.');
-  const [certificate] = (await send(`/certificates/${issued.studentId}`)) as { verify_url: string }[];
-  return certificate?.verify_url;
-}
-
-async function rehearse(send: ReturnType<typeof sendTo>): Promise<void> {
-  const { counts, items } = await rehearseMerit(send);
-  say(`  ${counts.eligible} of ${counts.checked} would get it; nothing was issued`);
-  const without = items.find(({ isEligible }) => !isEligible);
-  if (without !== undefined) say(`  ${without.studentId} would not. ${explainItem(without)}`);
-}
 
 function sayHowToGoOn(
   url: string,
@@ -233,10 +88,11 @@ async function runDemo(): Promise<void> {
   school.connect({ url, serviceToken: secrets.service });
   await waitUntilReady(url, say);
 
+  const platen = createPlaten({ url, serviceToken: secrets.service, folder });
   const students = await readClass(school, classId);
   const studentIds = students.map((student) => student.studentId);
   say(`\n1. The backend asks for all reports of ${classId}: ${studentIds.length} students, the teacher, the class`);
-  await runClass(url, { classId, testId, studentIds, teacherIds: [teacherId], overall: true });
+  await runClass(platen, { classId, testId, studentIds, teacherIds: [teacherId], overall: true });
 
   const ofStudent = school.issueUserToken({ user_type: 'student', student_id: studentId, class_id: classId });
   const ofTeacher = school.issueUserToken({ user_type: 'teacher', teacher_id: teacherId, class_id: classId });
@@ -244,23 +100,22 @@ async function runDemo(): Promise<void> {
   const ofTestTeacher = school.issueUserToken({ user_type: 'teacher', teacher_id: 'TCH001', class_id: 'CLASS_TEST' });
   say(`\n2. ${studentId} downloads a report that is stored`);
   const query = `testId=${testId}&classId=${classId}`;
-  await download(ask(`${url}/generate-pdf?studentId=${studentId}&${query}`, ofStudent), 'hit.pdf');
+  await platen.download(ask(`${url}/generate-pdf?studentId=${studentId}&${query}`, ofStudent), 'hit.pdf');
   say('\n3. STU001 downloads a report that nobody has triggered: it is rendered now');
-  await download(ask(`${url}/generate-student-pdf?testId=${testId}`, ofTestStudent), 'miss.pdf');
+  await platen.download(ask(`${url}/generate-student-pdf?testId=${testId}`, ofTestStudent), 'miss.pdf');
   say('\n4. The teacher downloads the whole class');
-  await download(ask(`${url}/generate-bulk-pdf`, ofTeacher, { studentIds, testId, classId }), 'class.zip');
+  await platen.download(ask(`${url}/generate-bulk-pdf`, ofTeacher, { studentIds, testId, classId }), 'class.zip');
 
-  const send = sendTo(url);
-  const configurationId = await switchMailOn(send);
+  const configurationId = await switchMailOn(platen);
   say(
     `\n5. The results of ${classId} are published; Platen fetches them, and certifies and tells those who have passed`,
   );
   school.publishResults(classId);
-  const run = await certify(mailbox, configurationId, send);
+  const run = await certifyPassed(platen, configurationId, mailbox);
   say(`\n6. A certificate with merit, from ${meritFrom} percent on, is rehearsed`);
-  await rehearse(send);
+  await rehearseMerit(platen);
   say('\n7. Anybody verifies a certificate');
-  const page = await verifyFirst(url, run, send);
+  const page = await verifyFirst(platen, run);
   say(`\nThe PDFs lie in ${relative('.', join(folder, 'data', 'documents'))}/`);
 
   if (!options.keep) return;
