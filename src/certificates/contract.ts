@@ -156,6 +156,12 @@ export interface AwardInput extends Omit<z.input<typeof issueBody>, 'courseId' |
   remindDaysBefore?: number | undefined;
 }
 
+/** Of whom it is asked whether they have one. */
+export interface Held {
+  studentId: string;
+  courseId: string;
+}
+
 export interface Awarded {
   certificateId: string;
   /** By this very run. */
@@ -174,7 +180,7 @@ export interface CertificateDocument {
 
 export interface Awards {
   /** Of these learners those who have such a certificate; one whose making has failed is none, nor is one that this very run has not made yet. */
-  holders(award: Award, studentIds: readonly string[]): Promise<Map<string, Awarded>>;
+  holders(award: Omit<Award, 'courseId'>, asked: readonly Held[]): Promise<(Held & Awarded)[]>;
   /**
    * Gives a learner the certificate, unless there is one whatever it was issued with; one whose making has failed is made. Asked again for the same run it says the same.
    * @throws what keeps it from being made.

@@ -14,8 +14,8 @@ import type { Plugins } from '../plugins/plugins.ts';
 import { readUuid } from '../uuid.ts';
 import { type RunData, runDefinition } from './carrying-out.ts';
 import type { DecisionAnswer, RunsQuery } from './contract.ts';
-import { decideOne } from './deciding.ts';
-import { findItems, reopenFailed, type StoredItem } from './item-store.ts';
+import { backlogOf, decideOne } from './deciding.ts';
+import { findItems, type ItemPlace, reopenFailed, type StoredItem } from './item-store.ts';
 import {
   addRun,
   addSkipped,
@@ -37,11 +37,11 @@ interface RunRequest {
 export interface Runs {
   /** @returns the id of the run. @throws not_found; run_active. */
   begin(tenant: string, configurationId: string, request: RunRequest): Promise<string>;
-  /** Begins a run of each configuration that is due; where one is under way it is written down as skipped. */
+  /** Begins a run of each configuration that is due; where one is under way it is written down as skipped. Of the built-in one only where something is to be decided. */
   beginDue(): Promise<void>;
   /** @throws not_found. */
   find(tenant: string, id: string): Promise<StoredRun>;
-  items(runId: string, page: { after: string; most: number }): Promise<StoredItem[]>;
+  items(runId: string, page: { after: ItemPlace | undefined; most: number }): Promise<StoredItem[]>;
   list(tenant: string, query: Omit<RunsQuery, 'origin' | 'limit'> & { most: number }): Promise<StoredRun[]>;
   /** What it has issued stays. @throws not_found; already_ended. */
   cancel(tenant: string, id: string): Promise<void>;
@@ -88,15 +88,20 @@ class DurableRuns implements Runs {
     });
   }
 
-  beginDue(): Promise<void> {
-    const { jobs, configurations } = this.#dependencies;
+  async beginDue(): Promise<void> {
+    const { jobs, configurations, plugins } = this.#dependencies;
+    await configurations.prepare();
     return jobs.transaction(async (tx) => {
       for (const configuration of await configurations.takeDue(tx)) {
         const { id: configurationId, tenant } = configuration;
         const plan = await configurations.planOf(tx, configuration);
-        const run = { id: randomUUID(), tenant, configurationId, isDryRun: false, plan };
+        const backlog = backlogOf(plugins, plan);
+        // Nobody wants to read each minute that nothing has happened.
+        if (backlog !== undefined && !(await backlog.isDue(tx, { tenant, options: plan.options }))) continue;
+        const asked = backlog === undefined ? plan : { ...plan, isOnlyNew: true };
+        const run = { id: randomUUID(), tenant, configurationId, isDryRun: false, plan: asked };
         if (await addRun(tx, run)) await this.#enqueue(tx, run);
-        else await addSkipped(tx, run);
+        else if (backlog === undefined) await addSkipped(tx, run);
       }
     });
   }
@@ -108,7 +113,7 @@ class DurableRuns implements Runs {
     return run;
   }
 
-  items(runId: string, { after, most }: { after: string; most: number }): Promise<StoredItem[]> {
+  items(runId: string, { after, most }: { after: ItemPlace | undefined; most: number }): Promise<StoredItem[]> {
     return findItems(this.#dependencies.database.queries, { runId, after, most });
   }
 

@@ -1,4 +1,4 @@
-// A process that dies between fetching, reading and certifying loses nothing and issues nothing twice.
+// A process that dies between fetching, reading, deciding and certifying loses nothing and issues nothing twice.
 
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -82,7 +82,7 @@ async function certificatesOf(url: string, student: string): Promise<Row[]> {
 }
 
 describeDatabases('attempts', (server) => {
-  test.each(failpoints.filter((name) => name.startsWith('attempt')))('a process that dies at %s', async (name) => {
+  test.each(failpoints.filter((name) => /^(attempts|run)-/.test(name)))('a process that dies at %s', async (name) => {
     const { url } = parts.use(await createTestDatabase(server));
     const mortal = parts.use(await start(url, { PLATEN_FAILPOINT: name }));
     await until(() => mortal.child.signalCode === 'SIGKILL');
