@@ -32,6 +32,7 @@ const builtInType = {
   options: {},
 };
 const criteria = [{ name: 'Score', required: 5, actual: 9, isMet: true }];
+const notPassed = [{ name: 'Passed', required: true, actual: false, isMet: false }];
 const counts = { checked: 1, eligible: 1, issued: 0, skipped: 0, failed: 0 };
 const run = {
   id: runId,
@@ -161,7 +162,7 @@ const configurations: Example[] = [
     as: 'student',
     path: '/api/eligibility?courseId=ALG2',
     status: 200,
-    answer: { items: [] },
+    answer: { items: [{ type: 'course-completion', isEligible: false, criteria: notPassed }] },
   },
 ];
 

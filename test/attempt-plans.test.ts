@@ -4,6 +4,7 @@ import { randomUUID } from 'node:crypto';
 import { expect, test } from '@jest/globals';
 import {
   findUndecided,
+  findUnfounded,
   isAnyDue,
   markCertified,
   markPassedOver,
@@ -61,6 +62,7 @@ describeServer('attempts on filled tables', (server) => {
         await markPassedOver(queries, { ...told, minimumPercent: 50, optionsId: 'x' }, [end]);
         await markCertified(queries, told, [{ ...end, certificateId: randomUUID() }]);
       }
+      await findUnfounded(queries, '', [{ ...end, certificateId: randomUUID() }]);
       await isAnyDue(queries, '');
       await reopenOthers(queries, { tenant: '', optionsId: 'x' });
       await putOff(queries, '', [{ ...end, code: 'learner_not_found' }]);

@@ -104,7 +104,7 @@ async function useConfigurations(queries: Queries, id: string): Promise<void> {
   await holdConfiguration(queries, { tenant: '', id });
   await findConfigurations(queries, { tenant: '', cursor: undefined, most: 51 });
   await findConfigurations(queries, { tenant: '', cursor: id, most: 51 });
-  await findEnabled(queries, { tenant: '', contextId: 'C7' });
+  await findEnabled(queries, { tenant: '', contextIds: ['C7', '*'] });
   await findOfType(queries, { tenant: '', type: 'type7' });
 }
 

@@ -86,6 +86,22 @@ export async function markCertified(
     WHERE ${ofEnd(tenant)}`.execute(tx);
 }
 
+/**
+ * Who has passed when it was decided, and has not any more: the attempt that was changed last knows the certificate.
+ * @returns their certificates.
+ */
+export async function findUnfounded(tx: Queries, tenant: string, ends: readonly DecisionEnd[]): Promise<string[]> {
+  if (ends.length === 0) return [];
+  const { rows } = await sql<{ certificateId: string }>`
+    UPDATE platen.attempts AS attempt SET certificate_id = ended."certificateId"
+    FROM ${given(ends)} CROSS JOIN LATERAL (
+      SELECT id FROM platen.attempts WHERE tenant = ${tenant} AND student_id = ended."studentId" AND course_id = ended."courseId"
+      ORDER BY is_passing DESC NULLS LAST, updated_at DESC NULLS LAST, seq DESC LIMIT 1) AS last
+    WHERE attempt.id = last.id AND attempt.is_passing IS FALSE AND attempt.certificate_id IS NULL
+    RETURNING ended."certificateId" AS "certificateId"`.execute(tx);
+  return rows.map(({ certificateId }) => certificateId);
+}
+
 /** Not enough by these options: to be decided anew when it changes, or they do. What has come meanwhile and is enough stays to be decided. */
 export async function markPassedOver(
   tx: Queries,

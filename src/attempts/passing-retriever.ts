@@ -4,7 +4,15 @@ import { createHash } from 'node:crypto';
 import type { Database } from '../database/database.ts';
 import { type Context, type Criterion, type Decision, z } from '../plugins/contract.ts';
 import { allCourses, type Backlog, type OwnRetriever, type OwnTools } from '../plugins/plugins.ts';
-import { findUndecided, isAnyDue, markCertified, markPassedOver, putOff, reopenOthers } from './backlog-store.ts';
+import {
+  findUndecided,
+  findUnfounded,
+  isAnyDue,
+  markCertified,
+  markPassedOver,
+  putOff,
+  reopenOthers,
+} from './backlog-store.ts';
 import { type BestAttempt, type BestFilter, eachOf, type FindPage, findBest } from './best-store.ts';
 
 const options = z.object({
@@ -60,6 +68,7 @@ const createBacklog = (): Backlog => ({
     await markCertified(tx, { tenant, testIds }, certified);
     await markPassedOver(tx, { tenant, testIds, minimumPercent, optionsId: digestOf(asked) }, passedOver);
     await putOff(tx, tenant, delayed);
+    return findUnfounded(tx, tenant, certified);
   },
 });
 

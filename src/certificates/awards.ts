@@ -8,7 +8,7 @@ import type { Jobs } from '../jobs/jobs.ts';
 import { digestOf, newCode } from './certificate.ts';
 import { type Award, type AwardInput, type Awards, issueBody } from './contract.ts';
 import { findDocuments } from './document-store.ts';
-import { findHolders } from './holders.ts';
+import { findHolders, noteFinding } from './holders.ts';
 import type { MakingJobs } from './making-jobs.ts';
 import { isUnmade } from './status.ts';
 import { addCertificate, type CertificateInput } from './store.ts';
@@ -37,6 +37,7 @@ function inputOf(
 export function createAwards({ database, jobs, makings, numberPattern }: Dependencies): Awards {
   return {
     holders: (award, asked) => findHolders(database.queries, award, asked),
+    noteFinding,
     documents: (tenant, ids) => findDocuments(database.queries, { tenant, ids }),
     async award({ tenant, runId, ...award }, asked, signal) {
       const input = inputOf({ tenant, runId, ...award }, asked);

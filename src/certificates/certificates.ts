@@ -3,7 +3,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Assets } from '../assets/assets.ts';
 import type { Credentials } from '../credentials/contract.ts';
-import type { Database, Queries } from '../database/database.ts';
+import type { Database } from '../database/database.ts';
 import type { Documents } from '../documents/documents.ts';
 import { fail } from '../errors.ts';
 import type { Events } from '../events/events.ts';
@@ -19,8 +19,7 @@ import { mayRead, type Reader } from './access.ts';
 import { applyChanges, createInputCheck, type InputCheck, inputOf } from './asked.ts';
 import { createAwards } from './awards.ts';
 import { digestOf, newCode } from './certificate.ts';
-import type { Awards, CertificateRow, Finding, GenerateBody, IssueAnswer, IssueBody, ReissueBody } from './contract.ts';
-import { noteFinding } from './holders.ts';
+import type { Awards, CertificateRow, GenerateBody, IssueAnswer, IssueBody, ReissueBody } from './contract.ts';
 import { makeDefinition } from './making.ts';
 import { MakingJobs } from './making-jobs.ts';
 import { refuseOther, revoked, successorOf } from './refusals.ts';
@@ -84,8 +83,6 @@ export interface Certificates extends Disposable, Awards {
     body: GenerateBody,
     options: { learner: { tenant: string; studentId: string }; owner: string },
   ): Promise<{ progressId: string } | { certificate: CertificateRow }>;
-  /** Says, in the caller's transaction, whether something is to be looked at about one; it stays as it is. */
-  noteFinding(tx: Queries, id: string, finding: { name: Finding; isSo: boolean }): Promise<void>;
 }
 
 interface Dependencies {
@@ -205,9 +202,7 @@ class IssuedCertificates implements Certificates {
     return this.#awards.award(award, input, signal);
   };
 
-  noteFinding(tx: Queries, id: string, finding: { name: Finding; isSo: boolean }): Promise<void> {
-    return noteFinding(tx, id, finding);
-  }
+  noteFinding: Awards['noteFinding'] = (...finding) => this.#awards.noteFinding(...finding);
 
   #requireIssuer(): void {
     if (this.#dependencies.credentials === undefined)

@@ -1,6 +1,7 @@
 // The wire form of certificates: what a request may hold, and what is answered.
 
 import { z } from 'zod';
+import type { Queries } from '../database/database.ts';
 import { countLetters, isPlainText, mostNameLetters } from '../letters.ts';
 import { isId, readInstant } from './certificate.ts';
 import { type CertificateStatus, certificateStatuses } from './status.ts';
@@ -186,6 +187,8 @@ export interface Awards {
    * @throws what keeps it from being made.
    */
   award(award: Award, input: AwardInput, signal: AbortSignal): Promise<Awarded>;
+  /** Says, in the caller's transaction, whether something is to be looked at about one; it stays as it is. */
+  noteFinding(tx: Queries, id: string, finding: { name: Finding; isSo: boolean }): Promise<void>;
   /** Of these certificates those of the tenant, by their ids. */
   documents(tenant: string, ids: readonly string[]): Promise<Map<string, CertificateDocument>>;
 }

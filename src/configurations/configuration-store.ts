@@ -51,6 +51,7 @@ export async function keepBuiltIn(
   { type: { name, retriever, generator, options }, context, everySeconds }: BuiltIn,
 ): Promise<string[]> {
   const everyone = sql`json_array_elements_text(${JSON.stringify(tenants)}::json) AS asked (tenant)`;
+  const presentRetriever = sql`(SELECT retriever FROM platen.certificate_types AS type WHERE type.tenant = asked.tenant AND name = ${name})`;
   await sql`
     INSERT INTO platen.certificate_types (tenant, name, retriever, generator, options)
     SELECT tenant, ${name}, ${retriever}, ${generator}, ${JSON.stringify(options)}::jsonb FROM ${everyone}
@@ -59,14 +60,12 @@ export async function keepBuiltIn(
     INSERT INTO platen.configurations AS present (id, tenant, type, context_id, context, options, mail, schedule, time_zone, is_enabled, next_due_at, keeps_interval)
     SELECT gen_random_uuid(), tenant, ${name}, ${context.id}, ${JSON.stringify(context)}::jsonb, '{}'::jsonb, false, ${JSON.stringify({ everySeconds })}::jsonb, 'UTC', true,
       clock_timestamp() + make_interval(secs => ${everySeconds}), true
-    FROM ${everyone} WHERE EXISTS (
-      SELECT FROM platen.certificate_types AS type WHERE type.tenant = asked.tenant AND name = ${name} AND retriever = ${retriever})
+    FROM ${everyone} WHERE ${presentRetriever} = ${retriever}
     ON CONFLICT (tenant, context_id, type) DO UPDATE SET schedule = excluded.schedule,
       next_due_at = CASE WHEN present.next_due_at IS NOT NULL THEN greatest(excluded.next_due_at, present.opens_at) END
     WHERE present.keeps_interval AND present.schedule <> excluded.schedule`.execute(tx);
   const { rows } = await sql<{ tenant: string }>`
-    SELECT asked.tenant FROM ${everyone} JOIN platen.certificate_types AS type ON type.tenant = asked.tenant AND name = ${name}
-    WHERE retriever <> ${retriever}`.execute(tx);
+    SELECT tenant FROM ${everyone} WHERE ${presentRetriever} <> ${retriever}`.execute(tx);
   return rows.map(({ tenant }) => tenant);
 }
 
@@ -125,14 +124,16 @@ export async function findConfigurations(
   return rows;
 }
 
-/** Those of a course that are switched on. */
+/** Those that are switched on, of each type the one whose context is named first. */
 export async function findEnabled(
   queries: Queries,
-  { tenant, contextId }: { tenant: string; contextId: string },
+  { tenant, contextIds }: { tenant: string; contextIds: readonly [string, string] },
 ): Promise<Configuration[]> {
   const { rows } = await sql<Configuration>`
-    SELECT ${columns} FROM platen.configurations AS configuration
-    WHERE tenant = ${tenant} AND context_id = ${contextId} AND is_enabled ORDER BY type`.execute(queries);
+    SELECT DISTINCT ON (type) ${columns} FROM platen.configurations AS configuration
+    WHERE tenant = ${tenant} AND context_id IN (${contextIds[0]}, ${contextIds[1]}) AND is_enabled ORDER BY type, context_id <> ${contextIds[0]}`.execute(
+    queries,
+  );
   return rows;
 }
 

@@ -4,7 +4,7 @@ import { randomUUID } from 'node:crypto';
 import type { Database, Queries } from '../database/database.ts';
 import { fail, invalidField } from '../errors.ts';
 import { createLog } from '../log.ts';
-import type { Plugins } from '../plugins/plugins.ts';
+import { allCourses, type Plugins } from '../plugins/plugins.ts';
 import { readUuid } from '../uuid.ts';
 import { builtInRetriever, isBuiltIn, isBuiltInType, passingAttempts } from './built-in.ts';
 import {
@@ -51,7 +51,7 @@ export interface Configurations {
   /** @throws not_found. */
   find(tenant: string, id: string): Promise<Configuration>;
   list(tenant: string, page: { cursor: string | undefined; most: number }): Promise<Configuration[]>;
-  /** Those of a course, lesson or pathway that are switched on. */
+  /** Those of a course, lesson or pathway that are switched on, one of each type; where it has none of its own, the one that is for all courses. */
   listEnabled(tenant: string, contextId: string): Promise<Configuration[]>;
   /** @throws not_found, built_in. */
   remove(tx: Queries, tenant: string, id: string): Promise<void>;
@@ -183,7 +183,7 @@ class StoredConfigurations implements Configurations {
 
   async listEnabled(tenant: string, contextId: string): Promise<Configuration[]> {
     await this.prepare();
-    return findEnabled(this.#database.queries, { tenant, contextId });
+    return findEnabled(this.#database.queries, { tenant, contextIds: [contextId, allCourses] });
   }
 
   async remove(tx: Queries, tenant: string, given: string): Promise<void> {

@@ -107,8 +107,11 @@ export interface DecisionEnd {
 export interface Backlog {
   /** Whether anything is to be decided now, by these options. */
   isDue(tx: Queries, asked: { tenant: string; options: Options }): Promise<boolean>;
-  /** Tells what came of decisions, in the transaction that writes it down. */
-  settle(tx: Queries, told: { tenant: string; options: Options; ends: readonly DecisionEnd[] }): Promise<void>;
+  /**
+   * Tells what came of decisions, in the transaction that writes it down.
+   * @returns the certificates that nothing stands behind any more: it has changed while they were made.
+   */
+  settle(tx: Queries, told: { tenant: string; options: Options; ends: readonly DecisionEnd[] }): Promise<string[]>;
 }
 
 /** Made by those who have what it needs; without a package before its name. */

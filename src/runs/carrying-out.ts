@@ -118,13 +118,14 @@ class CarryingOut {
 
   /** Whoever keeps a list of what is to be decided learns what came of it. */
   async #end(run: StoredRun, ends: readonly ItemEnd[]): Promise<void> {
-    const { database, plugins } = this.#dependencies;
+    const { database, plugins, certificates } = this.#dependencies;
     const { id, tenant, plan, isDryRun } = run;
     const backlog = isDryRun ? undefined : backlogOf(plugins, plan);
     if (backlog === undefined) return endItems(database.queries, id, ends);
     await database.transaction(async (tx) => {
       await endItems(tx, id, ends);
-      await backlog.settle(tx, { tenant, options: plan.options, ends });
+      const unfounded = await backlog.settle(tx, { tenant, options: plan.options, ends });
+      for (const each of unfounded) await certificates.noteFinding(tx, each, { name: 'no_longer_passing', isSo: true });
     });
   }
 

@@ -100,6 +100,7 @@ export type ItemsQuery = z.output<typeof itemsQuery>;
 export const decisionQuery = z.object({
   configurationId: z.uuid(),
   studentId: idText,
+  courseId: idText.optional().meta({ description: 'Which course, where the configuration is for all (`*`).' }),
   origin: originField,
 });
 export type DecisionQuery = z.output<typeof decisionQuery>;

@@ -45,9 +45,12 @@ export async function* decide(
   }
 }
 
+/** Whether it is for all courses: then each decision says which one it is about. */
+export const isForAll = ({ context }: Plan): boolean => context.id === allCourses;
+
 /** What is still to be decided by a plan, where that is known: of the one that is for all courses. */
-export const backlogOf = (plugins: Plugins, { context, retriever }: Plan): Backlog | undefined =>
-  context.id === allCourses ? plugins.backlogOf(retriever) : undefined;
+export const backlogOf = (plugins: Plugins, plan: Plan): Backlog | undefined =>
+  isForAll(plan) ? plugins.backlogOf(plan.retriever) : undefined;
 
 export interface Conclusion {
   isEligible: boolean;

@@ -192,9 +192,9 @@ function decisionEndpoints({ runs, configurations, tenantOf, prefixOf }: Depende
       answers: { 200: { description: 'The decision.', schema: decisionAnswer } },
       errors: [...readErrors, 'retriever_failed', 'storage_unavailable'],
       async handle(exchange: Exchange<DecisionQuery>) {
-        const { configurationId, studentId, origin } = exchange.query;
+        const { configurationId, studentId, courseId, origin } = exchange.query;
         const configuration = await configurations.find(tenantOf(exchange, origin), configurationId);
-        const decision = await runs.decide(configuration, studentId, exchange.signal);
+        const decision = await runs.decide(configuration, { studentId, courseId }, exchange.signal);
         exchange.res.set('Cache-Control', 'no-store').json(decision);
       },
     }),
@@ -211,10 +211,15 @@ function decisionEndpoints({ runs, configurations, tenantOf, prefixOf }: Depende
       async handle(exchange: Exchange<OwnQuery>) {
         const { type: kind, id, tenant } = exchange.caller;
         if (kind !== 'student' || typeof tenant === 'string') throw fail('not_found');
-        const enabled = await configurations.listEnabled(prefixOf(tenant.origin), exchange.query.courseId);
+        const { courseId } = exchange.query;
+        const enabled = await configurations.listEnabled(prefixOf(tenant.origin), courseId);
         const items = await Promise.all(
           enabled.map(async (configuration) => {
-            const { studentId: _, ...decision } = await runs.decide(configuration, id, exchange.signal);
+            const { studentId: _, ...decision } = await runs.decide(
+              configuration,
+              { studentId: id, courseId },
+              exchange.signal,
+            );
             return { type: configuration.type, ...decision };
           }),
         );

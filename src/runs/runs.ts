@@ -3,9 +3,9 @@
 import { randomUUID } from 'node:crypto';
 import type { Awards } from '../certificates/contract.ts';
 import type { Configurations } from '../configurations/configurations.ts';
-import type { Configuration } from '../configurations/contract.ts';
+import type { Configuration, Plan } from '../configurations/contract.ts';
 import type { Database } from '../database/database.ts';
-import { fail } from '../errors.ts';
+import { fail, invalidField } from '../errors.ts';
 import { serviceOwner } from '../identity/contract.ts';
 import type { EndHook, JobDefinition } from '../jobs/contract.ts';
 import type { Jobs } from '../jobs/jobs.ts';
@@ -14,7 +14,7 @@ import type { Plugins } from '../plugins/plugins.ts';
 import { readUuid } from '../uuid.ts';
 import { type RunData, runDefinition } from './carrying-out.ts';
 import type { DecisionAnswer, RunsQuery } from './contract.ts';
-import { backlogOf, decideOne } from './deciding.ts';
+import { backlogOf, decideOne, isForAll } from './deciding.ts';
 import { findItems, type ItemPlace, reopenFailed, type StoredItem } from './item-store.ts';
 import {
   addRun,
@@ -34,6 +34,11 @@ interface RunRequest {
   except?: string[] | undefined;
 }
 
+interface Question {
+  studentId: string;
+  courseId: string | undefined;
+}
+
 export interface Runs {
   /** @returns the id of the run. @throws not_found; run_active. */
   begin(tenant: string, configurationId: string, request: RunRequest): Promise<string>;
@@ -49,8 +54,8 @@ export interface Runs {
   retry(tenant: string, id: string): Promise<number>;
   /** With what is under way; what has ended stays readable. @throws not_found. */
   removeConfiguration(tenant: string, id: string): Promise<void>;
-  /** One decision, as it would be now. @throws not_found; retriever_failed. */
-  decide(configuration: Configuration, studentId: string, signal: AbortSignal): Promise<DecisionAnswer>;
+  /** One decision, as it would be now; by what is for all courses of one of them. @throws not_found; retriever_failed; invalid_request where it is not said of which. */
+  decide(configuration: Configuration, asked: Question, signal: AbortSignal): Promise<DecisionAnswer>;
 }
 
 interface Dependencies {
@@ -150,12 +155,16 @@ class DurableRuns implements Runs {
     for (const jobId of await findUnderWay(database.queries, id)) await jobs.cancel(jobId);
   }
 
-  async decide(configuration: Configuration, studentId: string, signal: AbortSignal): Promise<DecisionAnswer> {
+  async decide(
+    configuration: Configuration,
+    { studentId, courseId }: Question,
+    signal: AbortSignal,
+  ): Promise<DecisionAnswer> {
     const { database, configurations, plugins } = this.#dependencies;
     const { tenant } = configuration;
     const plan = await configurations.planOf(database.queries, configuration);
     const asked = { tenant, signal, studentId, reject: () => undefined };
-    return { studentId, ...(await decideOne(plugins, plan, asked)) };
+    return { studentId, ...(await decideOne(plugins, forCourse(plan, courseId), asked)) };
   }
 
   async #enqueue(
@@ -178,6 +187,13 @@ class DurableRuns implements Runs {
         await markEnded(tx, { id: String(subject.runId), jobId, state: ending.state, code });
       }
   };
+}
+
+/** What is for all courses decides of one as if it were for that one. */
+function forCourse(plan: Plan, courseId: string | undefined): Plan {
+  if (!isForAll(plan)) return plan;
+  if (courseId === undefined) throw invalidField('courseId', 'must be given: the configuration is for all courses');
+  return { ...plan, context: { kind: 'course', id: courseId, name: courseId } };
 }
 
 export function createRuns(dependencies: Dependencies): Runs {
