@@ -5,6 +5,7 @@ import { type Pipeline, pipelineOf, type Run } from './support/pipeline.ts';
 import { startTestService, type TestService } from './support/service.ts';
 import { attemptOf } from './support/testing-service.ts';
 import { until } from './support/until.ts';
+import { readZip } from './support/zip.ts';
 
 let service: TestService;
 let pipeline: Pipeline;
@@ -125,6 +126,32 @@ test('one learner with two courses gets two certificates, and the run says so', 
   const second = await pipeline.json<Run>('GET', `/internal/runs/${run.id}?limit=1&cursor=${first.next}`);
   expect([...first.items, ...second.items]).toEqual(run.items);
   expect(second.next).toBeNull();
+});
+
+test('report and archive of a run say which course', async () => {
+  const { id, items } = await runOf('TWO');
+  const text = async (output: string) => (await pipeline.call('GET', `/internal/runs/${id}/${output}`)).text();
+  const lines = (await text('report.csv')).trim().split('\r\n');
+  expect(lines[0]).toMatch(/criteria,steps,courseId,courseName$/);
+  expect(lines[2]).toMatch(/^TWO,true,issued,,.*,ALG2,Algebra II$/);
+  const archive = await pipeline.call('GET', `/internal/runs/${id}/archive`);
+  const files = await readZip(Buffer.from(await archive.arrayBuffer()));
+  expect([...files.keys()]).toEqual(['ALG1/TWO.pdf', 'ALG2/TWO.pdf', 'manifest.json', 'manifest.csv']);
+  const { items: entries } = JSON.parse(files.get('manifest.json')?.toString() ?? '');
+  expect(entries).toMatchObject(
+    items.map(({ courseId, certificateId }) => ({ courseId, certificateId, file: `${courseId}/TWO.pdf` })),
+  );
+});
+
+test('one decision is told for one course', async () => {
+  const { id } = await builtIn();
+  const of = `/internal/eligibility?configurationId=${id}&studentId=TWO`;
+  expect(await pipeline.json('GET', `${of}&courseId=ALG2`)).toEqual({
+    studentId: 'TWO',
+    isEligible: true,
+    criteria: [passing],
+  });
+  expect(await pipeline.refusal('GET', of)).toBe('422 invalid_request courseId');
 });
 
 test('a rehearsal explains all who have passed, and issues and changes nothing', async () => {

@@ -9,7 +9,7 @@ import { openDataFolder } from '../../src/data-folder.ts';
 import { openDatabase } from '../../src/database/database.ts';
 import { failpoints } from '../../src/failpoint.ts';
 import { configureLog } from '../../src/log.ts';
-import { createTestDatabase, describeDatabases } from '../support/postgres.ts';
+import { createTestDatabase, describeDatabases, describeServer } from '../support/postgres.ts';
 import { startServiceProcess } from '../support/process.ts';
 import { type ScriptedS3, startScriptedS3 } from '../support/scripted-s3.ts';
 import { attemptOf, startTestingService, type TestingService } from '../support/testing-service.ts';
@@ -102,5 +102,27 @@ describeDatabases('attempts', (server) => {
       ),
     );
     expect(rows).toEqual([{ certificates: 5, numbers: 5, events: 5, attempts: 5 }]);
+  });
+});
+
+describeServer('attempts, two processes', (server) => {
+  test('begin one run between them, and nothing is issued twice', async () => {
+    const { url } = parts.use(await createTestDatabase(server));
+    const services = [parts.use(await start(url)), parts.use(await start(url))];
+    const [one] = services;
+    const students = ['S1', 'S2', 'S3', 'S4', 'S5'];
+    await until(async () => {
+      const all = await Promise.all(students.map((student) => certificatesOf(one?.url ?? '', student)));
+      return all.every(([first, ...others]) => first?.status === 'available' && others.length === 0);
+    });
+    await Promise.all(services.map((service) => service.stop('SIGTERM')));
+    const { rows } = await inside(url, (queries) =>
+      sql<{ configurations: number; issued: number; other: number; events: number }>`
+        SELECT (SELECT count(*)::integer FROM platen.configurations) AS configurations,
+          (SELECT sum((counts->>'issued')::integer)::integer FROM platen.runs) AS issued,
+          (SELECT count(*)::integer FROM platen.runs WHERE state <> 'completed' OR (counts->>'checked')::integer = 0) AS other,
+          (SELECT count(*)::integer FROM platen.events) AS events`.execute(queries),
+    );
+    expect(rows).toEqual([{ configurations: 1, issued: 5, other: 0, events: 5 }]);
   });
 });
