@@ -1,7 +1,12 @@
 // The configuration that each tenant has by itself, through the front door: who has passed is certified by its runs, as it says.
 
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { passingAttempts } from '../src/configurations/built-in.ts';
+import { changeConfiguration, findConfigurations, keepBuiltIn } from '../src/configurations/configuration-store.ts';
+import { addType } from '../src/configurations/type-store.ts';
+import { openDatabase } from '../src/database/database.ts';
 import { type Pipeline, pipelineOf, type Run } from './support/pipeline.ts';
+import { createTestDatabase, describeDatabases } from './support/postgres.ts';
 import { startTestService, type TestService } from './support/service.ts';
 import { attemptOf } from './support/testing-service.ts';
 import { until } from './support/until.ts';
@@ -246,4 +251,32 @@ test('who has a certificate of the type for the course by another configuration 
   ]);
   expect((await pipeline.ended(await pipeline.begin(id, 'run', only))).counts).toMatchObject({ skipped: 1 });
   await availableOf('SHARED', 2);
+});
+
+describeDatabases('what is built in', (server) => {
+  test('is there once for each tenant, and keeps the interval of the settings until it has a schedule of its own', async () => {
+    await using place = await createTestDatabase(server);
+    await using database = openDatabase(place);
+    await database.ready;
+    const { queries } = database;
+    const keep = (seconds: number, tenants = ['', 'b']) =>
+      database.transaction((tx) => keepBuiltIn(tx, tenants, passingAttempts(seconds)));
+    expect(await Promise.all([keep(60), keep(60), keep(60)])).toEqual([[], [], []]);
+    const found = async (tenant: string) => {
+      const all = await findConfigurations(queries, { tenant, cursor: undefined, most: 10 });
+      expect(all.map(({ context }) => context.id)).toEqual(['*']);
+      return all[0] as (typeof all)[0];
+    };
+    expect((await found('')).schedule).toEqual({ everySeconds: 60 });
+    // Changed in something else it still keeps it.
+    await changeConfiguration(queries, { ...(await found('')), options: { minimumPercent: 50 } });
+    await changeConfiguration(queries, { ...(await found('b')), schedule: { cron: '0 3 * * *' } });
+    await keep(300);
+    expect(await found('')).toMatchObject({ schedule: { everySeconds: 300 }, options: { minimumPercent: 50 } });
+    expect((await found('b')).schedule).toEqual({ cron: '0 3 * * *' });
+    const own = { name: 'course-completion', retriever: 'list', generator: 'template', options: { asset: 'x' } };
+    await addType(queries, { tenant: 'c', ...own });
+    expect(await keep(300, ['', 'b', 'c'])).toEqual(['c']);
+    expect(await findConfigurations(queries, { tenant: 'c', cursor: undefined, most: 10 })).toEqual([]);
+  });
 });
