@@ -10,7 +10,7 @@ import { serviceOwner } from '../identity/contract.ts';
 import type { EndHook, JobDefinition } from '../jobs/contract.ts';
 import type { Jobs } from '../jobs/jobs.ts';
 import type { Learners } from '../learners/learners.ts';
-import type { Plugins } from '../plugins/plugins.ts';
+import type { Backlog, Plugins } from '../plugins/plugins.ts';
 import { readUuid } from '../uuid.ts';
 import { type RunData, runDefinition } from './carrying-out.ts';
 import type { DecisionAnswer, RunsQuery } from './contract.ts';
@@ -101,8 +101,10 @@ class DurableRuns implements Runs {
         const { id: configurationId, tenant } = configuration;
         const plan = await configurations.planOf(tx, configuration);
         const backlog = backlogOf(plugins, plan);
-        // Nobody wants to read each minute that nothing has happened.
-        if (backlog !== undefined && !(await backlog.isDue(tx, { tenant, options: plan.options }))) continue;
+        // Nobody wants to read each minute that nothing has happened, or the same failure.
+        const isWanted = async (of: Backlog) =>
+          !hasJustFailed(configuration) && (await of.isDue(tx, { tenant, options: plan.options }));
+        if (backlog !== undefined && !(await isWanted(backlog))) continue;
         const asked = backlog === undefined ? plan : { ...plan, isOnlyNew: true };
         const run = { id: randomUUID(), tenant, configurationId, isDryRun: false, plan: asked };
         if (await addRun(tx, run)) await this.#enqueue(tx, run);
@@ -187,6 +189,15 @@ class DurableRuns implements Runs {
         await markEnded(tx, { id: String(subject.runId), jobId, state: ending.state, code });
       }
   };
+}
+
+const pauseAfterFailureMs = 600_000;
+
+/** As a whole, which the next one is likely to do too. One by hand may be begun all the same. */
+function hasJustFailed({ lastRun }: Configuration): boolean {
+  if (lastRun?.state !== 'failed' || lastRun.endedAt === null) return false;
+  // A clock that was put back does not make it longer.
+  return Math.abs(Date.now() - Date.parse(lastRun.endedAt)) < pauseAfterFailureMs;
 }
 
 /** What is for all courses decides of one as if it were for that one. */

@@ -9,6 +9,7 @@ import { openDataFolder } from '../../src/data-folder.ts';
 import { openDatabase } from '../../src/database/database.ts';
 import { failpoints } from '../../src/failpoint.ts';
 import { configureLog } from '../../src/log.ts';
+import { pipelineOf, type Run } from '../support/pipeline.ts';
 import { createTestDatabase, describeDatabases, describeServer } from '../support/postgres.ts';
 import { startServiceProcess } from '../support/process.ts';
 import { type ScriptedS3, startScriptedS3 } from '../support/scripted-s3.ts';
@@ -103,6 +104,41 @@ describeDatabases('attempts', (server) => {
     );
     expect(rows).toEqual([{ certificates: 5, numbers: 5, events: 5, attempts: 5 }]);
   });
+});
+
+test('a run that fails as a whole is not begun again at each interval, and nothing is lost', async () => {
+  const plugins = { PLATEN_PLUGINS: './test/support/plugins/attendance.ts' };
+  const clock = { type: { name: 'clock', retriever: 'list', generator: 'template', options: { asset: 'clock' } } };
+  const soon = () => ({ isEnabled: true, schedule: { at: new Date(Date.now() + 3000).toISOString() } });
+  testing.answerWith = (_request, response) => response.writeHead(503).end();
+  const type = '/internal/certificate-types/course-completion';
+  let id = '';
+  {
+    await using first = await start(undefined, plugins);
+    const pipeline = pipelineOf(first);
+    await pipeline.json('PUT', type, {
+      retriever: 'passing-attempts',
+      generator: 'attendance/paper',
+      options: { gives: 'template' },
+    });
+    await pipeline.putList('clock', 'studentId\n');
+    id = await pipeline.configure(clock);
+  }
+  testing.answerWith = () => undefined;
+  await using second = await start(undefined);
+  const pipeline = pipelineOf(second);
+  const runs = async () => (await pipeline.json<{ items: Run[] }>('GET', '/internal/runs?limit=500')).items;
+  await until(async () => (await runs()).some(({ state }) => state === 'failed'));
+  // It is looked at what is due meanwhile.
+  for (const times of [1, 2]) {
+    await pipeline.json('PATCH', `/internal/configurations/${id}`, soon());
+    await until(async () => (await runs()).filter(({ configurationId }) => configurationId === id).length === times);
+  }
+  const others = (await runs()).filter(({ configurationId }) => configurationId !== id);
+  expect(others).toMatchObject([{ state: 'failed', code: 'invalid_request' }]);
+  await pipeline.json('PUT', type, { retriever: 'passing-attempts', generator: 'template' });
+  const run = await pipeline.ended(await pipeline.begin(others[0]?.configurationId ?? '', 'run'));
+  expect(run.counts).toMatchObject({ eligible: 5, issued: 5 });
 });
 
 describeServer('attempts, two processes', (server) => {
