@@ -25,7 +25,14 @@ const configuration = {
   nextRuns: [],
   lastRun: null,
 };
+const builtInType = {
+  name: 'course-completion',
+  retriever: 'passing-attempts',
+  generator: 'template',
+  options: {},
+};
 const criteria = [{ name: 'Score', required: 5, actual: 9, isMet: true }];
+const notPassed = [{ name: 'Passed', required: true, actual: false, isMet: false }];
 const counts = { checked: 1, eligible: 1, issued: 0, skipped: 0, failed: 0 };
 const run = {
   id: runId,
@@ -87,7 +94,7 @@ const types: Example[] = [
     as: 'service',
     path: '/internal/certificate-types',
     status: 200,
-    answer: { items: [type], next: null },
+    answer: { items: [builtInType, type], next: null },
   },
   {
     endpoint: 'GET /internal/certificate-types/{name}',
@@ -124,9 +131,9 @@ const configurations: Example[] = [
   {
     endpoint: 'GET /internal/configurations',
     as: 'service',
-    path: '/internal/configurations',
+    path: '/internal/configurations?limit=1',
     status: 200,
-    answer: { items: [configuration], next: null },
+    answer: { items: [configuration], next: id },
   },
   {
     endpoint: 'GET /internal/configurations/{id}',
@@ -155,7 +162,7 @@ const configurations: Example[] = [
     as: 'student',
     path: '/api/eligibility?courseId=ALG2',
     status: 200,
-    answer: { items: [] },
+    answer: { items: [{ type: 'course-completion', isEligible: false, criteria: notPassed }] },
   },
 ];
 
@@ -183,7 +190,7 @@ const runs: Example[] = [
   {
     endpoint: 'GET /internal/runs',
     as: 'service',
-    path: '/internal/runs?limit=1',
+    path: '/internal/runs?configurationId=$CONFIGURATION_ID',
     status: 200,
     answer: { items: [run], next: null },
   },

@@ -1,6 +1,6 @@
 // Places at which a test lets the process die, as by a cut of power; in production there are none.
 
-/** Between every two steps of issuing a certificate, of fetching, reading and certifying attempts, of telling, and of a run, in their order. */
+/** Between every two steps of issuing a certificate, of fetching and reading attempts, of telling, and of a run, in their order. */
 export const failpoints = [
   'certificate-accepted',
   'certificate-begun',
@@ -13,7 +13,6 @@ export const failpoints = [
   'attempts-kept',
   'attempts-fetched',
   'attempts-processed',
-  'attempt-issued',
   'event-due',
   'event-sent',
   'mail-sent',

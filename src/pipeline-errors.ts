@@ -16,6 +16,11 @@ export const pipelineErrors = {
     title: 'Configuration exists',
     detail: 'There is a configuration of this type for this context already.',
   },
+  built_in: {
+    status: 409,
+    title: 'Built in',
+    detail: 'What is built in can be changed and switched off, but not deleted.',
+  },
   run_active: {
     status: 409,
     title: 'Run active',

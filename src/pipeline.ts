@@ -47,17 +47,17 @@ export interface Pipeline {
 export function createPipeline({ config, secrets, ...parts }: Dependencies): Pipeline {
   const { assets, plugins, streams } = parts;
   const tenantOf = createTenantOf(config);
-  const configurations = createConfigurations(parts);
+  const tenants = allPrefixes(config);
+  const { generateSeconds } = config.attempts;
+  const configurations = createConfigurations({ ...parts, tenants, generateSeconds });
   // The next one waits already when one is made.
   const concurrency = config.rendering.concurrency * 2;
   const learners = createLearners(config.keycloak, secrets);
   const runs = createRuns({ ...parts, configurations, learners, concurrency });
   const attempts = createAttempts({
     ...parts,
-    learners,
     config: { ...config.attempts, serviceToken: secrets.testingServiceToken },
-    tenants: allPrefixes(config),
-    concurrency,
+    tenant: tenants[0],
   });
   const endpoints = [
     ...assetEndpoints({ assets, tenantOf }),
@@ -67,5 +67,5 @@ export function createPipeline({ config, secrets, ...parts }: Dependencies): Pip
     ...runEndpoints({ runs, configurations, tenantOf, prefixOf: createPrefixOf(config) }),
     ...runOutputEndpoints({ outputs: createRunOutputs({ ...parts, runs }), tenantOf, streams }),
   ];
-  return { endpoints, start: () => watchDueRuns(runs) };
+  return { endpoints, start: () => watchDueRuns(runs, generateSeconds) };
 }

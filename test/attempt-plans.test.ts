@@ -3,13 +3,15 @@
 import { randomUUID } from 'node:crypto';
 import { expect, test } from '@jest/globals';
 import {
-  type BestAttempt,
-  findBest,
-  findTenants,
   findUndecided,
-  markDecided,
+  findUnfounded,
+  isAnyDue,
+  markCertified,
+  markPassedOver,
   putOff,
-} from '../src/attempts/best-store.ts';
+  reopenOthers,
+} from '../src/attempts/backlog-store.ts';
+import { findBest } from '../src/attempts/best-store.ts';
 import { keepItem } from '../src/attempts/item.ts';
 import { beginAgain, findAttempts, findKnown, keepItems, takeNew } from '../src/attempts/store.ts';
 import { findHolders } from '../src/certificates/holders.ts';
@@ -39,20 +41,8 @@ describeServer('attempts on filled tables', (server) => {
       SELECT '', '{}', number::text, 'processed', number::text, 'S' || number % 20000, 'C' || number % 40, 'Course', 9, 10, 90, number % 2 = 0,
         now(), '{}', CASE WHEN number % 1000 = 0 THEN NULL ELSE now() END FROM generate_series(1, 60000) AS number;
       ANALYZE platen.attempts`);
-    const best: BestAttempt = {
-      id: randomUUID(),
-      tenant: '',
-      studentId: 'S2',
-      courseId: 'C2',
-      courseName: 'Course',
-      testId: null,
-      score: 9,
-      maxScore: 10,
-      percent: 90,
-      completedAt: new Date(),
-      given: {},
-      tries: 0,
-    };
+    const best = { studentId: 'S2', courseId: 'C2' };
+    const end = { ...best, isEligible: true };
     const asked: Statement[] = [];
     {
       using _watching = watchStatements((statement) => asked.push(statement));
@@ -66,10 +56,16 @@ describeServer('attempts on filled tables', (server) => {
         { courseId: 'C2', testIds: ['T1'] },
       ])
         await findBest(queries, { tenant: '', ...filter }, page);
-      await findUndecided(queries, { tenant: '', ...page });
-      await findTenants(queries, ['', 'b']);
-      await markDecided(queries, best, randomUUID());
-      await putOff(queries, best, { code: 'learner_not_found', isMissing: true });
+      for (const testIds of [undefined, ['T1']]) {
+        const told = { tenant: '', testIds };
+        await findUndecided(queries, told, page);
+        await markPassedOver(queries, { ...told, minimumPercent: 50, optionsId: 'x' }, [end]);
+        await markCertified(queries, told, [{ ...end, certificateId: randomUUID() }]);
+      }
+      await findUnfounded(queries, '', [{ ...end, certificateId: randomUUID() }]);
+      await isAnyDue(queries, '');
+      await reopenOthers(queries, { tenant: '', optionsId: 'x' });
+      await putOff(queries, '', [{ ...end, code: 'learner_not_found' }]);
       await keepItems(queries, '', [keepItem({ id: 1 })]);
       await database.transaction((tx) => takeNew(tx, 500));
       await findKnown(queries, [{ tenant: '', sourceId: '17' }]);
@@ -85,8 +81,8 @@ describeServer('attempts on filled tables', (server) => {
       await findAttempts(queries, { ...list, state: 'parked' });
       await findAttempts(queries, { ...list, studentId: 'S2' });
       await findAttempts(queries, { ...list, courseId: 'C2' });
-      await beginAgain(queries, { tenant: '', id: best.id });
-      await findHolders(queries, { tenant: '', type: 'course-completion', asked: [best] });
+      await beginAgain(queries, { tenant: '', id: randomUUID() });
+      await findHolders(queries, { tenant: '', type: 'course-completion', runId: randomUUID() }, [best]);
     }
     const statements = asked.filter(
       ({ text }) => /^\s*(WITH|SELECT|INSERT|UPDATE)\b/.test(text) && text.includes('platen.attempts'),

@@ -169,6 +169,25 @@ test('who is disabled gets nothing; while Keycloak is away nobody is lost', asyn
   await availableOf('STU_AWAY');
 });
 
+test('while Keycloak is away it is not asked for everybody, and a run says so; all attempts stay waiting', async () => {
+  const students = Array.from({ length: 30 }, (_, index) => `AWAY_${index}`);
+  keycloak.users.push(...students.map((student) => known(student, 'Back')));
+  keycloak.answerWith = (path, response) => path.includes('/users/') && response.writeHead(503).end();
+  const before = keycloak.calls.length;
+  testing.items.push(...students.map((student) => attemptOf(student, { courseId: 'AWAY' })));
+  const waiting = await until(async () => {
+    const found = await listOf('courseId=AWAY&state=waiting&limit=500');
+    return found.length === students.length && found;
+  });
+  expect(new Set(waiting.map(({ lastError }) => lastError))).toEqual(new Set(['learner_unavailable']));
+  const asked = keycloak.calls.slice(before).filter(({ path }) => path.includes('/users/AWAY_'));
+  expect(asked.length).toBeLessThan(students.length / 2);
+  keycloak.answerWith = () => undefined;
+  const [first] = waiting;
+  await service.internal(`/internal/attempts/${first?.id}/redrive`, {});
+  await availableOf(students.find((student) => JSON.stringify(first?.raw).includes(`"${student}"`)) ?? '');
+});
+
 describe('pushed', () => {
   const push = async (body: object, headers: Record<string, string> = {}) => {
     const response = await service.internal('/internal/attempts', body, headers);

@@ -117,7 +117,7 @@ test('lists come page by page', async () => {
   await pipeline.json('POST', types, { ...present, name: 'another' });
   const first = await pipeline.json<{ items: { name: string }[]; next: string }>('GET', `${types}?limit=1`);
   const second = await pipeline.json<typeof first>('GET', `${types}?limit=1&cursor=${first.next}`);
-  expect([...first.items, ...second.items].map(({ name }) => name)).toEqual(['another', 'present']);
+  expect([...first.items, ...second.items].map(({ name }) => name)).toEqual(['another', 'course-completion']);
   await pipeline.json('POST', configurations, inNewCourse());
   const page = await pipeline.json<{ items: { id: string }[]; next: string }>('GET', `${configurations}?limit=1`);
   const next = await pipeline.json<typeof page>('GET', `${configurations}?limit=1&cursor=${page.next}`);

@@ -16,6 +16,7 @@ import { createS3Store } from '../src/documents/s3-store.ts';
 import { createImages } from '../src/images/images.ts';
 import { askedCertificate, issueCertificate } from './support/certificates.ts';
 import { readPdf } from './support/pdf.ts';
+import { pipelineOf } from './support/pipeline.ts';
 import { s3FromEnvironment } from './support/s3.ts';
 import { startTestService, type TestService } from './support/service.ts';
 import { adminToken, serviceToken, signUserToken, teacherToken } from './support/tokens.ts';
@@ -90,6 +91,17 @@ describe('a picture that is put', () => {
     });
     const { data } = (await reissued.json()) as { data: { certificate: { id: string } } };
     expect(await shows(await documentOf(data.certificate.id, 'S1'), lime)).toBe(true);
+  });
+
+  test('for the background of a template is shown by certificates of runs too', async () => {
+    await put('backgrounds/modern-certificate.svg', logo('#ff00ff'));
+    const pipeline = pipelineOf(service);
+    await pipeline.putList('passed', 'studentId,firstName\nS9,Ninth\n');
+    const options = { asset: 'passed', templateId: 'modern-certificate' };
+    const type = { name: 'passed', retriever: 'list', generator: 'template', options };
+    const id = await pipeline.configure({ type, context: { id: 'ALG1' } });
+    const { items } = await pipeline.ended(await pipeline.begin(id, 'run'));
+    expect(await shows(await documentOf(items[0]?.certificateId ?? '', 'S9'), magenta)).toBe(true);
   });
 
   test('stays what it was for a certificate that is made again, or is missed by name', async () => {

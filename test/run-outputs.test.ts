@@ -44,7 +44,7 @@ const reportOf = async (runId: string) => {
 function watchPages() {
   const asked: number[] = [];
   const watching = watchStatements(({ text, values }) => {
-    if (/FROM platen\.run_items WHERE run_id = .*ORDER BY student_id LIMIT/s.test(text))
+    if (/FROM platen\.run_items WHERE run_id = .*ORDER BY student_id, course_id LIMIT/s.test(text))
       asked.push(Number(values.at(-1)));
   });
   return { asked, [Symbol.dispose]: () => watching[Symbol.dispose]() };

@@ -4,6 +4,7 @@ import { randomUUID } from 'node:crypto';
 import { expect, test } from '@jest/globals';
 import { CompiledQuery } from 'kysely';
 import { findDocuments } from '../src/certificates/document-store.ts';
+import { passingAttempts } from '../src/configurations/built-in.ts';
 import {
   addConfiguration,
   changeConfiguration,
@@ -13,6 +14,7 @@ import {
   findOfType,
   holdConfiguration,
   holdDue,
+  keepBuiltIn,
   type NewConfiguration,
   putOff,
   removeConfiguration,
@@ -90,6 +92,7 @@ async function useConfigurations(queries: Queries, id: string): Promise<void> {
   await addType(queries, type);
   await changeType(queries, type);
   await findType(queries, '', 'type7');
+  await keepBuiltIn(queries, ['', 'b'], passingAttempts(60));
   await findTypes(queries, { tenant: '', cursor: '', most: 51 });
   await findTypes(queries, { tenant: '', cursor: 'type7', most: 51 });
   await removeType(queries, '', 'another');
@@ -101,7 +104,7 @@ async function useConfigurations(queries: Queries, id: string): Promise<void> {
   await holdConfiguration(queries, { tenant: '', id });
   await findConfigurations(queries, { tenant: '', cursor: undefined, most: 51 });
   await findConfigurations(queries, { tenant: '', cursor: id, most: 51 });
-  await findEnabled(queries, { tenant: '', contextId: 'C7' });
+  await findEnabled(queries, { tenant: '', contextIds: ['C7', '*'] });
   await findOfType(queries, { tenant: '', type: 'type7' });
 }
 
@@ -118,10 +121,10 @@ async function useRuns(queries: Queries, configurationId: string): Promise<void>
   await markDecided(queries, run.id, []);
   await explainFailure(queries, run.id, 'why');
   await findUnderWay(queries, configurationId);
-  const page = { runId: run.id, after: '', most: 500 };
+  const page = { runId: run.id, after: undefined, most: 500 };
   await findItems(queries, page);
-  await findItems(queries, { ...page, after: 'S4' });
-  await endItems(queries, run.id, [{ studentId: 'S1', isEligible: true, outcome: 'failed', code: 'x' }]);
+  await findItems(queries, { ...page, after: { studentId: 'S4', courseId: 'C1' } });
+  await endItems(queries, run.id, [{ studentId: 'S1', courseId: '', isEligible: true, outcome: 'failed', code: 'x' }]);
   await findRun(queries, run.id);
   await markEnded(queries, { id: run.id, jobId, state: 'completed', code: null });
   await reopenFailed(queries, run.id);

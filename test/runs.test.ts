@@ -125,9 +125,14 @@ describe('a list', () => {
     expect(await pipeline.json('GET', of('STU9'))).toEqual({ studentId: 'STU9', isEligible: false, criteria: [] });
     const path = `/api/eligibility?courseId=${encodeURIComponent('course-v1:Algebra+2026')}`;
     const own = async () => (await service.get(path, studentToken('STU1'))).json();
-    expect(await own()).toEqual({ items: [] });
+    const builtIn = {
+      type: 'course-completion',
+      isEligible: false,
+      criteria: [{ name: 'Passed', required: true, actual: false, isMet: false }],
+    };
+    expect(await own()).toEqual({ items: [builtIn] });
     await pipeline.json('PATCH', `/internal/configurations/${id}`, { isEnabled: true });
-    expect(await own()).toMatchObject({ items: [{ type: 'past-attempts', isEligible: true }] });
+    expect(await own()).toMatchObject({ items: [builtIn, { type: 'past-attempts', isEligible: true }] });
   });
 
   test('is done for those who are named, and not for those who are left out', async () => {

@@ -1,15 +1,12 @@
-// Attempts: fetched from the testing service or pushed, read, and certified; three works, each by one process at a time.
+// Attempts: fetched from the testing service or pushed, and read; two works, each by one process at a time. Runs ask for those that have passed.
 
 import { createHash } from 'node:crypto';
 import type { Certificates } from '../certificates/certificates.ts';
 import type { Database, Queries } from '../database/database.ts';
-import type { Learners } from '../learners/learners.ts';
 import { createLog } from '../log.ts';
 import { rememberRequest } from '../repeated-requests.ts';
 import type { NextTurn, Schedules } from '../schedules/schedules.ts';
-import { findTenants } from './best-store.ts';
 import { fetchAttempts } from './fetching.ts';
-import { generateCertificates } from './generating.ts';
 import { keepItem, readItem } from './item.ts';
 import { processNew } from './processing.ts';
 import { type AttemptFilter, beginAgain, findAttempts, keepItems, type ListedAttempt } from './store.ts';
@@ -38,18 +35,15 @@ export interface AttemptsConfig {
   serviceToken: string | undefined;
   fetchSeconds: number;
   processSeconds: number;
-  generateSeconds: number;
 }
 
 interface Dependencies {
   database: Database;
   certificates: Certificates;
-  learners: Learners | undefined;
   schedules: Schedules;
   config: AttemptsConfig;
-  /** Prefixes of the keys of all tenants, that of the default one first. */
-  tenants: readonly [string, ...string[]];
-  concurrency: number;
+  /** Prefix of the keys of the default tenant, to whom belongs what is fetched. */
+  tenant: string;
 }
 
 class KeptAttempts implements Attempts {
@@ -61,7 +55,6 @@ class KeptAttempts implements Attempts {
     const works: Record<string, (signal: AbortSignal) => Promise<NextTurn>> = {
       fetch: (signal) => this.#fetch(signal),
       process: (signal) => this.#process(signal),
-      generate: (signal) => this.#generate(signal),
     };
     schedules.define({ kind: scheduleKind, run: async ({ name }, signal) => works[name]?.(signal) });
     if (config.serviceUrl !== undefined) schedules.repeat(scheduleKind, 'fetch', config.fetchSeconds);
@@ -102,40 +95,24 @@ class KeptAttempts implements Attempts {
   }
 
   async #fetch(signal: AbortSignal): Promise<NextTurn> {
-    const { database, config, tenants } = this.#dependencies;
+    const { database, config, tenant } = this.#dependencies;
     if (config.serviceUrl === undefined) return undefined;
     const service = { url: config.serviceUrl, token: config.serviceToken };
     const onKept = (tx: Queries) => this.#askToProcess(tx);
-    const fetched = await fetchAttempts({ database, service, tenant: tenants[0], onKept, signal });
+    const fetched = await fetchAttempts({ database, service, tenant, onKept, signal });
     if (fetched > 0) log.info('Attempts were fetched', { fetched });
     return { afterSeconds: config.fetchSeconds };
   }
 
   async #process(signal: AbortSignal): Promise<NextTurn> {
     const { database, certificates } = this.#dependencies;
-    await processNew({ database, certificates, onProcessed: (tx) => this.#askToGenerate(tx), signal });
+    await processNew({ database, certificates, signal });
     return undefined;
-  }
-
-  /** Again while some are to be decided later; else not before something is new. */
-  async #generate(signal: AbortSignal): Promise<NextTurn> {
-    const { database, certificates, learners, concurrency, tenants, config } = this.#dependencies;
-    for (const tenant of await findTenants(database.queries, tenants)) {
-      const counts = await generateCertificates({ database, certificates, learners, tenant, concurrency, signal });
-      if (counts.checked > 0) log.info('Learners who have passed were looked at', { tenant, ...counts });
-    }
-    const left = await findTenants(database.queries, tenants);
-    return left.length > 0 ? { afterSeconds: config.generateSeconds } : undefined;
   }
 
   #askToProcess(tx: Queries): Promise<void> {
     const { schedules, config } = this.#dependencies;
     return schedules.ask(tx, { kind: scheduleKind, name: 'process' }, config.processSeconds);
-  }
-
-  #askToGenerate(tx: Queries): Promise<void> {
-    const { schedules, config } = this.#dependencies;
-    return schedules.ask(tx, { kind: scheduleKind, name: 'generate' }, config.generateSeconds);
   }
 }
 

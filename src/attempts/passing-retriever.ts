@@ -1,9 +1,19 @@
 // The retriever `passing-attempts`: who has passed a test of a course, by the attempts that are known here.
 
+import { createHash } from 'node:crypto';
 import type { Database } from '../database/database.ts';
 import { type Context, type Criterion, type Decision, z } from '../plugins/contract.ts';
-import type { OwnRetriever, OwnTools } from '../plugins/plugins.ts';
-import { type BestAttempt, type BestFilter, eachBest } from './best-store.ts';
+import { allCourses, type Backlog, type OwnRetriever, type OwnTools } from '../plugins/plugins.ts';
+import {
+  findUndecided,
+  findUnfounded,
+  isAnyDue,
+  markCertified,
+  markPassedOver,
+  putOff,
+  reopenOthers,
+} from './backlog-store.ts';
+import { type BestAttempt, type BestFilter, eachOf, type FindPage, findBest } from './best-store.ts';
 
 const options = z.object({
   minimumPercent: z
@@ -20,19 +30,47 @@ type Options = z.output<typeof options>;
 
 /** A lesson is a part of its course, and its test has its id. */
 function placeOf({ kind, id, course }: Context, { testIds }: Options): Pick<BestFilter, 'courseId' | 'testIds'> {
+  if (id === allCourses) return { testIds };
   return kind === 'lesson' ? { courseId: course ?? id, testIds: testIds ?? [id] } : { courseId: id, testIds };
 }
 
 const passed = (isMet: boolean): Criterion => ({ name: 'Passed', required: true, actual: isMet, isMet });
 
 /** The best has the highest percentage: where it is not enough, no other is. */
-function decide(best: BestAttempt, { minimumPercent }: Options): Decision {
-  const { studentId, percent, score, maxScore, given: learner } = best;
-  const criteria = [passed(true)];
+function decide(
+  best: BestAttempt,
+  { minimumPercent, testIds }: Pick<BestFilter, 'testIds'> & Pick<Options, 'minimumPercent'>,
+): Decision {
+  const { studentId, testId, percent, score, maxScore, given: learner } = best;
+  const criteria = [passed(testIds === undefined || testIds.includes(testId ?? ''))];
   if (minimumPercent !== undefined)
     criteria.push({ name: 'Percent', required: minimumPercent, actual: percent, isMet: percent >= minimumPercent });
   return { studentId, isEligible: criteria.every(({ isMet }) => isMet), criteria, learner, score, maxScore };
 }
+
+const digestOf = ({ minimumPercent, testIds }: Options) =>
+  createHash('sha256')
+    .update(JSON.stringify([minimumPercent, testIds]))
+    .digest('hex');
+
+/** Options of the generator lie beside ours. */
+const createBacklog = (): Backlog => ({
+  async isDue(tx, { tenant, options: given }) {
+    await reopenOthers(tx, { tenant, optionsId: digestOf(options.parse(given)) });
+    return isAnyDue(tx, tenant);
+  },
+  async settle(tx, { tenant, options: given, ends }) {
+    const asked = options.parse(given);
+    const { testIds, minimumPercent } = asked;
+    const certified = ends.filter(({ certificateId }) => certificateId !== undefined);
+    const passedOver = ends.filter(({ isEligible }) => !isEligible);
+    const delayed = ends.filter(({ isEligible, certificateId }) => isEligible && certificateId === undefined);
+    await markCertified(tx, { tenant, testIds }, certified);
+    await markPassedOver(tx, { tenant, testIds, minimumPercent, optionsId: digestOf(asked) }, passedOver);
+    await putOff(tx, tenant, delayed);
+    return findUnfounded(tx, tenant, certified);
+  },
+});
 
 export function createPassingRetriever({ queries }: Pick<Database, 'queries'>): OwnRetriever {
   return {
@@ -41,12 +79,19 @@ export function createPassingRetriever({ queries }: Pick<Database, 'queries'>): 
     description:
       'Learners who have passed a test of the course, by the attempts that were fetched or pushed: of several the one with the highest percentage counts, then the earliest.',
     options,
-    async *retrieve(context: Context, asked: Options, { tenant, studentId, signal }: OwnTools) {
+    backlog: createBacklog(),
+    async *retrieve(context: Context, given: Options, { tenant, studentId, isOnlyNew, signal }: OwnTools) {
+      const place = placeOf(context, given);
+      const asked = { ...given, testIds: place.testIds };
+      const find: FindPage = isOnlyNew
+        ? (page) => findUndecided(queries, { tenant, testIds: asked.testIds }, page)
+        : (page) => findBest(queries, { tenant, studentId, ...place }, page);
       let isKnown = false;
-      for await (const best of eachBest(queries, { tenant, studentId, ...placeOf(context, asked) })) {
+      for await (const best of eachOf(find)) {
         signal.throwIfAborted();
         isKnown = true;
-        yield decide(best, asked);
+        const course = { id: best.courseId, name: best.courseName };
+        yield { ...decide(best, asked), ...(context.id === allCourses && { course }) };
       }
       if (studentId !== undefined && !isKnown) yield { studentId, isEligible: false, criteria: [passed(false)] };
     },

@@ -87,18 +87,15 @@ async function processBatch(tx: Queries, certificates: Pick<Certificates, 'noteF
 interface Options {
   database: Database;
   certificates: Pick<Certificates, 'noteFinding'>;
-  /** In the transaction of each batch that was not empty. */
-  onProcessed(tx: Queries): Promise<void>;
   signal: AbortSignal;
 }
 
 /** All that has come, batch by batch. @returns how many. */
-export async function processNew({ database, certificates, onProcessed, signal }: Options): Promise<number> {
+export async function processNew({ database, certificates, signal }: Options): Promise<number> {
   for (let sum = 0; ; ) {
     signal.throwIfAborted();
     const count = await database.transaction(async (tx) => {
       const processed = await processBatch(tx, certificates);
-      if (processed > 0) await onProcessed(tx);
       failpoint('attempts-processed');
       return processed;
     });

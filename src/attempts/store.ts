@@ -92,7 +92,7 @@ export async function markRead(tx: Queries, read: readonly ReadAttempt[]): Promi
       source_id = read."sourceId", student_id = read."studentId", course_id = read."courseId", course_name = read."courseName", test_id = read."testId",
       score = read.score, max_score = read."maxScore", percent = read.percent, is_passing = read."isPassing",
       completed_at = read."completedAt", updated_at = read."updatedAt", given = read.given,
-      decided_at = NULL, last_error = NULL, tries = 0, missing_since = NULL, next_try_at = NULL
+      decided_at = NULL, passed_over_by = NULL, last_error = NULL, tries = 0, missing_since = NULL, next_try_at = NULL
     FROM json_to_recordset(${JSON.stringify(read)}::json) AS read (id uuid, raw text, digest text, "sourceId" text, "studentId" text, "courseId" text,
       "courseName" text, "testId" text, score float8, "maxScore" float8, percent float8, "isPassing" boolean, "completedAt" timestamptz,
       "updatedAt" timestamptz, given json)
@@ -143,7 +143,7 @@ export async function beginAgain(
 ): Promise<ListedAttempt | undefined> {
   const { rows } = await sql<ListedAttempt>`
     UPDATE platen.attempts SET state = CASE WHEN raw IS NULL THEN state ELSE 'new' END, reasons = CASE WHEN raw IS NULL THEN reasons END,
-      decided_at = NULL, last_error = NULL, tries = 0, missing_since = NULL, next_try_at = NULL
+      decided_at = NULL, passed_over_by = NULL, last_error = NULL, tries = 0, missing_since = NULL, next_try_at = NULL
     WHERE tenant = ${tenant} AND id = ${id} RETURNING ${listed}`.execute(tx);
   return rows[0];
 }

@@ -8,7 +8,7 @@ import type { Jobs } from '../jobs/jobs.ts';
 import { digestOf, newCode } from './certificate.ts';
 import { type Award, type AwardInput, type Awards, issueBody } from './contract.ts';
 import { findDocuments } from './document-store.ts';
-import { findHoldersOfCourse } from './holders.ts';
+import { findHolders, noteFinding } from './holders.ts';
 import type { MakingJobs } from './making-jobs.ts';
 import { isUnmade } from './status.ts';
 import { addCertificate, type CertificateInput } from './store.ts';
@@ -20,8 +20,9 @@ interface Dependencies {
   numberPattern: string;
 }
 
-/** Its template is the business of its generator. */
-const noTemplate = 'none';
+/** Its pictures are those of its template; another generator has none. */
+const templateOf = ({ name, options }: AwardInput['generator']): string =>
+  name === 'template' && typeof options.templateId === 'string' ? options.templateId : 'none';
 
 /** @throws invalid_request for what nobody could ask to be issued, as names that can't be printed. */
 function inputOf(
@@ -30,12 +31,13 @@ function inputOf(
 ): CertificateInput {
   const { success, data: body, error } = issueBody.safeParse({ ...asked, courseId });
   if (!success) throw fail('invalid_request', {}, { cause: error });
-  return { ...body, type, language, templateId: noTemplate, generator };
+  return { ...body, type, language, templateId: templateOf(generator), generator };
 }
 
 export function createAwards({ database, jobs, makings, numberPattern }: Dependencies): Awards {
   return {
-    holders: (award, studentIds) => findHoldersOfCourse(database.queries, award, studentIds),
+    holders: (award, asked) => findHolders(database.queries, award, asked),
+    noteFinding,
     documents: (tenant, ids) => findDocuments(database.queries, { tenant, ids }),
     async award({ tenant, runId, ...award }, asked, signal) {
       const input = inputOf({ tenant, runId, ...award }, asked);

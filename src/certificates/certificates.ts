@@ -3,7 +3,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Assets } from '../assets/assets.ts';
 import type { Credentials } from '../credentials/contract.ts';
-import type { Database, Queries } from '../database/database.ts';
+import type { Database } from '../database/database.ts';
 import type { Documents } from '../documents/documents.ts';
 import { fail } from '../errors.ts';
 import type { Events } from '../events/events.ts';
@@ -19,8 +19,7 @@ import { mayRead, type Reader } from './access.ts';
 import { applyChanges, createInputCheck, type InputCheck, inputOf } from './asked.ts';
 import { createAwards } from './awards.ts';
 import { digestOf, newCode } from './certificate.ts';
-import type { Awards, CertificateRow, Finding, GenerateBody, IssueAnswer, IssueBody, ReissueBody } from './contract.ts';
-import { findHolders, type Held, type Holder, noteFinding } from './holders.ts';
+import type { Awards, CertificateRow, GenerateBody, IssueAnswer, IssueBody, ReissueBody } from './contract.ts';
 import { makeDefinition } from './making.ts';
 import { MakingJobs } from './making-jobs.ts';
 import { refuseOther, revoked, successorOf } from './refusals.ts';
@@ -54,8 +53,6 @@ interface IssueOptions extends MailWishes {
   idempotencyKey: string | undefined;
   owner: string;
   signal: AbortSignal;
-  /** Whether one that is there already will do, whatever it was issued with. */
-  takesPresent?: boolean;
 }
 
 export interface Certificates extends Disposable, Awards {
@@ -86,10 +83,6 @@ export interface Certificates extends Disposable, Awards {
     body: GenerateBody,
     options: { learner: { tenant: string; studentId: string }; owner: string },
   ): Promise<{ progressId: string } | { certificate: CertificateRow }>;
-  /** Which of these learners have a certificate of the type for the course, in whatever state but `error`. */
-  findHolders(tenant: string, type: string, asked: readonly Held[]): Promise<Holder[]>;
-  /** Says, in the caller's transaction, whether something is to be looked at about one; it stays as it is. */
-  noteFinding(tx: Queries, id: string, finding: { name: Finding; isSo: boolean }): Promise<void>;
 }
 
 interface Dependencies {
@@ -200,7 +193,7 @@ class IssuedCertificates implements Certificates {
     }));
   }
 
-  holders: Awards['holders'] = (award, studentIds) => this.#awards.holders(award, studentIds);
+  holders: Awards['holders'] = (award, asked) => this.#awards.holders(award, asked);
 
   documents: Awards['documents'] = (tenant, ids) => this.#awards.documents(tenant, ids);
 
@@ -208,13 +201,8 @@ class IssuedCertificates implements Certificates {
     this.#requireIssuer();
     return this.#awards.award(award, input, signal);
   };
-  findHolders(tenant: string, type: string, asked: readonly Held[]): Promise<Holder[]> {
-    return findHolders(this.#dependencies.database.queries, { tenant, type, asked });
-  }
 
-  noteFinding(tx: Queries, id: string, finding: { name: Finding; isSo: boolean }): Promise<void> {
-    return noteFinding(tx, id, finding);
-  }
+  noteFinding: Awards['noteFinding'] = (...finding) => this.#awards.noteFinding(...finding);
 
   #requireIssuer(): void {
     if (this.#dependencies.credentials === undefined)
@@ -231,7 +219,7 @@ class IssuedCertificates implements Certificates {
 
   /** Who asks for the same while it is being accepted waits for that: many transactions would stand in line for one lock. */
   #accept(input: CertificateInput, asked: Omit<IssueOptions, 'signal'>): Promise<StoredCertificate> {
-    const name = JSON.stringify([asked.tenant, asked.idempotencyKey, asked.owner, asked.takesPresent, digestOf(input)]);
+    const name = JSON.stringify([asked.tenant, asked.idempotencyKey, asked.owner, digestOf(input)]);
     const underWay = this.#accepting.get(name);
     if (underWay !== undefined) return underWay;
     const accepted = this.#acceptOnce(input, asked).finally(() => this.#accepting.delete(name));
@@ -241,14 +229,14 @@ class IssuedCertificates implements Certificates {
 
   async #acceptOnce(
     input: CertificateInput,
-    { tenant, idempotencyKey, owner, takesPresent = false, ...wishes }: Omit<IssueOptions, 'signal'>,
+    { tenant, idempotencyKey, owner, ...wishes }: Omit<IssueOptions, 'signal'>,
   ): Promise<StoredCertificate> {
     const digest = digestOf(input);
     return this.#dependencies.jobs.transaction(async (tx) => {
       const repeated = idempotencyKey === undefined ? undefined : await findRequest(tx, { tenant, idempotencyKey });
       const certificate = await this.#certificateOf(repeated, input, { tx, tenant, wishes });
       const { id: certificateId, status } = certificate;
-      if (repeated === undefined) refuseOther(certificate, takesPresent ? certificate.digest : digest);
+      if (repeated === undefined) refuseOther(certificate, digest);
       if (idempotencyKey !== undefined) {
         const present = await rememberRequest(tx, { tenant, idempotencyKey, digest, certificateId });
         if (present !== digest) throw fail('idempotency_key_reused');

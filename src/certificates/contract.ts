@@ -1,6 +1,7 @@
 // The wire form of certificates: what a request may hold, and what is answered.
 
 import { z } from 'zod';
+import type { Queries } from '../database/database.ts';
 import { countLetters, isPlainText, mostNameLetters } from '../letters.ts';
 import { isId, readInstant } from './certificate.ts';
 import { type CertificateStatus, certificateStatuses } from './status.ts';
@@ -156,6 +157,12 @@ export interface AwardInput extends Omit<z.input<typeof issueBody>, 'courseId' |
   remindDaysBefore?: number | undefined;
 }
 
+/** Of whom it is asked whether they have one. */
+export interface Held {
+  studentId: string;
+  courseId: string;
+}
+
 export interface Awarded {
   certificateId: string;
   /** By this very run. */
@@ -174,12 +181,14 @@ export interface CertificateDocument {
 
 export interface Awards {
   /** Of these learners those who have such a certificate; one whose making has failed is none, nor is one that this very run has not made yet. */
-  holders(award: Award, studentIds: readonly string[]): Promise<Map<string, Awarded>>;
+  holders(award: Omit<Award, 'courseId'>, asked: readonly Held[]): Promise<(Held & Awarded)[]>;
   /**
    * Gives a learner the certificate, unless there is one whatever it was issued with; one whose making has failed is made. Asked again for the same run it says the same.
    * @throws what keeps it from being made.
    */
   award(award: Award, input: AwardInput, signal: AbortSignal): Promise<Awarded>;
+  /** Says, in the caller's transaction, whether something is to be looked at about one; it stays as it is. */
+  noteFinding(tx: Queries, id: string, finding: { name: Finding; isSo: boolean }): Promise<void>;
   /** Of these certificates those of the tenant, by their ids. */
   documents(tenant: string, ids: readonly string[]): Promise<Map<string, CertificateDocument>>;
 }

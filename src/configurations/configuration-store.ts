@@ -3,6 +3,7 @@
 import { sql } from 'kysely';
 import type { Queries } from '../database/database.ts';
 import type { Configuration } from './contract.ts';
+import type { CertificateType } from './type-store.ts';
 
 export type NewConfiguration = Omit<Configuration, 'lastRun'>;
 
@@ -30,10 +31,42 @@ export async function changeConfiguration(tx: Queries, configuration: NewConfigu
   const { id, options, mail, validForDays, remindDaysBefore } = configuration;
   const { schedule, timeZone, opensAt, closesAt, isEnabled, scheduledFrom, nextDueAt } = configuration;
   await sql`
-    UPDATE platen.configurations SET options = ${JSON.stringify(options)}::jsonb, mail = ${mail}, valid_for_days = ${validForDays},
+    UPDATE platen.configurations SET keeps_interval = keeps_interval AND schedule = ${JSON.stringify(schedule)}::jsonb,
+      options = ${JSON.stringify(options)}::jsonb, mail = ${mail}, valid_for_days = ${validForDays},
       remind_days_before = ${remindDaysBefore}, schedule = ${JSON.stringify(schedule)}::jsonb, time_zone = ${timeZone}, opens_at = ${opensAt},
       closes_at = ${closesAt}, is_enabled = ${isEnabled}, scheduled_from = ${scheduledFrom}, next_due_at = ${nextDueAt}
     WHERE id = ${id}`.execute(tx);
+}
+
+/** A type, and the configuration of it that is there without anybody's doing. */
+export interface BuiltIn extends Pick<Configuration, 'context'> {
+  everySeconds: number;
+  type: CertificateType;
+}
+
+/** For each tenant that does not have it; and another schedule of the settings for those who have not chosen one. @returns the tenants who have another type of this name. */
+export async function keepBuiltIn(
+  tx: Queries,
+  tenants: readonly string[],
+  { type: { name, retriever, generator, options }, context, everySeconds }: BuiltIn,
+): Promise<string[]> {
+  const everyone = sql`json_array_elements_text(${JSON.stringify(tenants)}::json) AS asked (tenant)`;
+  const presentRetriever = sql`(SELECT retriever FROM platen.certificate_types AS type WHERE type.tenant = asked.tenant AND name = ${name})`;
+  await sql`
+    INSERT INTO platen.certificate_types (tenant, name, retriever, generator, options)
+    SELECT tenant, ${name}, ${retriever}, ${generator}, ${JSON.stringify(options)}::jsonb FROM ${everyone}
+    ON CONFLICT (tenant, name) DO NOTHING`.execute(tx);
+  await sql`
+    INSERT INTO platen.configurations AS present (id, tenant, type, context_id, context, options, mail, schedule, time_zone, is_enabled, next_due_at, keeps_interval)
+    SELECT gen_random_uuid(), tenant, ${name}, ${context.id}, ${JSON.stringify(context)}::jsonb, '{}'::jsonb, false, ${JSON.stringify({ everySeconds })}::jsonb, 'UTC', true,
+      clock_timestamp() + make_interval(secs => ${everySeconds}), true
+    FROM ${everyone} WHERE ${presentRetriever} = ${retriever}
+    ON CONFLICT (tenant, context_id, type) DO UPDATE SET schedule = excluded.schedule,
+      next_due_at = CASE WHEN present.next_due_at IS NOT NULL THEN greatest(excluded.next_due_at, present.opens_at) END
+    WHERE present.keeps_interval AND present.schedule <> excluded.schedule`.execute(tx);
+  const { rows } = await sql<{ tenant: string }>`
+    SELECT tenant FROM ${everyone} WHERE ${presentRetriever} <> ${retriever}`.execute(tx);
+  return rows.map(({ tenant }) => tenant);
 }
 
 const mostDue = 20;
@@ -91,14 +124,16 @@ export async function findConfigurations(
   return rows;
 }
 
-/** Those of a course that are switched on. */
+/** Those that are switched on, of each type the one whose context is named first. */
 export async function findEnabled(
   queries: Queries,
-  { tenant, contextId }: { tenant: string; contextId: string },
+  { tenant, contextIds }: { tenant: string; contextIds: readonly [string, string] },
 ): Promise<Configuration[]> {
   const { rows } = await sql<Configuration>`
-    SELECT ${columns} FROM platen.configurations AS configuration
-    WHERE tenant = ${tenant} AND context_id = ${contextId} AND is_enabled ORDER BY type`.execute(queries);
+    SELECT DISTINCT ON (type) ${columns} FROM platen.configurations AS configuration
+    WHERE tenant = ${tenant} AND context_id IN (${contextIds[0]}, ${contextIds[1]}) AND is_enabled ORDER BY type, context_id <> ${contextIds[0]}`.execute(
+    queries,
+  );
   return rows;
 }
 

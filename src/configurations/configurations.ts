@@ -3,8 +3,10 @@
 import { randomUUID } from 'node:crypto';
 import type { Database, Queries } from '../database/database.ts';
 import { fail, invalidField } from '../errors.ts';
-import type { Plugins } from '../plugins/plugins.ts';
+import { createLog } from '../log.ts';
+import { allCourses, type Plugins } from '../plugins/plugins.ts';
 import { readUuid } from '../uuid.ts';
+import { builtInRetriever, isBuiltIn, isBuiltInType, passingAttempts } from './built-in.ts';
 import {
   addConfiguration,
   changeConfiguration,
@@ -14,6 +16,7 @@ import {
   findOfType,
   holdConfiguration,
   holdDue,
+  keepBuiltIn,
   type NewConfiguration,
   putOff,
   removeConfiguration,
@@ -25,9 +28,13 @@ import { addType, type CertificateType, changeType, findType, findTypes, removeT
 
 export { mergeOptions, readOptions } from './plugin-options.ts';
 
+const log = createLog('configurations');
+
 const defaultSchedule = { everySeconds: 864_000 };
 
 export interface Configurations {
+  /** Makes sure that what is built in is there; the other methods do so by themselves, but for those that take part in a transaction. */
+  prepare(): Promise<void>;
   /** @throws type_exists; invalid_request for plug-ins that are not installed, or options that are not theirs. */
   addType(tenant: string, type: CertificateType): Promise<CertificateType>;
   /** @throws not_found; invalid_request, also where a configuration of it would not be right any more. */
@@ -35,7 +42,7 @@ export interface Configurations {
   /** @throws not_found. */
   findType(tenant: string, name: string): Promise<CertificateType>;
   listTypes(tenant: string, page: { cursor: string; most: number }): Promise<CertificateType[]>;
-  /** @throws not_found, type_in_use. */
+  /** @throws not_found, type_in_use, built_in. */
   removeType(tenant: string, name: string): Promise<void>;
   /** @throws configuration_exists; invalid_request. */
   add(tenant: string, body: ConfigurationBody): Promise<Configuration>;
@@ -44,9 +51,9 @@ export interface Configurations {
   /** @throws not_found. */
   find(tenant: string, id: string): Promise<Configuration>;
   list(tenant: string, page: { cursor: string | undefined; most: number }): Promise<Configuration[]>;
-  /** Those of a course, lesson or pathway that are switched on. */
+  /** Those of a course, lesson or pathway that are switched on, one of each type; where it has none of its own, the one that is for all courses. */
   listEnabled(tenant: string, contextId: string): Promise<Configuration[]>;
-  /** @throws not_found. */
+  /** @throws not_found, built_in. */
   remove(tx: Queries, tenant: string, id: string): Promise<void>;
   /** Takes those that are due, each for one run: the next time at which it is due is written down, and what was missed meanwhile is not made up. */
   takeDue(tx: Queries): Promise<Configuration[]>;
@@ -57,46 +64,76 @@ export interface Configurations {
 interface Dependencies {
   database: Database;
   plugins: Plugins;
+  /** Prefixes of the keys of all tenants. */
+  tenants: readonly string[];
+  /** STATS_WORKER_GENERATE_INTERVAL. */
+  generateSeconds: number;
 }
 
 class StoredConfigurations implements Configurations {
   readonly #database: Database;
   readonly #plugins: Plugins;
+  readonly #keepBuiltIn: () => Promise<void>;
+  #prepared: Promise<void> | undefined;
 
-  constructor({ database, plugins }: Dependencies) {
+  constructor({ database, plugins, tenants, generateSeconds }: Dependencies) {
     this.#database = database;
     this.#plugins = plugins;
+    this.#keepBuiltIn = async () => {
+      const builtIn = passingAttempts(generateSeconds);
+      const without = await database.transaction((tx) => keepBuiltIn(tx, tenants, builtIn));
+      const type = builtIn.type.name;
+      for (const tenant of without)
+        log.warn('Nobody is certified by attempts: another type has the name of the built-in one', { tenant, type });
+    };
+  }
+
+  prepare(): Promise<void> {
+    this.#prepared ??= this.#keepBuiltIn().catch((error) => {
+      this.#prepared = undefined;
+      throw error;
+    });
+    return this.#prepared;
   }
 
   async addType(tenant: string, type: CertificateType): Promise<CertificateType> {
     readOptions(this.#plugins, type, { options: type.options, isPartial: true });
+    await this.prepare();
     if (!(await addType(this.#database.queries, { tenant, ...type }))) throw fail('type_exists');
     return type;
   }
 
   async changeType(tenant: string, type: CertificateType): Promise<CertificateType> {
     readOptions(this.#plugins, type, { options: type.options, isPartial: true });
+    await this.prepare();
     return this.#database.transaction(async (tx) => {
-      if (!(await changeType(tx, { tenant, ...type }))) throw fail('not_found');
+      const present = await findType(tx, tenant, type.name);
+      if (present === undefined) throw fail('not_found');
+      if (isBuiltInType(type.name) && present.retriever === builtInRetriever && type.retriever !== builtInRetriever)
+        throw invalidField('/retriever', `is ${builtInRetriever} in the type that is built in`);
+      await changeType(tx, { tenant, ...type });
       for (const { options } of await findOfType(tx, { tenant, type: type.name })) this.#check(type, options);
       return type;
     });
   }
 
   async findType(tenant: string, name: string): Promise<CertificateType> {
+    await this.prepare();
     const type = await findType(this.#database.queries, tenant, name);
     if (type === undefined) throw fail('not_found');
     return type;
   }
 
-  listTypes(tenant: string, page: { cursor: string; most: number }): Promise<CertificateType[]> {
+  async listTypes(tenant: string, page: { cursor: string; most: number }): Promise<CertificateType[]> {
+    await this.prepare();
     return findTypes(this.#database.queries, { tenant, ...page });
   }
 
   async removeType(tenant: string, name: string): Promise<void> {
+    await this.prepare();
     const outcome = await this.#database.transaction((tx) => removeType(tx, tenant, name));
     if (outcome === 'unknown') throw fail('not_found');
-    if (outcome === 'in_use') throw fail('type_in_use');
+    if (outcome === 'in_use') throw fail(isBuiltInType(name) ? 'built_in' : 'type_in_use');
   }
 
   async add(tenant: string, { context, type: typeName, origin: _, ...settings }: ConfigurationBody) {
@@ -132,23 +169,29 @@ class StoredConfigurations implements Configurations {
   }
 
   async find(tenant: string, given: string): Promise<Configuration> {
+    await this.prepare();
     const id = readUuid(given);
     const found = id === undefined ? undefined : await findConfiguration(this.#database.queries, { tenant, id });
     if (found === undefined) throw fail('not_found');
     return found;
   }
 
-  list(tenant: string, page: { cursor: string | undefined; most: number }): Promise<Configuration[]> {
+  async list(tenant: string, page: { cursor: string | undefined; most: number }): Promise<Configuration[]> {
+    await this.prepare();
     return findConfigurations(this.#database.queries, { tenant, ...page });
   }
 
-  listEnabled(tenant: string, contextId: string): Promise<Configuration[]> {
-    return findEnabled(this.#database.queries, { tenant, contextId });
+  async listEnabled(tenant: string, contextId: string): Promise<Configuration[]> {
+    await this.prepare();
+    return findEnabled(this.#database.queries, { tenant, contextIds: [contextId, allCourses] });
   }
 
   async remove(tx: Queries, tenant: string, given: string): Promise<void> {
     const id = readUuid(given);
-    if (id === undefined || !(await removeConfiguration(tx, { tenant, id }))) throw fail('not_found');
+    const found = id === undefined ? undefined : await holdConfiguration(tx, { tenant, id });
+    if (found === undefined) throw fail('not_found');
+    if (isBuiltIn(found)) throw fail('built_in');
+    await removeConfiguration(tx, found);
   }
 
   async takeDue(tx: Queries): Promise<Configuration[]> {

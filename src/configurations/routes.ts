@@ -121,7 +121,7 @@ function typeWriting({ configurations, tenantOf }: Dependencies): Endpoint[] {
       summary: 'Take a certificate type away',
       query: originQuery,
       answers: { 204: { description: 'It is gone.' } },
-      errors: [...readErrors, 'not_found', 'type_in_use'],
+      errors: [...readErrors, 'not_found', 'type_in_use', 'built_in'],
       async handle(exchange: Exchange<OriginQuery>) {
         await configurations.removeType(tenantOf(exchange, exchange.query.origin), exchange.params.name ?? '');
         exchange.res.status(204).end();

@@ -1,6 +1,7 @@
 // Plug-ins: who has earned a certificate, and how its PDF is made, by packages of others and by what is built in, all behind one contract.
 
 import { abortable } from '../abortable.ts';
+import type { Queries } from '../database/database.ts';
 import { fail, ServiceError } from '../errors.ts';
 import { createLog } from '../log.ts';
 import { inspectPdf } from '../pdf/pdf.ts';
@@ -8,7 +9,6 @@ import type {
   Assets,
   CertificateToMake,
   Context,
-  Decision,
   Generator,
   GeneratorTools,
   Plugin,
@@ -16,7 +16,7 @@ import type {
   Retriever,
   RetrieverTools,
 } from './contract.ts';
-import { readDecision } from './decision.ts';
+import { type OwnDecision, readDecision, readOwnDecision } from './decision.ts';
 import { listRetriever } from './list-retriever.ts';
 import { loadPlugins } from './loader.ts';
 import { compileOptions, type OptionsSchema } from './options.ts';
@@ -46,6 +46,8 @@ interface Asked {
 export interface RetrievalRequest extends Asked {
   context: Context;
   studentId?: string | undefined;
+  /** Only those of whom something is still to be decided, of a retriever that has a backlog. */
+  isOnlyNew?: boolean | undefined;
   reject: RetrieverTools['reject'];
 }
 
@@ -59,7 +61,9 @@ export interface Plugins {
   list(): PluginPart[];
   find(kind: PluginKind, name: string): PluginPart | undefined;
   /** The decisions of one, as they come, each checked. @throws retriever_failed. */
-  retrieve(name: string, request: RetrievalRequest): AsyncIterable<Decision>;
+  retrieve(name: string, request: RetrievalRequest): AsyncIterable<OwnDecision>;
+  /** Of a retriever that knows what is still to be decided. */
+  backlogOf(retriever: string): Backlog | undefined;
   /** The PDF of one certificate, checked. @throws generator_failed; what is wrong with what it had rendered. */
   generate(name: string, request: GenerationRequest): Promise<{ bytes: Buffer; pages: number }>;
 }
@@ -77,13 +81,39 @@ interface Dependencies {
   templates: readonly KnownTemplate[];
 }
 
+/** Id of the context that is for all courses, of which a retriever of ours may be asked; nobody can configure one. */
+export const allCourses = '*';
+
 /** A retriever of ours is told besides for whom it is. */
 export interface OwnTools extends RetrieverTools {
   /** Prefix of the keys of whoever it is for. */
   tenant: string;
+  isOnlyNew: boolean;
 }
 export interface OwnRetriever extends Omit<Retriever, 'retrieve'> {
-  retrieve(context: Context, options: Options, tools: OwnTools): AsyncIterable<Decision>;
+  retrieve(context: Context, options: Options, tools: OwnTools): AsyncIterable<OwnDecision>;
+  backlog?: Backlog | undefined;
+}
+
+/** What came of a decision. */
+export interface DecisionEnd {
+  studentId: string;
+  courseId: string;
+  isEligible: boolean;
+  /** What keeps a certificate back. */
+  code?: string | undefined;
+  certificateId?: string | undefined;
+}
+
+/** What a retriever has still to be asked for; only by the configuration that is for all courses. Options are those that are configured, of the generator too. */
+export interface Backlog {
+  /** Whether anything is to be decided now, by these options. */
+  isDue(tx: Queries, asked: { tenant: string; options: Options }): Promise<boolean>;
+  /**
+   * Tells what came of decisions, in the transaction that writes it down.
+   * @returns the certificates that nothing stands behind any more: it has changed while they were made.
+   */
+  settle(tx: Queries, told: { tenant: string; options: Options; ends: readonly DecisionEnd[] }): Promise<string[]>;
 }
 
 /** Made by those who have what it needs; without a package before its name. */
@@ -146,12 +176,18 @@ class LoadedPlugins implements Plugins {
     return (kind === 'retriever' ? this.#retrievers : this.#generators).get(name);
   }
 
-  async *retrieve(name: string, request: RetrievalRequest): AsyncIterable<Decision> {
-    const { context, options, signal, studentId, reject } = request;
+  backlogOf(retriever: string): Backlog | undefined {
+    const part = this.#retrievers.get(retriever);
+    return part?.isBuiltIn === true ? (part.work as OwnRetriever).backlog : undefined;
+  }
+
+  async *retrieve(name: string, request: RetrievalRequest): AsyncIterable<OwnDecision> {
+    const { context, options, signal, studentId, isOnlyNew = false, reject } = request;
     const part = this.#retrievers.get(name);
     if (part === undefined) throw retrieverFailed('it is not installed any more');
     using limit = startLimit(this.#dependencies.timeoutMs, signal);
-    const own = part.isBuiltIn ? { tenant: request.tenant } : {};
+    const own = part.isBuiltIn ? { tenant: request.tenant, isOnlyNew } : {};
+    const read = part.isBuiltIn ? readOwnDecision : readDecision;
     const tools = { ...this.#toolsOf(part, request.tenant, limit.signal), studentId, reject, ...own };
     let iterator: AsyncIterator<unknown> | undefined;
     try {
@@ -159,7 +195,7 @@ class LoadedPlugins implements Plugins {
       for (;;) {
         const next = await limit.during(iterator.next());
         if (next.done === true) return;
-        const decision = readDecision(next.value);
+        const decision = read(next.value);
         if (studentId === undefined || decision.studentId === studentId) yield decision;
       }
     } catch (error) {
@@ -247,4 +283,5 @@ export async function openPlugins(dependencies: Dependencies): Promise<Plugins> 
   return new LoadedPlugins(dependencies, await loadPlugins(dependencies.packages));
 }
 
+export type { OwnDecision } from './decision.ts';
 export { printPage } from './page-printer.ts';

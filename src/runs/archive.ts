@@ -7,15 +7,17 @@ import type { Documents } from '../documents/documents.ts';
 import { createLog } from '../log.ts';
 import type { ZippedFile } from '../zip.ts';
 import type { Outcome } from './contract.ts';
+import { isForAll } from './deciding.ts';
 import { describeRun } from './describing.ts';
-import type { StoredItem } from './item-store.ts';
-import type { StoredRun } from './run-store.ts';
+import type { ItemPlace, StoredItem } from './item-store.ts';
+import type { RunPlan, StoredRun } from './run-store.ts';
 
 const log = createLog('runs');
 
 /** A learner with the file that they have in the archive, or why they have none. */
 interface Entry {
   studentId: string;
+  courseId?: string | undefined;
   outcome: Outcome;
   certificateId?: string | undefined;
   number?: string | undefined;
@@ -27,9 +29,11 @@ interface Entry {
 }
 
 const columns = ['studentId', 'outcome', 'certificateId', 'number', 'status', 'file', 'sha256', 'code'] as const;
+const columnsOf = (plan: RunPlan) => [...columns, ...(isForAll(plan) ? (['courseId'] as const) : [])];
 
-/** As keys write it: some file systems have no colons. */
-const fileName = (studentId: string) => `${studentId.replaceAll(':', '%3A')}.pdf`;
+/** As keys write it: some file systems have no colons. Those of a run for all courses lie in a folder for each. */
+const fileName = ({ studentId, courseId }: ItemPlace) =>
+  `${courseId === '' ? '' : `${courseId}/`}${studentId}.pdf`.replaceAll(':', '%3A');
 
 interface Sources {
   certificates: Awards;
@@ -52,8 +56,8 @@ export function archiveRun(run: StoredRun, { certificates, documents, pages }: S
     }
   }
 
-  async function open({ studentId, outcome, certificateId }: StoredItem, found: Found): Promise<ZippedFile[]> {
-    const certificate = outcome === 'issued' ? found.get(certificateId ?? '') : undefined;
+  async function open(item: StoredItem, found: Found): Promise<ZippedFile[]> {
+    const certificate = item.outcome === 'issued' ? found.get(item.certificateId ?? '') : undefined;
     if (certificate === undefined) return [];
     const document = await documents
       .find(certificate.key, ({ sha256 }) => sha256 === certificate.sha256)
@@ -61,24 +65,26 @@ export function archiveRun(run: StoredRun, { certificates, documents, pages }: S
         log.error('The document of a certificate could not be read', { error, certificateId: certificate.id });
       });
     if (document === undefined) return [];
-    written.add(studentId);
-    return [{ name: fileName(studentId), content: document.content, modifiedAt: document.metadata.generatedAt }];
+    written.add(fileName(item));
+    return [{ name: fileName(item), content: document.content, modifiedAt: document.metadata.generatedAt }];
   }
 
   async function* files(): AsyncGenerator<ZippedFile> {
     for await (const { items, found } of withDocuments()) for (const item of items) yield* await open(item, found);
   }
 
-  function entryOf({ studentId, outcome, certificateId, code }: StoredItem, found: Found): Entry[] {
+  function entryOf(item: StoredItem, found: Found): Entry[] {
+    const { studentId, courseId, outcome, certificateId, code } = item;
     if (outcome === null || outcome === 'not_eligible') return [];
     const certificate = found.get(certificateId ?? '');
-    const isWritten = written.has(studentId);
-    const file = isWritten ? { file: fileName(studentId), sha256: certificate?.sha256 ?? undefined } : {};
+    const isWritten = written.has(fileName(item));
+    const file = isWritten ? { file: fileName(item), sha256: certificate?.sha256 ?? undefined } : {};
     // Issued, but not to be had now, or gone.
     const missing = outcome === 'issued' && !isWritten ? 'not_found' : undefined;
     const { number, status } = certificate ?? {};
     const certified = { certificateId: certificateId ?? undefined, number, status };
-    return [{ studentId, outcome, ...certified, ...file, code: code ?? missing }];
+    const course = courseId === '' ? {} : { courseId };
+    return [{ studentId, ...course, outcome, ...certified, ...file, code: code ?? missing }];
   }
 
   async function* entries(): AsyncGenerator<Entry> {
@@ -86,5 +92,5 @@ export function archiveRun(run: StoredRun, { certificates, documents, pages }: S
   }
 
   const { errors: _, ...head } = describeRun(run);
-  return archive({ documents: files(), entries, head, columns });
+  return archive({ documents: files(), entries, head, columns: columnsOf(run.plan) });
 }

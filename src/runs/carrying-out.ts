@@ -10,11 +10,10 @@ import type { JobDefinition, Work } from '../jobs/contract.ts';
 import type { LearnerProblem, NamedLearner } from '../learners/contract.ts';
 import type { Learners } from '../learners/learners.ts';
 import { createLog } from '../log.ts';
-import type { Decision } from '../plugins/contract.ts';
-import type { Plugins } from '../plugins/plugins.ts';
-import { conclude, decide } from './deciding.ts';
+import type { OwnDecision, Plugins } from '../plugins/plugins.ts';
+import { backlogOf, conclude, decide } from './deciding.ts';
 import { createIdentify, type Identify } from './identifying.ts';
-import { addItems, addStep, endItems, findItems, type ItemEnd, type StoredItem } from './item-store.ts';
+import { addItems, addStep, endItems, findItems, type ItemEnd, type ItemPlace, type StoredItem } from './item-store.ts';
 import { explainFailure, findRun, markBegun, markDecided, type RejectedRecord, type StoredRun } from './run-store.ts';
 
 const log = createLog('runs');
@@ -75,7 +74,8 @@ class CarryingOut {
     const only = plan.only === undefined ? undefined : new Set(plan.only);
     const except = new Set(plan.except);
     const studentId = plan.only?.length === 1 ? plan.only[0] : undefined;
-    let batch: Decision[] = [];
+    const asked = { tenant, signal, studentId, isOnlyNew: plan.isOnlyNew, reject };
+    let batch: OwnDecision[] = [];
     let batchStep: string | undefined;
     const write = async () => {
       if (batch.length > 0 && batchStep === undefined) await addItems(database.queries, id, batch);
@@ -83,7 +83,7 @@ class CarryingOut {
         await addStep(database.queries, { runId: id, stepId: batchStep ?? '' }, firstOfEach(batch));
       batch = [];
     };
-    for await (const { stepId, decision } of decide(plugins, plan, { tenant, signal, studentId, reject })) {
+    for await (const { stepId, decision } of decide(plugins, plan, asked)) {
       if (only?.has(decision.studentId) === false || except.has(decision.studentId)) continue;
       if (stepId !== batchStep || batch.length >= writtenAtOnce) await write();
       batchStep = stepId;
@@ -97,41 +97,55 @@ class CarryingOut {
 
   async #conclude(run: StoredRun, signal: AbortSignal): Promise<void> {
     const { database, learners } = this.#dependencies;
-    const { queries } = database;
     const identify = createIdentify(learners);
-    for (let after = ''; ; ) {
+    for (let after: ItemPlace | undefined; ; ) {
       signal.throwIfAborted();
-      const page = await findItems(queries, { runId: run.id, after, most: writtenAtOnce });
-      const last = page.at(-1);
-      if (last === undefined) return;
-      after = last.studentId;
+      const page = await findItems(database.queries, { runId: run.id, after, most: writtenAtOnce });
+      after = page.at(-1);
+      if (after === undefined) return;
       // By its key and nothing else: where only open ones were asked for, the database came to read the whole run for each page.
       const open = page.filter(({ outcome }) => outcome === null);
       const { ended, left } = await this.#sort(run, open);
-      await endItems(queries, run.id, ended);
+      await this.#end(run, ended);
       await inParallel(left, this.#dependencies.concurrency, async (item) => {
         const end = await this.#issue(run, item, { identify, signal });
         failpoint('run-awarded');
-        await endItems(queries, run.id, [end]);
+        await this.#end(run, [end]);
         failpoint('run-noted');
       });
     }
   }
 
+  /** Whoever keeps a list of what is to be decided learns what came of it. */
+  async #end(run: StoredRun, ends: readonly ItemEnd[]): Promise<void> {
+    const { database, plugins, certificates } = this.#dependencies;
+    const { id, tenant, plan, isDryRun } = run;
+    const backlog = isDryRun ? undefined : backlogOf(plugins, plan);
+    if (backlog === undefined) return endItems(database.queries, id, ends);
+    await database.transaction(async (tx) => {
+      await endItems(tx, id, ends);
+      const unfounded = await backlog.settle(tx, { tenant, options: plan.options, ends });
+      for (const each of unfounded) await certificates.noteFinding(tx, each, { name: 'no_longer_passing', isSo: true });
+    });
+  }
+
   /** Those of whom it is known what comes of them, and those who are to get a certificate. */
   async #sort(run: StoredRun, page: readonly StoredItem[]): Promise<{ ended: ItemEnd[]; left: StoredItem[] }> {
-    const { plan, isDryRun } = run;
+    const { id, tenant, plan, isDryRun } = run;
     const eligible = page.filter((item) => conclude(plan, item).isEligible);
-    const ids = eligible.map(({ studentId }) => studentId);
-    const holders = await this.#dependencies.certificates.holders(awardOf(run), ids);
-    const chosen = new Set(ids);
-    const ended = page.flatMap(({ studentId }): ItemEnd[] => {
-      if (!chosen.has(studentId)) return [{ studentId, isEligible: false, outcome: 'not_eligible' }];
-      const awarded = holders.get(studentId);
-      if (awarded !== undefined) return [endBy(studentId, awarded)];
-      return isDryRun ? [{ studentId, isEligible: true, outcome: 'would_issue' }] : [];
+    const asked = eligible.map((item) => ({ studentId: item.studentId, ...courseOf(run, item) }));
+    const found = await this.#dependencies.certificates.holders({ tenant, type: plan.type, runId: id }, asked);
+    const holders = new Map(found.map((holder) => [nameOf(holder), holder]));
+    const holderOf = (item: StoredItem) => holders.get(nameOf({ ...item, ...courseOf(run, item) }));
+    const chosen = new Set(eligible);
+    const ended = page.flatMap((item): ItemEnd[] => {
+      const place = placeOf(item);
+      if (!chosen.has(item)) return [{ ...place, isEligible: false, outcome: 'not_eligible' }];
+      const holder = holderOf(item);
+      if (holder !== undefined) return [endBy(place, holder)];
+      return isDryRun ? [{ ...place, isEligible: true, outcome: 'would_issue' }] : [];
     });
-    return { ended, left: isDryRun ? [] : eligible.filter(({ studentId }) => !holders.has(studentId)) };
+    return { ended, left: isDryRun ? [] : eligible.filter((item) => holderOf(item) === undefined) };
   }
 
   async #issue(
@@ -139,30 +153,32 @@ class CarryingOut {
     item: StoredItem,
     { identify, signal }: { identify: Identify; signal: AbortSignal },
   ): Promise<ItemEnd> {
-    const { studentId } = item;
+    const place = placeOf(item);
     try {
-      const named = await identify(studentId, item.learner, signal);
-      if ('problem' in named) return endWithout(studentId, named.problem);
+      const named = await identify(item.studentId, item.learner, signal);
+      if ('problem' in named) return endWithout(place, named.problem);
       const input = this.#inputOf(run, item, named.learner);
-      return endBy(studentId, await this.#dependencies.certificates.award(awardOf(run), input, signal));
+      return endBy(place, await this.#dependencies.certificates.award(awardOf(run, item), input, signal));
     } catch (error) {
       signal.throwIfAborted();
       if (isOfUs(error)) throw error;
       if (!(error instanceof ServiceError))
         log.error('A certificate could not be issued by a fault of ours', { error });
       const code = error instanceof ServiceError ? error.code : 'internal_error';
-      return { studentId, isEligible: true, outcome: 'failed', code };
+      return { ...place, isEligible: true, outcome: 'failed', code };
     }
   }
 
-  #inputOf({ plan }: StoredRun, { studentId, score, maxScore }: StoredItem, learner: NamedLearner): AwardInput {
+  #inputOf(run: StoredRun, item: StoredItem, learner: NamedLearner): AwardInput {
     const { plugins } = this.#dependencies;
+    const { plan } = run;
+    const { studentId, score, maxScore } = item;
     const { generator } = readOptions(plugins, plan, { options: plan.options, isPartial: false });
     const now = new Date();
     const expires = plan.validForDays === null ? undefined : new Date(now.getTime() + plan.validForDays * dayMs);
     return {
       userId: studentId,
-      courseName: plan.context.name,
+      courseName: courseOf(run, item).courseName,
       ...learner,
       score: score ?? undefined,
       maxScore: maxScore ?? undefined,
@@ -175,30 +191,39 @@ class CarryingOut {
   }
 }
 
-const endBy = (studentId: string, { certificateId, isIssued }: Awarded): ItemEnd => ({
-  studentId,
+const placeOf = ({ studentId, courseId }: ItemPlace): ItemPlace => ({ studentId, courseId });
+const nameOf = ({ studentId, courseId }: ItemPlace) => JSON.stringify([studentId, courseId]);
+
+/** What the certificate is for: the item's own course, where the run is for all of them. */
+const courseOf = ({ plan: { context } }: StoredRun, { courseId, courseName }: StoredItem) =>
+  courseId === ''
+    ? { courseId: context.id, courseName: context.name }
+    : { courseId, courseName: courseName ?? courseId };
+
+const endBy = (place: ItemPlace, { certificateId, isIssued }: Awarded): ItemEnd => ({
+  ...place,
   isEligible: true,
   outcome: isIssued ? 'issued' : 'skipped',
   certificateId,
 });
 
 /** Who may not have one is passed over; for the others it can be tried again. */
-const endWithout = (studentId: string, problem: LearnerProblem): ItemEnd => ({
-  studentId,
+const endWithout = (place: ItemPlace, problem: LearnerProblem): ItemEnd => ({
+  ...place,
   isEligible: true,
   outcome: problem === 'learner_disabled' ? 'skipped' : 'failed',
   code: problem,
 });
 
-const awardOf = ({ id, tenant, plan }: StoredRun) => ({
-  tenant,
-  courseId: plan.context.id,
-  type: plan.type,
-  runId: id,
+const awardOf = (run: StoredRun, item: StoredItem) => ({
+  tenant: run.tenant,
+  courseId: courseOf(run, item).courseId,
+  type: run.plan.type,
+  runId: run.id,
 });
 
 /** In the order in which they came, which a statement does not keep. */
-function firstOfEach(decisions: readonly Decision[]): Decision[] {
+function firstOfEach(decisions: readonly OwnDecision[]): OwnDecision[] {
   const seen = new Set<string>();
   return decisions.filter(({ studentId }) => !seen.has(studentId) && seen.add(studentId));
 }

@@ -41,6 +41,8 @@ const decision = {
 
 export const runItem = z.object({
   ...decision,
+  courseId: z.string().optional().meta({ description: 'Where the configuration is for all courses (`*`).' }),
+  courseName: z.string().optional(),
   outcome: z.enum(outcomes).optional().meta({ description: 'Left out while it is still to be done.' }),
   code: z.string().optional(),
   certificateId: z.string().optional(),
@@ -90,7 +92,7 @@ export const runsQuery = z.object({
 export type RunsQuery = z.output<typeof runsQuery>;
 
 export const itemsQuery = z.object({
-  ...pageQuery(/^[A-Za-z0-9][A-Za-z0-9._:@+-]{0,99}$/),
+  ...pageQuery(/^[A-Za-z0-9][A-Za-z0-9._:@+-]{0,99}(\/[A-Za-z0-9][A-Za-z0-9._:@+-]{0,99})?$/),
   origin: originField,
 });
 export type ItemsQuery = z.output<typeof itemsQuery>;
@@ -98,6 +100,7 @@ export type ItemsQuery = z.output<typeof itemsQuery>;
 export const decisionQuery = z.object({
   configurationId: z.uuid(),
   studentId: idText,
+  courseId: idText.optional().meta({ description: 'Which course, where the configuration is for all (`*`).' }),
   origin: originField,
 });
 export type DecisionQuery = z.output<typeof decisionQuery>;

@@ -2,8 +2,8 @@
 
 import { mergeOptions, readOptions } from '../configurations/configurations.ts';
 import type { Plan } from '../configurations/contract.ts';
-import type { Context, Criterion, Decision, RetrieverTools, Step } from '../plugins/contract.ts';
-import type { Plugins } from '../plugins/plugins.ts';
+import type { Context, Criterion, RetrieverTools, Step } from '../plugins/contract.ts';
+import { allCourses, type Backlog, type OwnDecision, type Plugins } from '../plugins/plugins.ts';
 
 type Steps = Readonly<Record<string, Omit<Step, 'id'>>>;
 
@@ -12,6 +12,7 @@ interface Asked {
   signal: AbortSignal;
   /** The only one who is asked for; undefined for all. */
   studentId?: string | undefined;
+  isOnlyNew?: boolean | undefined;
   reject: RetrieverTools['reject'];
 }
 
@@ -36,13 +37,20 @@ export async function* decide(
   plugins: Plugins,
   plan: Plan,
   asked: Asked,
-): AsyncIterable<{ stepId: string | undefined; decision: Decision }> {
+): AsyncIterable<{ stepId: string | undefined; decision: OwnDecision }> {
   for (const { stepId, context, options } of questionsOf(plan)) {
     const { retriever } = readOptions(plugins, plan, { options, isPartial: false });
     const decisions = plugins.retrieve(plan.retriever, { ...asked, context, options: retriever });
     for await (const decision of decisions) yield { stepId, decision };
   }
 }
+
+/** Whether it is for all courses: then each decision says which one it is about. */
+export const isForAll = ({ context }: Plan): boolean => context.id === allCourses;
+
+/** What is still to be decided by a plan, where that is known: of the one that is for all courses. */
+export const backlogOf = (plugins: Plugins, plan: Plan): Backlog | undefined =>
+  isForAll(plan) ? plugins.backlogOf(plan.retriever) : undefined;
 
 export interface Conclusion {
   isEligible: boolean;

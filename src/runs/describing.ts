@@ -22,9 +22,11 @@ export function describeRun(run: StoredRun): RunSummary {
 }
 
 export function describeItem(plan: RunPlan, item: StoredItem): RunItem {
-  const { studentId, outcome, code, certificateId } = item;
+  const { studentId, courseId, courseName, outcome, code, certificateId } = item;
   return {
     studentId,
+    ...(courseId === '' ? {} : { courseId }),
+    ...(courseName === null ? {} : { courseName }),
     ...conclude(plan, item),
     ...(outcome === null ? {} : { outcome }),
     ...(code === null ? {} : { code }),

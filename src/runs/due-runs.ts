@@ -5,9 +5,10 @@ import type { Runs } from './runs.ts';
 
 const log = createLog('runs');
 
-const lookMs = 5000;
+const usualLookMs = 5000;
 
-export function watchDueRuns(runs: Pick<Runs, 'beginDue'>): Disposable {
+/** @param leastSeconds between two runs of one configuration. */
+export function watchDueRuns(runs: Pick<Runs, 'beginDue'>, leastSeconds: number): Disposable {
   let isLooking = false;
   const look = async () => {
     if (isLooking) return;
@@ -20,6 +21,6 @@ export function watchDueRuns(runs: Pick<Runs, 'beginDue'>): Disposable {
       isLooking = false;
     }
   };
-  const timer = setInterval(look, lookMs).unref();
+  const timer = setInterval(look, Math.min(usualLookMs, leastSeconds * 1000)).unref();
   return { [Symbol.dispose]: () => clearInterval(timer) };
 }

@@ -2,14 +2,22 @@
 
 import { sql } from 'kysely';
 import type { Queries } from '../database/database.ts';
-import type { Criterion, Decision, Learner } from '../plugins/contract.ts';
+import type { Criterion, Learner } from '../plugins/contract.ts';
+import type { OwnDecision } from '../plugins/plugins.ts';
 import type { Outcome } from './contract.ts';
 
 /** Of a pathway, by the id of the step. */
 export type StoredSteps = Record<string, { isEligible: boolean; criteria: Criterion[] }>;
 
-export interface StoredItem {
+/** Where an item stands in its run. */
+export interface ItemPlace {
   studentId: string;
+  /** '' where the run is for one course, which its plan names. */
+  courseId: string;
+}
+
+export interface StoredItem extends ItemPlace {
+  courseName: string | null;
   isEligible: boolean;
   criteria: Criterion[];
   steps: StoredSteps | null;
@@ -21,13 +29,15 @@ export interface StoredItem {
   certificateId: string | null;
 }
 
-const columns = sql`student_id AS "studentId", is_eligible AS "isEligible", criteria, steps, learner, score, max_score AS "maxScore", outcome, code,
+const columns = sql`student_id AS "studentId", course_id AS "courseId", course_name AS "courseName", is_eligible AS "isEligible", criteria, steps, learner, score, max_score AS "maxScore", outcome, code,
   certificate_id AS "certificateId"`;
 
-const given = (decisions: readonly Decision[]) =>
+const given = (decisions: readonly OwnDecision[]) =>
   JSON.stringify(
-    decisions.map(({ studentId, isEligible, criteria, steps, learner, score, maxScore }) => ({
+    decisions.map(({ studentId, course, isEligible, criteria, steps, learner, score, maxScore }) => ({
       student_id: studentId,
+      course_id: course?.id ?? '',
+      course_name: course?.name,
       is_eligible: isEligible,
       criteria,
       ...(steps === undefined ? {} : { steps: Object.fromEntries(steps.map(({ id, ...step }) => [id, step])) }),
@@ -38,45 +48,44 @@ const given = (decisions: readonly Decision[]) =>
   );
 const rowsOf = (
   json: string,
-) => sql`jsonb_to_recordset(${json}::jsonb) AS decided (student_id text, is_eligible boolean, criteria jsonb, steps jsonb,
+) => sql`jsonb_to_recordset(${json}::jsonb) AS decided (student_id text, course_id text, course_name text, is_eligible boolean, criteria jsonb, steps jsonb,
   learner jsonb, score float8, max_score float8)`;
 
-/** Of one learner twice the first counts. */
-export async function addItems(queries: Queries, runId: string, decisions: readonly Decision[]): Promise<void> {
+/** Of one learner, and course, twice the first counts. */
+export async function addItems(queries: Queries, runId: string, decisions: readonly OwnDecision[]): Promise<void> {
   await sql`
-    INSERT INTO platen.run_items (run_id, student_id, is_eligible, criteria, steps, learner, score, max_score)
-    SELECT ${runId}::uuid, student_id, is_eligible, criteria, steps, learner, score, max_score FROM ${rowsOf(given(decisions))}
-    ON CONFLICT (run_id, student_id) DO NOTHING`.execute(queries);
+    INSERT INTO platen.run_items (run_id, student_id, course_id, course_name, is_eligible, criteria, steps, learner, score, max_score)
+    SELECT ${runId}::uuid, student_id, course_id, course_name, is_eligible, criteria, steps, learner, score, max_score FROM ${rowsOf(given(decisions))}
+    ON CONFLICT (run_id, student_id, course_id) DO NOTHING`.execute(queries);
 }
 
 /** Adds what was decided for one step of a pathway; nobody is eligible before all steps are there. */
 export async function addStep(
   queries: Queries,
   { runId, stepId }: { runId: string; stepId: string },
-  decisions: readonly Decision[],
+  decisions: readonly OwnDecision[],
 ): Promise<void> {
   await sql`
     INSERT INTO platen.run_items AS item (run_id, student_id, is_eligible, criteria, steps, learner)
     SELECT DISTINCT ON (student_id) ${runId}::uuid, student_id, false, '[]'::jsonb,
       jsonb_build_object(${stepId}::text, jsonb_build_object('isEligible', is_eligible, 'criteria', criteria)), learner
     FROM ${rowsOf(given(decisions))}
-    ON CONFLICT (run_id, student_id) DO UPDATE SET steps = item.steps || excluded.steps, learner = excluded.learner || item.learner
+    ON CONFLICT (run_id, student_id, course_id) DO UPDATE SET steps = item.steps || excluded.steps, learner = excluded.learner || item.learner
     WHERE NOT item.steps ? ${stepId}`.execute(queries);
 }
 
-/** A page of them, in the order of their learners. */
+/** A page of them, in the order of their learners and courses. */
 export async function findItems(
   queries: Queries,
-  { runId, after, most }: { runId: string; after: string; most: number },
+  { runId, after, most }: { runId: string; after: ItemPlace | undefined; most: number },
 ): Promise<StoredItem[]> {
   const { rows } = await sql<StoredItem>`
-    SELECT ${columns} FROM platen.run_items WHERE run_id = ${runId} AND student_id > ${after}
-    ORDER BY student_id LIMIT ${most}`.execute(queries);
+    SELECT ${columns} FROM platen.run_items WHERE run_id = ${runId} AND (student_id, course_id) > (${after?.studentId ?? ''}, ${after?.courseId ?? ''})
+    ORDER BY student_id, course_id LIMIT ${most}`.execute(queries);
   return rows;
 }
 
-export interface ItemEnd {
-  studentId: string;
+export interface ItemEnd extends ItemPlace {
   isEligible: boolean;
   outcome: Outcome;
   code?: string | undefined;
@@ -87,8 +96,10 @@ export async function endItems(queries: Queries, runId: string, ends: readonly I
   if (ends.length === 0) return;
   await sql`
     UPDATE platen.run_items AS item SET is_eligible = ended."isEligible", outcome = ended.outcome, code = ended.code, certificate_id = ended."certificateId"
-    FROM jsonb_to_recordset(${JSON.stringify(ends)}::jsonb) AS ended ("studentId" text, "isEligible" boolean, outcome text, code text, "certificateId" uuid)
-    WHERE item.run_id = ${runId} AND item.student_id = ended."studentId"`.execute(queries);
+    FROM jsonb_to_recordset(${JSON.stringify(ends)}::jsonb) AS ended ("studentId" text, "courseId" text, "isEligible" boolean, outcome text, code text, "certificateId" uuid)
+    WHERE item.run_id = ${runId} AND item.student_id = ended."studentId" AND item.course_id = ended."courseId"`.execute(
+    queries,
+  );
 }
 
 /** @returns how many are to be done again, with those that were never done. */

@@ -10,7 +10,7 @@ import type { EventFeed, Snapshot } from '../http/contract.ts';
 import type { Jobs } from '../jobs/jobs.ts';
 import { archiveRun } from './archive.ts';
 import { describeRun } from './describing.ts';
-import type { StoredItem } from './item-store.ts';
+import type { ItemPlace, StoredItem } from './item-store.ts';
 import { reportOf } from './report.ts';
 import { findRun, type StoredRun } from './run-store.ts';
 import type { Runs } from './runs.ts';
@@ -51,12 +51,11 @@ export function createRunOutputs({ runs, database, documents, certificates, jobs
   const following = new GroupFollowing({ jobs, find, describe: snapshotOf, lookMs });
 
   async function* pagesOf(runId: string): AsyncGenerator<StoredItem[]> {
-    for (let after = ''; ; ) {
+    for (let after: ItemPlace | undefined; ; ) {
       const page = await runs.items(runId, { after, most: itemsAtOnce });
-      const last = page.at(-1);
-      if (last === undefined) return;
+      after = page.at(-1);
+      if (after === undefined) return;
       yield page;
-      after = last.studentId;
     }
   }
 

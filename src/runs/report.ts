@@ -2,11 +2,14 @@
 
 import { byteOrderMark, csvLine } from '../csv.ts';
 import type { Criterion, Step } from '../plugins/contract.ts';
+import { isForAll } from './deciding.ts';
 import { describeItem } from './describing.ts';
 import type { StoredItem } from './item-store.ts';
 import type { RunPlan } from './run-store.ts';
 
 const columns = ['studentId', 'isEligible', 'outcome', 'code', 'certificateId', 'criteria', 'steps'] as const;
+/** Of a run for all courses, at the end: what reads the others by their places goes on to do so. */
+const courseColumns = ['courseId', 'courseName'] as const;
 
 const inWords = (value: Criterion['required']) => (value === null ? 'none' : String(value));
 
@@ -30,12 +33,13 @@ const stepsInWords = (steps: readonly Step[]) =>
 
 function lineOf(plan: RunPlan, item: StoredItem): string {
   const { studentId, isEligible, outcome = '', code = '', certificateId = '', ...why } = describeItem(plan, item);
-  const { criteria, steps = [] } = why;
+  const { criteria, steps = [], courseId = '', courseName = '' } = why;
   const end = [outcome, code, certificateId];
-  return csvLine([studentId, String(isEligible), ...end, criteriaInWords(criteria), stepsInWords(steps)]);
+  const course = isForAll(plan) ? [courseId, courseName] : [];
+  return csvLine([studentId, String(isEligible), ...end, criteriaInWords(criteria), stepsInWords(steps), ...course]);
 }
 
 export async function* reportOf(plan: RunPlan, pages: AsyncIterable<StoredItem[]>): AsyncGenerator<Buffer> {
-  yield Buffer.from(byteOrderMark + csvLine(columns));
+  yield Buffer.from(byteOrderMark + csvLine(isForAll(plan) ? [...columns, ...courseColumns] : columns));
   for await (const page of pages) yield Buffer.from(page.map((item) => lineOf(plan, item)).join(''));
 }

@@ -116,13 +116,16 @@ function reading({ runs, tenantOf }: Dependencies): Endpoint[] {
       path: '/internal/runs/:id',
       summary: 'How far a run is, with a page of its decisions',
       query: itemsQuery,
-      answers: { 200: { description: 'The run; items by their learners.', schema: runAnswer } },
+      answers: { 200: { description: 'The run; items by their learners, and courses.', schema: runAnswer } },
       errors: readErrors,
       async handle(exchange: Exchange<ItemsQuery>) {
         const { limit, cursor = '', origin } = exchange.query;
         const run = await runs.find(tenantOf(exchange, origin), exchange.params.id ?? '');
-        const found = await runs.items(run.id, { after: cursor, most: limit + 1 });
-        const { items, next } = cutPage(found, limit, ({ studentId }) => studentId);
+        const [studentId = '', courseId = ''] = cursor.split('/');
+        const found = await runs.items(run.id, { after: { studentId, courseId }, most: limit + 1 });
+        const { items, next } = cutPage(found, limit, (item) =>
+          [item.studentId, item.courseId].filter(Boolean).join('/'),
+        );
         const told = items.map((item) => describeItem(run.plan, item));
         exchange.res.set('Cache-Control', 'no-store').json({ ...describeRun(run), items: told, next });
       },
@@ -141,7 +144,7 @@ function changing({ runs, tenantOf }: Dependencies): Endpoint[] {
       description: 'A run that is under way is cancelled. Runs stay readable, certificates stay as they are.',
       query: originQuery,
       answers: { 204: { description: 'It is gone.' } },
-      errors: readErrors,
+      errors: [...readErrors, 'built_in'],
       async handle(exchange: Exchange<OriginQuery>) {
         await runs.removeConfiguration(tenantFor(exchange), exchange.params.id ?? '');
         exchange.res.status(204).end();
@@ -189,9 +192,9 @@ function decisionEndpoints({ runs, configurations, tenantOf, prefixOf }: Depende
       answers: { 200: { description: 'The decision.', schema: decisionAnswer } },
       errors: [...readErrors, 'retriever_failed', 'storage_unavailable'],
       async handle(exchange: Exchange<DecisionQuery>) {
-        const { configurationId, studentId, origin } = exchange.query;
+        const { configurationId, studentId, courseId, origin } = exchange.query;
         const configuration = await configurations.find(tenantOf(exchange, origin), configurationId);
-        const decision = await runs.decide(configuration, studentId, exchange.signal);
+        const decision = await runs.decide(configuration, { studentId, courseId }, exchange.signal);
         exchange.res.set('Cache-Control', 'no-store').json(decision);
       },
     }),
@@ -208,10 +211,15 @@ function decisionEndpoints({ runs, configurations, tenantOf, prefixOf }: Depende
       async handle(exchange: Exchange<OwnQuery>) {
         const { type: kind, id, tenant } = exchange.caller;
         if (kind !== 'student' || typeof tenant === 'string') throw fail('not_found');
-        const enabled = await configurations.listEnabled(prefixOf(tenant.origin), exchange.query.courseId);
+        const { courseId } = exchange.query;
+        const enabled = await configurations.listEnabled(prefixOf(tenant.origin), courseId);
         const items = await Promise.all(
           enabled.map(async (configuration) => {
-            const { studentId: _, ...decision } = await runs.decide(configuration, id, exchange.signal);
+            const { studentId: _, ...decision } = await runs.decide(
+              configuration,
+              { studentId: id, courseId },
+              exchange.signal,
+            );
             return { type: configuration.type, ...decision };
           }),
         );

@@ -9,6 +9,8 @@ import type { Counts, RunState } from './contract.ts';
 export interface RunPlan extends Plan {
   only?: string[] | undefined;
   except?: string[] | undefined;
+  /** Only those of whom something is still to be decided. */
+  isOnlyNew?: boolean | undefined;
 }
 
 export interface RejectedRecord {

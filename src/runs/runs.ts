@@ -3,19 +3,19 @@
 import { randomUUID } from 'node:crypto';
 import type { Awards } from '../certificates/contract.ts';
 import type { Configurations } from '../configurations/configurations.ts';
-import type { Configuration } from '../configurations/contract.ts';
+import type { Configuration, Plan } from '../configurations/contract.ts';
 import type { Database } from '../database/database.ts';
-import { fail } from '../errors.ts';
+import { fail, invalidField } from '../errors.ts';
 import { serviceOwner } from '../identity/contract.ts';
 import type { EndHook, JobDefinition } from '../jobs/contract.ts';
 import type { Jobs } from '../jobs/jobs.ts';
 import type { Learners } from '../learners/learners.ts';
-import type { Plugins } from '../plugins/plugins.ts';
+import type { Backlog, Plugins } from '../plugins/plugins.ts';
 import { readUuid } from '../uuid.ts';
 import { type RunData, runDefinition } from './carrying-out.ts';
 import type { DecisionAnswer, RunsQuery } from './contract.ts';
-import { decideOne } from './deciding.ts';
-import { findItems, reopenFailed, type StoredItem } from './item-store.ts';
+import { backlogOf, decideOne, isForAll } from './deciding.ts';
+import { findItems, type ItemPlace, reopenFailed, type StoredItem } from './item-store.ts';
 import {
   addRun,
   addSkipped,
@@ -34,14 +34,19 @@ interface RunRequest {
   except?: string[] | undefined;
 }
 
+interface Question {
+  studentId: string;
+  courseId: string | undefined;
+}
+
 export interface Runs {
   /** @returns the id of the run. @throws not_found; run_active. */
   begin(tenant: string, configurationId: string, request: RunRequest): Promise<string>;
-  /** Begins a run of each configuration that is due; where one is under way it is written down as skipped. */
+  /** Begins a run of each configuration that is due; where one is under way it is written down as skipped. Of the built-in one only where something is to be decided. */
   beginDue(): Promise<void>;
   /** @throws not_found. */
   find(tenant: string, id: string): Promise<StoredRun>;
-  items(runId: string, page: { after: string; most: number }): Promise<StoredItem[]>;
+  items(runId: string, page: { after: ItemPlace | undefined; most: number }): Promise<StoredItem[]>;
   list(tenant: string, query: Omit<RunsQuery, 'origin' | 'limit'> & { most: number }): Promise<StoredRun[]>;
   /** What it has issued stays. @throws not_found; already_ended. */
   cancel(tenant: string, id: string): Promise<void>;
@@ -49,8 +54,8 @@ export interface Runs {
   retry(tenant: string, id: string): Promise<number>;
   /** With what is under way; what has ended stays readable. @throws not_found. */
   removeConfiguration(tenant: string, id: string): Promise<void>;
-  /** One decision, as it would be now. @throws not_found; retriever_failed. */
-  decide(configuration: Configuration, studentId: string, signal: AbortSignal): Promise<DecisionAnswer>;
+  /** One decision, as it would be now; by what is for all courses of one of them. @throws not_found; retriever_failed; invalid_request where it is not said of which. */
+  decide(configuration: Configuration, asked: Question, signal: AbortSignal): Promise<DecisionAnswer>;
 }
 
 interface Dependencies {
@@ -88,15 +93,22 @@ class DurableRuns implements Runs {
     });
   }
 
-  beginDue(): Promise<void> {
-    const { jobs, configurations } = this.#dependencies;
+  async beginDue(): Promise<void> {
+    const { jobs, configurations, plugins } = this.#dependencies;
+    await configurations.prepare();
     return jobs.transaction(async (tx) => {
       for (const configuration of await configurations.takeDue(tx)) {
         const { id: configurationId, tenant } = configuration;
         const plan = await configurations.planOf(tx, configuration);
-        const run = { id: randomUUID(), tenant, configurationId, isDryRun: false, plan };
+        const backlog = backlogOf(plugins, plan);
+        // Nobody wants to read each minute that nothing has happened, or the same failure.
+        const isWanted = async (of: Backlog) =>
+          !hasJustFailed(configuration) && (await of.isDue(tx, { tenant, options: plan.options }));
+        if (backlog !== undefined && !(await isWanted(backlog))) continue;
+        const asked = backlog === undefined ? plan : { ...plan, isOnlyNew: true };
+        const run = { id: randomUUID(), tenant, configurationId, isDryRun: false, plan: asked };
         if (await addRun(tx, run)) await this.#enqueue(tx, run);
-        else await addSkipped(tx, run);
+        else if (backlog === undefined) await addSkipped(tx, run);
       }
     });
   }
@@ -108,7 +120,7 @@ class DurableRuns implements Runs {
     return run;
   }
 
-  items(runId: string, { after, most }: { after: string; most: number }): Promise<StoredItem[]> {
+  items(runId: string, { after, most }: { after: ItemPlace | undefined; most: number }): Promise<StoredItem[]> {
     return findItems(this.#dependencies.database.queries, { runId, after, most });
   }
 
@@ -145,12 +157,16 @@ class DurableRuns implements Runs {
     for (const jobId of await findUnderWay(database.queries, id)) await jobs.cancel(jobId);
   }
 
-  async decide(configuration: Configuration, studentId: string, signal: AbortSignal): Promise<DecisionAnswer> {
+  async decide(
+    configuration: Configuration,
+    { studentId, courseId }: Question,
+    signal: AbortSignal,
+  ): Promise<DecisionAnswer> {
     const { database, configurations, plugins } = this.#dependencies;
     const { tenant } = configuration;
     const plan = await configurations.planOf(database.queries, configuration);
     const asked = { tenant, signal, studentId, reject: () => undefined };
-    return { studentId, ...(await decideOne(plugins, plan, asked)) };
+    return { studentId, ...(await decideOne(plugins, forCourse(plan, courseId), asked)) };
   }
 
   async #enqueue(
@@ -173,6 +189,22 @@ class DurableRuns implements Runs {
         await markEnded(tx, { id: String(subject.runId), jobId, state: ending.state, code });
       }
   };
+}
+
+const pauseAfterFailureMs = 600_000;
+
+/** As a whole, which the next one is likely to do too. One by hand may be begun all the same. */
+function hasJustFailed({ lastRun }: Configuration): boolean {
+  if (lastRun?.state !== 'failed' || lastRun.endedAt === null) return false;
+  // A clock that was put back does not make it longer.
+  return Math.abs(Date.now() - Date.parse(lastRun.endedAt)) < pauseAfterFailureMs;
+}
+
+/** What is for all courses decides of one as if it were for that one. */
+function forCourse(plan: Plan, courseId: string | undefined): Plan {
+  if (!isForAll(plan)) return plan;
+  if (courseId === undefined) throw invalidField('courseId', 'must be given: the configuration is for all courses');
+  return { ...plan, context: { kind: 'course', id: courseId, name: courseId } };
 }
 
 export function createRuns(dependencies: Dependencies): Runs {

@@ -1,4 +1,4 @@
-// A process that dies between fetching, reading and certifying loses nothing and issues nothing twice.
+// A process that dies between fetching, reading, deciding and certifying loses nothing and issues nothing twice.
 
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -9,7 +9,8 @@ import { openDataFolder } from '../../src/data-folder.ts';
 import { openDatabase } from '../../src/database/database.ts';
 import { failpoints } from '../../src/failpoint.ts';
 import { configureLog } from '../../src/log.ts';
-import { createTestDatabase, describeDatabases } from '../support/postgres.ts';
+import { pipelineOf, type Run } from '../support/pipeline.ts';
+import { createTestDatabase, describeDatabases, describeServer } from '../support/postgres.ts';
 import { startServiceProcess } from '../support/process.ts';
 import { type ScriptedS3, startScriptedS3 } from '../support/scripted-s3.ts';
 import { attemptOf, startTestingService, type TestingService } from '../support/testing-service.ts';
@@ -82,7 +83,7 @@ async function certificatesOf(url: string, student: string): Promise<Row[]> {
 }
 
 describeDatabases('attempts', (server) => {
-  test.each(failpoints.filter((name) => name.startsWith('attempt')))('a process that dies at %s', async (name) => {
+  test.each(failpoints.filter((name) => /^(attempts|run)-/.test(name)))('a process that dies at %s', async (name) => {
     const { url } = parts.use(await createTestDatabase(server));
     const mortal = parts.use(await start(url, { PLATEN_FAILPOINT: name }));
     await until(() => mortal.child.signalCode === 'SIGKILL');
@@ -102,5 +103,62 @@ describeDatabases('attempts', (server) => {
       ),
     );
     expect(rows).toEqual([{ certificates: 5, numbers: 5, events: 5, attempts: 5 }]);
+  });
+});
+
+test('a run that fails as a whole is not begun again at each interval, and nothing is lost', async () => {
+  const plugins = { PLATEN_PLUGINS: './test/support/plugins/attendance.ts' };
+  const clock = { type: { name: 'clock', retriever: 'list', generator: 'template', options: { asset: 'clock' } } };
+  const soon = () => ({ isEnabled: true, schedule: { at: new Date(Date.now() + 3000).toISOString() } });
+  testing.answerWith = (_request, response) => response.writeHead(503).end();
+  const type = '/internal/certificate-types/course-completion';
+  let id = '';
+  {
+    await using first = await start(undefined, plugins);
+    const pipeline = pipelineOf(first);
+    await pipeline.json('PUT', type, {
+      retriever: 'passing-attempts',
+      generator: 'attendance/paper',
+      options: { gives: 'template' },
+    });
+    await pipeline.putList('clock', 'studentId\n');
+    id = await pipeline.configure(clock);
+  }
+  testing.answerWith = () => undefined;
+  await using second = await start(undefined);
+  const pipeline = pipelineOf(second);
+  const runs = async () => (await pipeline.json<{ items: Run[] }>('GET', '/internal/runs?limit=500')).items;
+  await until(async () => (await runs()).some(({ state }) => state === 'failed'));
+  // It is looked at what is due meanwhile.
+  for (const times of [1, 2]) {
+    await pipeline.json('PATCH', `/internal/configurations/${id}`, soon());
+    await until(async () => (await runs()).filter(({ configurationId }) => configurationId === id).length === times);
+  }
+  const others = (await runs()).filter(({ configurationId }) => configurationId !== id);
+  expect(others).toMatchObject([{ state: 'failed', code: 'invalid_request' }]);
+  await pipeline.json('PUT', type, { retriever: 'passing-attempts', generator: 'template' });
+  const run = await pipeline.ended(await pipeline.begin(others[0]?.configurationId ?? '', 'run'));
+  expect(run.counts).toMatchObject({ eligible: 5, issued: 5 });
+});
+
+describeServer('attempts, two processes', (server) => {
+  test('begin one run between them, and nothing is issued twice', async () => {
+    const { url } = parts.use(await createTestDatabase(server));
+    const services = [parts.use(await start(url)), parts.use(await start(url))];
+    const [one] = services;
+    const students = ['S1', 'S2', 'S3', 'S4', 'S5'];
+    await until(async () => {
+      const all = await Promise.all(students.map((student) => certificatesOf(one?.url ?? '', student)));
+      return all.every(([first, ...others]) => first?.status === 'available' && others.length === 0);
+    });
+    await Promise.all(services.map((service) => service.stop('SIGTERM')));
+    const { rows } = await inside(url, (queries) =>
+      sql<{ configurations: number; issued: number; other: number; events: number }>`
+        SELECT (SELECT count(*)::integer FROM platen.configurations) AS configurations,
+          (SELECT sum((counts->>'issued')::integer)::integer FROM platen.runs) AS issued,
+          (SELECT count(*)::integer FROM platen.runs WHERE state <> 'completed' OR (counts->>'checked')::integer = 0) AS other,
+          (SELECT count(*)::integer FROM platen.events) AS events`.execute(queries),
+    );
+    expect(rows).toEqual([{ configurations: 1, issued: 5, other: 0, events: 5 }]);
   });
 });

@@ -6,6 +6,7 @@ import { until } from './until.ts';
 
 export interface Run {
   id: string;
+  configurationId: string;
   state: string;
   code?: string;
   detail?: string;
@@ -13,6 +14,7 @@ export interface Run {
   errors: { line?: number; message: string }[];
   items: {
     studentId: string;
+    courseId?: string;
     isEligible: boolean;
     outcome?: string;
     code?: string;

@@ -55,6 +55,7 @@ const final: ErrorCode[] = [
   'link_over',
   'asset_in_use',
   'asset_invalid',
+  'built_in',
   'certificate_exists',
   'configuration_exists',
   'generator_failed',
