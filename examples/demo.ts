@@ -61,6 +61,7 @@ async function runDemo(): Promise<void> {
     STATS_WORKER_PROCESS_INTERVAL: '1',
     STATS_WORKER_GENERATE_INTERVAL: '1',
     SMTP_URL: `smtp://localhost:${mailboxPorts.smtpPort}`,
+    ISSUER_NAME: 'Example School',
     MAIL_FROM: 'Example School <certificates@school.example>',
     // Where it is told of certificates, for those who have a broker.
     kafkaEnabled: process.env.kafkaEnabled,

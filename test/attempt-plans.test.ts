@@ -55,7 +55,7 @@ describeServer('attempts on filled tables', (server) => {
         { studentId: 'S2' },
         { courseId: 'C2', testIds: ['T1'] },
       ])
-        await findBest(queries, { tenant: '', ...filter }, page);
+        for (const isTried of [false, true]) await findBest(queries, { tenant: '', isTried, ...filter }, page);
       for (const testIds of [undefined, ['T1']]) {
         const told = { tenant: '', testIds };
         await findUndecided(queries, told, page);

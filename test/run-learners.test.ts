@@ -153,15 +153,18 @@ describe('passing-attempts', () => {
     const options = { minimumPercent: 60, testIds: ['Test_1'] };
     const id = await pipeline.configure({ type: { name: 'exam', ...type, options }, context: { id: 'EXAM' } });
     const run = await pipeline.ended(await pipeline.begin(id, 'run'));
-    expect(outcomes(run)).toEqual(['PASS-1 issued ', 'PASS-2 not_eligible ']);
+    expect(outcomes(run)).toEqual(['PASS-1 issued ', 'PASS-2 not_eligible ', 'PASS-3 not_eligible ']);
     expect(run.items[1]?.criteria).toEqual([
-      { name: 'Passed', required: true, actual: true, isMet: true },
+      { name: 'Passed', required: 25, actual: 25, isMet: true },
       { name: 'Percent', required: 60, actual: 50, isMet: false },
     ]);
     expect(await nameOf('PASS-1')).toBe('PASS-1 Of Keycloak');
     expect(await pipeline.json('GET', '/certificates/PASS-1')).toMatchObject([{ course_id: 'EXAM', score: 45 }]);
     const one = `/internal/eligibility?configurationId=${id}&studentId=PASS-3`;
-    const criteria = [{ name: 'Passed', required: true, actual: false, isMet: false }];
+    const criteria = [
+      { name: 'Passed', required: 25, actual: 24, isMet: false },
+      { name: 'Percent', required: 60, actual: 48, isMet: false },
+    ];
     expect(await pipeline.json('GET', one)).toEqual({ studentId: 'PASS-3', isEligible: false, criteria });
   });
 
@@ -180,6 +183,7 @@ describe('passing-attempts', () => {
     expect(await rehearse('path', { kind: 'pathway', id: 'PATH', steps } as never)).toEqual([
       'PASS-1 not_eligible',
       'PASS-2 not_eligible',
+      'PASS-3 not_eligible',
       'PASS-4 would_issue',
       'PASS-5 not_eligible',
     ]);

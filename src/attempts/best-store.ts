@@ -11,6 +11,9 @@ export interface BestAttempt {
   testId: string | null;
   score: number;
   maxScore: number;
+  /** Null of one that was read before it was kept. */
+  passingScore: number | null;
+  isPassing: boolean;
   percent: number;
   /** What was said of the learner. */
   given: GivenLearner;
@@ -21,14 +24,17 @@ export interface BestFilter {
   courseId?: string | undefined;
   studentId?: string | undefined;
   testIds?: readonly string[] | undefined;
+  /** Whether those count, too, who have not passed. */
+  isTried?: boolean | undefined;
 }
 
 /** Of one attempt. */
 export const columns = sql`student_id AS "studentId", course_id AS "courseId", course_name AS "courseName", test_id AS "testId", score,
-  max_score AS "maxScore", percent, given`;
+  max_score AS "maxScore", passing_score AS "passingScore", is_passing AS "isPassing", percent, given`;
 
 export const order = sql`percent DESC, completed_at, source_id`;
-export const isRead = sql`is_passing AND state IN ('processed', 'waiting', 'parked')`;
+const isKept = sql`state IN ('processed', 'waiting', 'parked')`;
+export const isRead = sql`is_passing AND ${isKept}`;
 
 /** Where one page ended: the next begins behind it. */
 export type BestPlace = Pick<BestAttempt, 'studentId' | 'courseId'>;
@@ -39,15 +45,18 @@ export const behind = (place: BestPlace | undefined) =>
 export const isAtOneOf = (testIds: readonly string[]): RawBuilder<unknown> =>
   sql`coalesce(test_id, '') IN (SELECT value FROM json_array_elements_text(${JSON.stringify(testIds)}::json))`;
 
-function conditionsOf({ tenant, courseId, studentId, testIds }: BestFilter): RawBuilder<unknown> {
-  const conditions: RawBuilder<unknown>[] = [sql`tenant = ${tenant}`, isRead];
+function conditionsOf({ tenant, courseId, studentId, testIds, isTried }: BestFilter): RawBuilder<unknown> {
+  const conditions: RawBuilder<unknown>[] = [
+    sql`tenant = ${tenant}`,
+    isTried ? sql`is_passing IS NOT NULL AND ${isKept}` : isRead,
+  ];
   if (courseId !== undefined) conditions.push(sql`course_id = ${courseId}`);
   if (studentId !== undefined) conditions.push(sql`student_id = ${studentId}`);
   if (testIds !== undefined) conditions.push(isAtOneOf(testIds));
   return sql.join(conditions, sql` AND `);
 }
 
-/** The highest percentage counts, then the earliest. */
+/** One that has passed goes before the others; then the highest percentage counts, then the earliest. */
 export async function findBest(
   queries: Queries,
   filter: BestFilter,
@@ -55,7 +64,7 @@ export async function findBest(
 ): Promise<BestAttempt[]> {
   const { rows } = await sql<BestAttempt>`
     SELECT DISTINCT ON (course_id, student_id) ${columns} FROM platen.attempts
-    WHERE ${conditionsOf(filter)} AND ${behind(after)} ORDER BY course_id, student_id, ${order} LIMIT ${most}`.execute(
+    WHERE ${conditionsOf(filter)} AND ${behind(after)} ORDER BY course_id, student_id, ${filter.isTried ? sql`is_passing DESC, ` : sql``}${order} LIMIT ${most}`.execute(
     queries,
   );
   return rows;

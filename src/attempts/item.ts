@@ -51,6 +51,7 @@ export interface Attempt {
   testId: string | undefined;
   score: number;
   maxScore: number;
+  passingScore: number;
   percent: number;
   isPassing: boolean;
   completedAt: string;
@@ -82,8 +83,7 @@ export function readItem(value: unknown): { attempt: Attempt } | { reasons: Reas
     }));
     return { reasons };
   }
-  const { id, passingScore, completedAt, updatedAt, firstName, middleName, lastName, email, language, ...attempt } =
-    data;
+  const { id, completedAt, updatedAt, firstName, middleName, lastName, email, language, ...attempt } = data;
   const said = Object.entries({ firstName, middleName, lastName, email, language }).filter(
     ([, text]) => text !== undefined,
   );
@@ -92,7 +92,7 @@ export function readItem(value: unknown): { attempt: Attempt } | { reasons: Reas
       ...attempt,
       sourceId: String(id),
       percent: (100 * attempt.score) / attempt.maxScore,
-      isPassing: attempt.score >= passingScore,
+      isPassing: attempt.score >= attempt.passingScore,
       completedAt: instantOf(completedAt),
       updatedAt: updatedAt === undefined ? undefined : instantOf(updatedAt),
       given: Object.fromEntries(said),

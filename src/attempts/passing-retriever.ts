@@ -35,6 +35,11 @@ function placeOf({ kind, id, course }: Context, { testIds }: Options): Pick<Best
 }
 
 const passed = (isMet: boolean): Criterion => ({ name: 'Passed', required: true, actual: isMet, isMet });
+/** In points, where it is known how many it takes. */
+const passedBy = ({ score, passingScore, isPassing }: BestAttempt): Criterion =>
+  passingScore === null
+    ? passed(isPassing)
+    : { name: 'Passed', required: passingScore, actual: score, isMet: isPassing };
 
 /** The best has the highest percentage: where it is not enough, no other is. */
 function decide(
@@ -42,7 +47,8 @@ function decide(
   { minimumPercent, testIds }: Pick<BestFilter, 'testIds'> & Pick<Options, 'minimumPercent'>,
 ): Decision {
   const { studentId, testId, percent, score, maxScore, given: learner } = best;
-  const criteria = [passed(testIds === undefined || testIds.includes(testId ?? ''))];
+  const isAtOneOf = testIds === undefined || testIds.includes(testId ?? '');
+  const criteria = [isAtOneOf ? passedBy(best) : passed(false)];
   if (minimumPercent !== undefined)
     criteria.push({ name: 'Percent', required: minimumPercent, actual: percent, isMet: percent >= minimumPercent });
   return { studentId, isEligible: criteria.every(({ isMet }) => isMet), criteria, learner, score, maxScore };
@@ -77,15 +83,17 @@ export function createPassingRetriever({ queries }: Pick<Database, 'queries'>): 
     name: 'passing-attempts',
     title: 'Passing attempts',
     description:
-      'Learners who have passed a test of the course, by the attempts that were fetched or pushed: of several the one with the highest percentage counts, then the earliest.',
+      'Learners who have passed a test of the course, and those who have not yet, by the attempts that were fetched or pushed: of several the one with the highest percentage counts, then the earliest.',
     options,
     backlog: createBacklog(),
     async *retrieve(context: Context, given: Options, { tenant, studentId, isOnlyNew, signal }: OwnTools) {
       const place = placeOf(context, given);
       const asked = { ...given, testIds: place.testIds };
+      // Of all courses at once whoever ever tried would be too many.
+      const isTried = context.id !== allCourses || studentId !== undefined;
       const find: FindPage = isOnlyNew
         ? (page) => findUndecided(queries, { tenant, testIds: asked.testIds }, page)
-        : (page) => findBest(queries, { tenant, studentId, ...place }, page);
+        : (page) => findBest(queries, { tenant, studentId, isTried, ...place }, page);
       let isKnown = false;
       for await (const best of eachOf(find)) {
         signal.throwIfAborted();

@@ -90,11 +90,11 @@ export async function markRead(tx: Queries, read: readonly ReadAttempt[]): Promi
   await sql`
     UPDATE platen.attempts AS attempt SET state = 'processed', reasons = NULL, raw = read.raw, digest = read.digest,
       source_id = read."sourceId", student_id = read."studentId", course_id = read."courseId", course_name = read."courseName", test_id = read."testId",
-      score = read.score, max_score = read."maxScore", percent = read.percent, is_passing = read."isPassing",
+      score = read.score, max_score = read."maxScore", passing_score = read."passingScore", percent = read.percent, is_passing = read."isPassing",
       completed_at = read."completedAt", updated_at = read."updatedAt", given = read.given,
       decided_at = NULL, passed_over_by = NULL, last_error = NULL, tries = 0, missing_since = NULL, next_try_at = NULL
     FROM json_to_recordset(${JSON.stringify(read)}::json) AS read (id uuid, raw text, digest text, "sourceId" text, "studentId" text, "courseId" text,
-      "courseName" text, "testId" text, score float8, "maxScore" float8, percent float8, "isPassing" boolean, "completedAt" timestamptz,
+      "courseName" text, "testId" text, score float8, "maxScore" float8, "passingScore" float8, percent float8, "isPassing" boolean, "completedAt" timestamptz,
       "updatedAt" timestamptz, given json)
     WHERE attempt.id = read.id`.execute(tx);
 }

@@ -20,6 +20,7 @@ test('one that is right is read whole', () => {
       testId: 'Test_1',
       score: 45,
       maxScore: 50,
+      passingScore: 25,
       percent: 90,
       isPassing: true,
       completedAt: '2026-03-01T09:30:00.000Z',
