@@ -205,7 +205,10 @@ test('below minimumPercent nobody is eligible, until it is lowered or the attemp
     courseId: 'ALG1',
     isEligible: false,
     outcome: 'not_eligible',
-    criteria: [{ ...passing, actual: 30 }, { name: 'Percent', required: 80, actual: 60, isMet: false }],
+    criteria: [
+      { ...passing, actual: 30 },
+      { name: 'Percent', required: 80, actual: 60, isMet: false },
+    ],
   });
   const count = (await runs()).length;
   await push(attemptOf('LOW', { score: 41, updatedAt: '2026-03-03T09:30:00Z' }));
