@@ -172,6 +172,7 @@ test('a rehearsal explains all who have passed, and issues and changes nothing',
     ['TWO', 'ALG2', 'skipped'],
   ]);
   expect(await certificatesOf('DRY')).toEqual([]);
+  expect(await stateOf('DRY')).toBe('processed');
 });
 
 test('switched off it issues nothing, and by hand all the same; a quiet service writes down no runs', async () => {
