@@ -245,6 +245,18 @@ test('a pathway wants every step, and explains each', async () => {
   });
 });
 
+test('a run that was begun is carried out as it was configured then, whatever is changed or switched off', async () => {
+  const options = { learners: 2, minimum: 0, gives: 'template' };
+  const id = await pipeline.configure({ type: { name: 'changed', ...present, options } });
+  await pipeline.json('PATCH', `/internal/configurations/${id}`, { isEnabled: true });
+  const runId = await pipeline.begin(id, 'run');
+  const change = { options: { learners: 9, minimum: 100 }, validForDays: 1, isEnabled: false };
+  await pipeline.json('PATCH', `/internal/configurations/${id}`, change);
+  expect((await pipeline.ended(runId)).counts).toMatchObject({ checked: 2, eligible: 2, issued: 2 });
+  const later = await pipeline.ended(await pipeline.begin(id, 'dry-run'));
+  expect(later.counts).toMatchObject({ checked: 9, eligible: 0 });
+});
+
 test('of one configuration one run is under way; it can be cancelled, and ends with its configuration', async () => {
   const type = { name: 'slow', ...present, options: { fault: 'hangs', gives: 'template' } };
   const id = await pipeline.configure({ type });
