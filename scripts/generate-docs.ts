@@ -4,6 +4,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { assetEndpoints } from '../src/assets/routes.ts';
 import { attemptEndpoints } from '../src/attempts/routes.ts';
+import { auditEndpoint } from '../src/audit/routes.ts';
 import { downloadEndpoints } from '../src/certificates/download-routes.ts';
 import { generationEndpoint } from '../src/certificates/generation-routes.ts';
 import { issuedEndpoints } from '../src/certificates/issued-routes.ts';
@@ -127,6 +128,7 @@ function apiPage(): string {
   const endpoints = [
     ...reportEndpoints({ reports: {} as Reports, concurrency: 1 }),
     ...classRunEndpoints({} as Parameters<typeof classRunEndpoints>[0]),
+    auditEndpoint({} as Parameters<typeof auditEndpoint>[0]),
     ...templateEndpoints({} as Parameters<typeof templateEndpoints>[0]),
     generationEndpoint({} as Parameters<typeof generationEndpoint>[0]),
     ...issuedEndpoints({} as Parameters<typeof issuedEndpoints>[0]),

@@ -1,5 +1,7 @@
 // The composition root: builds every module in order, and takes them down in the opposite one.
 
+import { actAs } from './audit/audit.ts';
+import { auditEndpoint } from './audit/routes.ts';
 import { createCertificates } from './certificates/certificates.ts';
 import { downloadEndpoints, mailLinkLimit } from './certificates/download-routes.ts';
 import { generationEndpoint } from './certificates/generation-routes.ts';
@@ -33,7 +35,7 @@ import { createRateLimiter } from './rate-limiter.ts';
 import { createReports, laterWindow } from './reports/reports.ts';
 import { invalidationEndpoint, reportEndpoints } from './reports/routes.ts';
 import { describeStorage, secretValues, summariseSettings } from './settings-summary.ts';
-import { createPrefixOf } from './tenant-access.ts';
+import { createPrefixOf, createTenantOf } from './tenant-access.ts';
 import { version } from './version.ts';
 
 const log = createLog('service');
@@ -74,13 +76,14 @@ function createFeatures(foundations: Foundations) {
     ...reportEndpoints({ reports, concurrency }),
     ...classRunEndpoints({ classRuns, tickets, streams }),
     ...jobEndpoints({ jobs, following, progress, tickets, streams }),
-    ...templateEndpoints({ templating: foundations.templating, images: foundations.images, prefixOf }),
+    ...templateEndpoints({ database, templating: foundations.templating, images: foundations.images, prefixOf }),
     generationEndpoint({ certificates, prefixOf, generations }),
     ...certificateEndpoints({ certificates, credentials, prefixOf }),
     ...issuedEndpoints({ issued, links, prefixOf }),
     ...downloadEndpoints({ events, issued, limit: createRateLimiter({ database, ...mailLinkLimit }) }),
     ...mailEndpoints({ database, prefixOf }),
     ...verificationEndpoints({ verifications, codeLimit, fileLimit, issuerName }),
+    auditEndpoint({ database, tenantOf: createTenantOf(config) }),
     ...pipeline.endpoints,
     ...eventEndpoints({ database, prefixOf, document }),
     ...webhookEndpoints({ database, prefixOf, sealing, trustedHosts: config.events.webhookHosts }),
@@ -134,6 +137,7 @@ export async function startService(config: Config, secrets: Secrets, limits?: Li
     identity,
     redeemTicket: tickets.redeem,
     metrics,
+    actAs,
     endpoints,
     pages: documentationPages(createOpenApiDocument(endpoints, version)),
     config: { ...config.http, allowedOrigins: origins },

@@ -9,6 +9,7 @@ import type { Events } from '../events/events.ts';
 import { createLog } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
 import { mayRead, type Reader } from './access.ts';
+import { noteEnd } from './audited.ts';
 import type { CertificateRow } from './contract.ts';
 import { nameOf } from './facts.ts';
 import { type FileLinks, linkSeconds } from './file-links.ts';
@@ -140,6 +141,7 @@ class IssuedOnes implements Issued {
       if (certificate === undefined || !mayRead(reader, certificate)) throw fail('not_found');
       if (!mayBecome(certificate.status, 'revoked')) throw fail('already_revoked');
       await markRevoked(tx, id, reason);
+      await noteEnd(tx, certificate, { status: 'revoked' });
       await events.certificateRevoked(tx, certificate.tenant, toldOf(certificate));
       return this.#rowOf({ ...certificate, status: 'revoked' });
     });

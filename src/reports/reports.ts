@@ -162,7 +162,7 @@ class PlatformReports implements Reports {
     const matches = (key: string) =>
       key.startsWith(below) && (endings.length === 0 || endings.some((ending) => key.endsWith(ending)));
     this.#publicReports.onRemoval();
-    const revision = await this.#revisions.recordRemoval(below, endings);
+    const revision = await this.#revisions.recordRemoval(below, endings, prefix);
     return this.#documents.remove(below, matches, revision).catch((cause) => {
       throw fail('storage_unavailable', { detail: 'The storage does not answer.' }, { cause });
     });

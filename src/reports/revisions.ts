@@ -2,6 +2,7 @@
 
 import { sql } from 'kysely';
 import { abortable } from '../abortable.ts';
+import { recordChange } from '../audit/audit.ts';
 import type { Database } from '../database/database.ts';
 
 const removalsChannel = 'platen_removals';
@@ -35,9 +36,10 @@ export class Revisions {
    * Writes down that documents are removed: what was accepted before is not stored any more, wherever it is rendered.
    * @param below beginning of the keys, with a slash at its end.
    * @param endings ends of the keys; none for all of them.
+   * @param tenant prefix of their tenant's keys, for the audit, which names no learner.
    * @returns its place in the order.
    */
-  async recordRemoval(below: string, endings: readonly string[]): Promise<bigint> {
+  async recordRemoval(below: string, endings: readonly string[], tenant?: string): Promise<bigint> {
     const revision = await this.next();
     await this.#database.transaction(async (tx) => {
       for (const ending of endings.length === 0 ? [''] : endings)
@@ -51,6 +53,8 @@ export class Revisions {
             })),
           )
           .execute();
+      const after = { removed: endings.length === 0 ? 'all' : endings.length };
+      await recordChange(tx, { tenant, target: below.slice(0, -1), after });
       await sql`SELECT pg_notify(${removalsChannel}, '')`.execute(tx);
     });
     await this.#forgetRemovals();
