@@ -14,6 +14,7 @@ import { verificationEndpoints } from '../src/certificates/verification-routes.t
 import { classRunEndpoints } from '../src/class-runs/routes.ts';
 import { developmentSecrets } from '../src/config-checks.ts';
 import { configurationEndpoints } from '../src/configurations/routes.ts';
+import { erasingEndpoint } from '../src/erasing/routes.ts';
 import { catalogue } from '../src/errors.ts';
 import { mailEndpoints } from '../src/events/mail-routes.ts';
 import { eventEndpoints } from '../src/events/routes.ts';
@@ -128,6 +129,7 @@ function apiPage(): string {
   const endpoints = [
     ...reportEndpoints({ reports: {} as Reports, concurrency: 1 }),
     ...classRunEndpoints({} as Parameters<typeof classRunEndpoints>[0]),
+    erasingEndpoint({} as Parameters<typeof erasingEndpoint>[0]),
     auditEndpoint({} as Parameters<typeof auditEndpoint>[0]),
     ...templateEndpoints({} as Parameters<typeof templateEndpoints>[0]),
     generationEndpoint({} as Parameters<typeof generationEndpoint>[0]),

@@ -15,6 +15,8 @@ import { createClassRuns } from './class-runs/class-runs.ts';
 import { classRunEndpoints } from './class-runs/routes.ts';
 import type { Config, Secrets } from './config.ts';
 import type { Documents } from './documents/documents.ts';
+import { createErasing } from './erasing/erasing.ts';
+import { erasingEndpoint } from './erasing/routes.ts';
 import { createAsyncApiDocument } from './events/asyncapi.ts';
 import { mailEndpoints } from './events/mail-routes.ts';
 import { eventEndpoints } from './events/routes.ts';
@@ -62,6 +64,8 @@ function createFeatures(foundations: Foundations) {
   const certificates = createCertificates({ ...foundations, config: config.certificates });
   const { publicUrl, issuerName } = config.certificates;
   const prefixOf = createPrefixOf(config);
+  const tenantOf = createTenantOf(config);
+  const erasing = createErasing({ database, documents, events, jobs, reports });
   const issued = createIssued({ database, documents, credentials, events, links, metrics, publicUrl });
   const verifications = createVerifications({ database, credentials, metrics, publicUrl });
   const codeLimit = createRateLimiter({ database, ...verificationLimit });
@@ -83,7 +87,8 @@ function createFeatures(foundations: Foundations) {
     ...downloadEndpoints({ events, issued, limit: createRateLimiter({ database, ...mailLinkLimit }) }),
     ...mailEndpoints({ database, prefixOf }),
     ...verificationEndpoints({ verifications, codeLimit, fileLimit, issuerName }),
-    auditEndpoint({ database, tenantOf: createTenantOf(config) }),
+    auditEndpoint({ database, tenantOf }),
+    erasingEndpoint({ erasing, tenantOf, tenants: config.tenants }),
     ...pipeline.endpoints,
     ...eventEndpoints({ database, prefixOf, document }),
     ...webhookEndpoints({ database, prefixOf, sealing, trustedHosts: config.events.webhookHosts }),

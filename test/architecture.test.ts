@@ -80,6 +80,7 @@ const floors: Record<string, number> = {
   certificates: 11,
   'class-runs': 12,
   configurations: 12,
+  erasing: 12,
   runs: 13,
   'foundations.ts': 14,
   'pipeline.ts': 14,
@@ -102,7 +103,7 @@ const doors: [RegExp, RegExp][] = [
   [/^(pg|@electric-sql\/pglite)$/, /^database\//],
   [
     /^kysely/,
-    /^(database\/|rate-limiter\.ts$|jobs\/(adding|attempts|cleaning|detaching|forgotten|lining-up|queue|records|retrying|telling|tickets|workers)\.ts$|reports\/revisions\.ts$|class-runs\/store\.ts$|certificates\/((document-)?store|holders)\.ts$|attempts\/(best-)?store\.ts$|(audit|schedules)\/store\.ts$|repeated-requests\.ts$|assets\/store\.ts$|(configurations|runs)\/[a-z]+-store\.ts$|events\/(claims|mail-store|outbox|records|webhook-store)\.ts$)/,
+    /^(database\/|rate-limiter\.ts$|jobs\/(adding|attempts|cleaning|detaching|forgotten|lining-up|queue|records|retrying|telling|tickets|workers)\.ts$|reports\/revisions\.ts$|class-runs\/store\.ts$|certificates\/((document-)?store|holders)\.ts$|attempts\/(best-)?store\.ts$|(audit|erasing|schedules)\/store\.ts$|repeated-requests\.ts$|assets\/store\.ts$|(configurations|runs)\/[a-z]+-store\.ts$|events\/(claims|mail-store|outbox|records|webhook-store)\.ts$)/,
   ],
   [/^pg-boss$/, /^jobs\/queue\.ts$/],
   [/^(jsonwebtoken|jose)$/, /^identity\//],

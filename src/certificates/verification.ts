@@ -71,6 +71,7 @@ async function checkCredential(
 ): Promise<FileCheck> {
   const name = 'credential';
   if (credentials === undefined) return { name, passed: false, detail: 'There is no key to check it with.' };
+  if (credential === null) return { name, passed: false, detail: 'What it said was erased.' };
   const own = await credentials.check(credential);
   // That of a registry is the registry's to check; the badge is always ours.
   const isByRegistry = own.reason === 'other_issuer';

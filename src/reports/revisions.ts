@@ -1,5 +1,6 @@
 // The order of renders and removals, the same for all processes: of two documents of one key the one accepted later is the newer.
 
+import { createHash } from 'node:crypto';
 import { sql } from 'kysely';
 import { abortable } from '../abortable.ts';
 import { recordChange } from '../audit/audit.ts';
@@ -13,6 +14,8 @@ const forgottenAtOnce = 100;
 
 const usualPatienceMs = 2000;
 const openingPatienceMs = 10_000;
+
+const digestOf = (ending: string) => createHash('sha256').update(ending).digest('hex');
 
 export class Revisions {
   readonly #database: Database;
@@ -61,13 +64,26 @@ export class Revisions {
     return revision;
   }
 
+  /**
+   * The same for all documents of one ending, of which only a digest is written down: it is nobody's name. What was written down before by
+   * its name is forgotten.
+   */
+  async recordErasure(below: string, ending: string): Promise<bigint> {
+    const revision = await this.recordRemoval(below, [digestOf(ending)]);
+    await sql`DELETE FROM platen.removals WHERE starts_with(below, ${below}) AND ending = ${ending}`.execute(
+      this.#database.queries,
+    );
+    return revision;
+  }
+
   /** Whether documents of the key were removed since the revision. */
   async isRemoved(key: string, revision: bigint): Promise<boolean> {
     const parts = key.split('/');
-    const prefixes = [1, 2, 3]
+    const prefixes = [1, 2, 3, 4]
       .map((count) => `${parts.slice(0, -count).join('/')}/`)
       .filter((prefix) => prefix !== '/');
-    const endings = ['', `/${parts.at(-1)}`, `/${parts.slice(-2).join('/')}`];
+    const named = [`/${parts.at(-1)}`, `/${parts.slice(-2).join('/')}`];
+    const endings = ['', ...named, ...named.map(digestOf)];
     const later = await this.#database.queries
       .selectFrom('removals')
       .select('revision')

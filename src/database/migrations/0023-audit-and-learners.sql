@@ -1,4 +1,4 @@
--- What people and the backend have changed. Only ever added to.
+-- What people and the backend have changed, which is only ever added to; and all certificates of a learner, found for their list and to be erased.
 
 CREATE TABLE platen.audit (
   seq bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -17,3 +17,5 @@ CREATE TABLE platen.audit (
 CREATE INDEX audit_time ON platen.audit (at, seq);
 CREATE INDEX audit_of_tenant ON platen.audit (tenant, at, seq);
 CREATE INDEX audit_of_target ON platen.audit (target, at, seq);
+
+CREATE INDEX certificates_of_student ON platen.certificates (tenant, student_id, created_at, id);
