@@ -1,13 +1,15 @@
 // Objects as files below DATA_DIR, each with its metadata beside it.
 
 import { randomUUID } from 'node:crypto';
-import { type FileHandle, mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
+import { type FileHandle, mkdir, open, readdir, readFile, rename, rm, rmdir, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { createLog } from '../log.ts';
 import type { ObjectHead, ObjectMetadata, ObjectStore, OpenOptions, PutOptions, StoredObject } from './object-store.ts';
 import { Turns } from './turns.ts';
 
 const log = createLog('documents');
+
+const mostAttempts = 5;
 
 /** The file beside each object. */
 interface Sidecar {
@@ -53,9 +55,16 @@ class FolderStore implements ObjectStore {
     return this.#turns.write(key, async () => {
       if ((await this.#readSidecar(key))?.version !== replaces) return false;
       const sidecar: Sidecar = { version: randomUUID(), bytes: bytes.length, metadata };
-      await mkdir(dirname(this.#path(key)), { recursive: true });
-      await this.#write(this.#path(key), bytes, Buffer.from(JSON.stringify(sidecar)));
-      return true;
+      for (let attempt = 1; ; attempt++) {
+        await mkdir(dirname(this.#path(key)), { recursive: true });
+        try {
+          await this.#write(this.#path(key), bytes, Buffer.from(JSON.stringify(sidecar)));
+          return true;
+        } catch (error) {
+          // The folder was empty until now, and has gone with what lay in it before.
+          if (attempt === mostAttempts || (error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+        }
+      }
     });
   }
 
@@ -64,7 +73,18 @@ class FolderStore implements ObjectStore {
       if (version !== undefined && (await this.#readSidecar(key))?.version !== version) return;
       await rm(this.#path(key) + sidecarSuffix, { force: true });
       await rm(this.#path(key), { force: true });
+      await this.#removeEmpty(dirname(key));
     });
+  }
+
+  /** Names of folders name people too. */
+  async #removeEmpty(folder: string): Promise<void> {
+    if (folder === '.') return;
+    const isGone = await rmdir(this.#path(folder)).then(
+      () => true,
+      () => false,
+    );
+    if (isGone) await this.#removeEmpty(dirname(folder));
   }
 
   async *list(prefix: string): AsyncIterable<string> {
