@@ -2,6 +2,7 @@
 
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { analyticsEndpoint } from '../src/analytics/routes.ts';
 import { assetEndpoints } from '../src/assets/routes.ts';
 import { attemptEndpoints } from '../src/attempts/routes.ts';
 import { auditEndpoint } from '../src/audit/routes.ts';
@@ -130,6 +131,7 @@ function apiPage(): string {
     ...reportEndpoints({ reports: {} as Reports, concurrency: 1 }),
     ...classRunEndpoints({} as Parameters<typeof classRunEndpoints>[0]),
     erasingEndpoint({} as Parameters<typeof erasingEndpoint>[0]),
+    analyticsEndpoint({} as Parameters<typeof analyticsEndpoint>[0]),
     auditEndpoint({} as Parameters<typeof auditEndpoint>[0]),
     ...templateEndpoints({} as Parameters<typeof templateEndpoints>[0]),
     generationEndpoint({} as Parameters<typeof generationEndpoint>[0]),

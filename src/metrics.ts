@@ -1,6 +1,7 @@
 // Every metric that Platen exports, in one list: their names are public and stay.
 
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import { Tally } from './tally.ts';
 import { version } from './version.ts';
 
 const seconds = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120];
@@ -159,6 +160,8 @@ export function createMetrics() {
   tellBuild(registers);
   return {
     registry,
+    /** Counted for analytics, in the same places. */
+    tally: new Tally(),
     ...outcomeMetrics(registers),
     renderStage: new Histogram({
       name: 'platen_render_stage_seconds',

@@ -1,5 +1,6 @@
 // The composition root: builds every module in order, and takes them down in the opposite one.
 
+import { analyticsEndpoint } from './analytics/routes.ts';
 import { actAs } from './audit/audit.ts';
 import { auditEndpoint } from './audit/routes.ts';
 import { createCertificates } from './certificates/certificates.ts';
@@ -87,6 +88,7 @@ function createFeatures(foundations: Foundations) {
     ...downloadEndpoints({ events, issued, limit: createRateLimiter({ database, ...mailLinkLimit }) }),
     ...mailEndpoints({ database, prefixOf }),
     ...verificationEndpoints({ verifications, codeLimit, fileLimit, issuerName }),
+    analyticsEndpoint({ analytics: foundations.analytics, tenantOf }),
     auditEndpoint({ database, tenantOf }),
     erasingEndpoint({ erasing, tenantOf, tenants: config.tenants }),
     ...pipeline.endpoints,
