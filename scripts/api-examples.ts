@@ -9,7 +9,7 @@ import { pipelineExamples } from './pipeline-examples.ts';
 
 /** Names of values that differ from time to time. */
 export const changing = new Set(
-  'id at jobId progressId timestamp version environment createdAt startedAt endedAt pages bytes sha256 durationMs ticket total cancelled nextCursor diagnosis detail stage percent number verifyUrl downloadUrl download_url verify_url s3_key generated_at credential badge schema sample secret next nextAt count runId configurationId'.split(
+  'id at days renderMs jobId progressId timestamp version environment createdAt startedAt endedAt pages bytes sha256 durationMs ticket total cancelled nextCursor diagnosis detail stage percent number verifyUrl downloadUrl download_url verify_url s3_key generated_at credential badge schema sample secret next nextAt count runId configurationId'.split(
     ' ',
   ),
 );

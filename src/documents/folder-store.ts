@@ -92,6 +92,8 @@ class FolderStore implements ObjectStore {
     const entries = await readdir(join(this.#root, prefix), { withFileTypes: true }).catch((error) => {
       if (error.code !== 'ENOENT') throw error;
     });
+    // A process that died before it had written may have left it.
+    if (entries?.length === 0) await rmdir(join(this.#root, prefix)).catch(() => undefined);
     for (const entry of entries ?? []) {
       if (entry.isDirectory()) yield* this.list(`${prefix}${entry.name}/`);
       else if (entry.name.endsWith(sidecarSuffix)) yield prefix + entry.name.slice(0, -sidecarSuffix.length);
