@@ -71,8 +71,9 @@ class FolderStore implements ObjectStore {
   remove(key: string, version?: string): Promise<void> {
     return this.#turns.write(key, async () => {
       if (version !== undefined && (await this.#readSidecar(key))?.version !== version) return;
-      await rm(this.#path(key) + sidecarSuffix, { force: true });
+      // In this order: what a process has left that died between the two is still listed, and removed the next time.
       await rm(this.#path(key), { force: true });
+      await rm(this.#path(key) + sidecarSuffix, { force: true });
       await this.#removeEmpty(dirname(key));
     });
   }
@@ -130,9 +131,9 @@ class FolderStore implements ObjectStore {
     try {
       await writeDurably(unfinished, bytes);
       await writeDurably(unfinished + sidecarSuffix, sidecar);
-      // A crash between the two leaves new bytes beside an old digest: seen as altered, and rendered anew.
-      await rename(unfinished, path);
+      // A crash between the two leaves a new digest beside old bytes, seen as altered and rendered anew, or beside none: never bytes that nothing lists.
       await rename(unfinished + sidecarSuffix, path + sidecarSuffix);
+      await rename(unfinished, path);
       await syncFolder(dirname(path));
     } catch (error) {
       await rm(unfinished, { force: true });
