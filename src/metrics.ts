@@ -136,6 +136,8 @@ function tellBuild(registers: Registry[]): void {
 
 function outcomeMetrics(registers: Registry[]) {
   return {
+    /** Counted for analytics, in the same places. */
+    tally: new Tally(),
     renders: new Counter({
       name: 'platen_renders_total',
       help: 'Renders that ended, by outcome: ok, cancelled, or the error code. Those refused with queue_full never began, and are not counted.',
@@ -160,8 +162,6 @@ export function createMetrics() {
   tellBuild(registers);
   return {
     registry,
-    /** Counted for analytics, in the same places. */
-    tally: new Tally(),
     ...outcomeMetrics(registers),
     renderStage: new Histogram({
       name: 'platen_render_stage_seconds',
