@@ -19,3 +19,6 @@ CREATE INDEX audit_of_tenant ON platen.audit (tenant, at, seq);
 CREATE INDEX audit_of_target ON platen.audit (target, at, seq);
 
 CREATE INDEX certificates_of_student ON platen.certificates (tenant, student_id, created_at, id);
+
+-- What was removed of one learner, whatever their class.
+CREATE INDEX removals_ending ON platen.removals (ending);
