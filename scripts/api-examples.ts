@@ -1,6 +1,7 @@
 // An example of a request and its answer for each endpoint, in an order in which they can be sent: docs/http-api.md shows them, test/api-examples.test.ts sends them.
 
 import { attemptExamples } from './attempt-examples.ts';
+import { auditExamples } from './audit-examples.ts';
 import { certificateExamples } from './certificate-examples.ts';
 import { eventExamples } from './event-examples.ts';
 import type { Example, Who } from './example.ts';
@@ -8,7 +9,7 @@ import { pipelineExamples } from './pipeline-examples.ts';
 
 /** Names of values that differ from time to time. */
 export const changing = new Set(
-  'id jobId progressId timestamp version environment createdAt startedAt endedAt pages bytes sha256 durationMs ticket total cancelled nextCursor diagnosis detail stage percent number verifyUrl downloadUrl download_url verify_url s3_key generated_at credential badge schema sample secret next nextAt count runId configurationId'.split(
+  'id at days renderMs jobId progressId timestamp version environment createdAt startedAt endedAt pages bytes sha256 durationMs ticket total cancelled nextCursor diagnosis detail stage percent number verifyUrl downloadUrl download_url verify_url s3_key generated_at credential badge schema sample secret next nextAt count runId configurationId'.split(
     ' ',
   ),
 );
@@ -301,6 +302,7 @@ export const examples: Example[] = [
   ...attemptExamples,
   ...eventExamples,
   ...pipelineExamples,
+  ...auditExamples,
   ...service,
 ];
 

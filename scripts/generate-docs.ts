@@ -2,8 +2,10 @@
 
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { analyticsEndpoint } from '../src/analytics/routes.ts';
 import { assetEndpoints } from '../src/assets/routes.ts';
 import { attemptEndpoints } from '../src/attempts/routes.ts';
+import { auditEndpoint } from '../src/audit/routes.ts';
 import { downloadEndpoints } from '../src/certificates/download-routes.ts';
 import { generationEndpoint } from '../src/certificates/generation-routes.ts';
 import { issuedEndpoints } from '../src/certificates/issued-routes.ts';
@@ -13,6 +15,7 @@ import { verificationEndpoints } from '../src/certificates/verification-routes.t
 import { classRunEndpoints } from '../src/class-runs/routes.ts';
 import { developmentSecrets } from '../src/config-checks.ts';
 import { configurationEndpoints } from '../src/configurations/routes.ts';
+import { erasingEndpoint } from '../src/erasing/routes.ts';
 import { catalogue } from '../src/errors.ts';
 import { mailEndpoints } from '../src/events/mail-routes.ts';
 import { eventEndpoints } from '../src/events/routes.ts';
@@ -127,6 +130,9 @@ function apiPage(): string {
   const endpoints = [
     ...reportEndpoints({ reports: {} as Reports, concurrency: 1 }),
     ...classRunEndpoints({} as Parameters<typeof classRunEndpoints>[0]),
+    erasingEndpoint({} as Parameters<typeof erasingEndpoint>[0]),
+    analyticsEndpoint({} as Parameters<typeof analyticsEndpoint>[0]),
+    auditEndpoint({} as Parameters<typeof auditEndpoint>[0]),
     ...templateEndpoints({} as Parameters<typeof templateEndpoints>[0]),
     generationEndpoint({} as Parameters<typeof generationEndpoint>[0]),
     ...issuedEndpoints({} as Parameters<typeof issuedEndpoints>[0]),

@@ -21,6 +21,10 @@ export const failpoints = [
   'run-decided',
   'run-awarded',
   'run-noted',
+  'erasing-begun',
+  'erasing-certificates',
+  'erasing-rows',
+  'erasing-files',
 ] as const;
 export type Failpoint = (typeof failpoints)[number];
 

@@ -1,5 +1,6 @@
 // What the features stand on: database, storage, browser, keys, and all that takes no part in a feature itself.
 
+import { createAnalytics } from './analytics/analytics.ts';
 import { createAssets } from './assets/assets.ts';
 import { createPassingRetriever } from './attempts/passing-retriever.ts';
 import { isCertificateRecord } from './certificates/certificate.ts';
@@ -119,6 +120,8 @@ export async function openFoundations(parts: AsyncDisposableStack, { config, sec
   const origins = config.tenants.map(({ origin }) => origin);
   parts.use(openFolders(config, secrets));
   const database = parts.use(openDatabase({ url: secrets.databaseUrl, dataDir: config.dataDir }));
+  const { tenants } = config;
+  const analytics = parts.use(createAnalytics({ database, tally: metrics.tally, tenants }));
   const store = await openStore(config, secrets);
   const documents = parts.use(createDocuments({ store, metrics, limits, belongs, ...config.documents }));
   const images = createImages({ store, prefix: config.certificates.imagesPrefix });
@@ -150,6 +153,7 @@ export async function openFoundations(parts: AsyncDisposableStack, { config, sec
     config,
     origins,
     metrics,
+    analytics,
     database,
     documents,
     images,

@@ -1,6 +1,7 @@
 // Every metric that Platen exports, in one list: their names are public and stay.
 
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import { Tally } from './tally.ts';
 import { version } from './version.ts';
 
 const seconds = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120];
@@ -135,6 +136,8 @@ function tellBuild(registers: Registry[]): void {
 
 function outcomeMetrics(registers: Registry[]) {
   return {
+    /** Counted for analytics, in the same places. */
+    tally: new Tally(),
     renders: new Counter({
       name: 'platen_renders_total',
       help: 'Renders that ended, by outcome: ok, cancelled, or the error code. Those refused with queue_full never began, and are not counted.',

@@ -1,5 +1,8 @@
 // The composition root: builds every module in order, and takes them down in the opposite one.
 
+import { analyticsEndpoint } from './analytics/routes.ts';
+import { actAs } from './audit/audit.ts';
+import { auditEndpoint } from './audit/routes.ts';
 import { createCertificates } from './certificates/certificates.ts';
 import { downloadEndpoints, mailLinkLimit } from './certificates/download-routes.ts';
 import { generationEndpoint } from './certificates/generation-routes.ts';
@@ -13,6 +16,8 @@ import { createClassRuns } from './class-runs/class-runs.ts';
 import { classRunEndpoints } from './class-runs/routes.ts';
 import type { Config, Secrets } from './config.ts';
 import type { Documents } from './documents/documents.ts';
+import { createErasing } from './erasing/erasing.ts';
+import { erasingEndpoint } from './erasing/routes.ts';
 import { createAsyncApiDocument } from './events/asyncapi.ts';
 import { mailEndpoints } from './events/mail-routes.ts';
 import { eventEndpoints } from './events/routes.ts';
@@ -33,7 +38,7 @@ import { createRateLimiter } from './rate-limiter.ts';
 import { createReports, laterWindow } from './reports/reports.ts';
 import { invalidationEndpoint, reportEndpoints } from './reports/routes.ts';
 import { describeStorage, secretValues, summariseSettings } from './settings-summary.ts';
-import { createPrefixOf } from './tenant-access.ts';
+import { createPrefixOf, createTenantOf } from './tenant-access.ts';
 import { version } from './version.ts';
 
 const log = createLog('service');
@@ -60,6 +65,8 @@ function createFeatures(foundations: Foundations) {
   const certificates = createCertificates({ ...foundations, config: config.certificates });
   const { publicUrl, issuerName } = config.certificates;
   const prefixOf = createPrefixOf(config);
+  const tenantOf = createTenantOf(config);
+  const erasing = createErasing({ database, documents, events, jobs, reports });
   const issued = createIssued({ database, documents, credentials, events, links, metrics, publicUrl });
   const verifications = createVerifications({ database, credentials, metrics, publicUrl });
   const codeLimit = createRateLimiter({ database, ...verificationLimit });
@@ -74,13 +81,16 @@ function createFeatures(foundations: Foundations) {
     ...reportEndpoints({ reports, concurrency }),
     ...classRunEndpoints({ classRuns, tickets, streams }),
     ...jobEndpoints({ jobs, following, progress, tickets, streams }),
-    ...templateEndpoints({ templating: foundations.templating, images: foundations.images, prefixOf }),
+    ...templateEndpoints({ database, templating: foundations.templating, images: foundations.images, prefixOf }),
     generationEndpoint({ certificates, prefixOf, generations }),
     ...certificateEndpoints({ certificates, credentials, prefixOf }),
     ...issuedEndpoints({ issued, links, prefixOf }),
     ...downloadEndpoints({ events, issued, limit: createRateLimiter({ database, ...mailLinkLimit }) }),
     ...mailEndpoints({ database, prefixOf }),
     ...verificationEndpoints({ verifications, codeLimit, fileLimit, issuerName }),
+    analyticsEndpoint({ analytics: foundations.analytics, tenantOf }),
+    auditEndpoint({ database, tenantOf }),
+    erasingEndpoint({ erasing, tenantOf, tenants: config.tenants }),
     ...pipeline.endpoints,
     ...eventEndpoints({ database, prefixOf, document }),
     ...webhookEndpoints({ database, prefixOf, sealing, trustedHosts: config.events.webhookHosts }),
@@ -134,6 +144,7 @@ export async function startService(config: Config, secrets: Secrets, limits?: Li
     identity,
     redeemTicket: tickets.redeem,
     metrics,
+    actAs,
     endpoints,
     pages: documentationPages(createOpenApiDocument(endpoints, version)),
     config: { ...config.http, allowedOrigins: origins },

@@ -46,6 +46,7 @@ beforeEach(async () => {
     identity: {} as Identity,
     redeemTicket: () => redeemed.promise,
     metrics: createMetrics(),
+    actAs: (_author, work) => work(),
     endpoints,
     pages: (_req, _res, next) => next(),
     config: { trustProxy: [], rateLimitPer15Min: 10, allowedOrigins: [] },

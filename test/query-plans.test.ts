@@ -367,6 +367,7 @@ describeServer('statements on filled tables', (server) => {
     await useEvents();
     const revisions = new Revisions(database);
     await revisions.recordRemoval('reports/C1/', []);
+    await revisions.recordErasure('reports/', '/students/S1.pdf');
     await revisions.isRemoved('reports/C1/Test_1/overall.pdf', 1n);
     const seen = () => [...recorded.values()].map(({ text }) => plain(text));
     const written = writtenStatements();

@@ -2,6 +2,7 @@
 
 import { createHash } from 'node:crypto';
 import { buffer } from 'node:stream/consumers';
+import { recordChange } from '../audit/audit.ts';
 import type { Database, Queries } from '../database/database.ts';
 import type { ObjectStore } from '../documents/contract.ts';
 import { fail, invalidField, ServiceError } from '../errors.ts';
@@ -41,6 +42,8 @@ interface Place {
 /** Of what lies there under its digest: who has just read which one it is finds that one. */
 const keyOf = ({ tenant, slug, sha256 }: Place) => `${tenant === '' ? '' : `${tenant}/`}assets/${slug}/${sha256}`;
 
+const targetOf = (slug: string) => `assets/${slug}`;
+
 class StoredAssets implements Assets {
   readonly #dependencies: Dependencies;
 
@@ -54,9 +57,12 @@ class StoredAssets implements Assets {
     const { type, bytes } = await judgeAsset(given);
     const sha256 = createHash('sha256').update(bytes).digest('hex');
     await this.#write(keyOf({ tenant, slug, sha256 }), { type, bytes });
-    const { asset, former } = await this.#dependencies.database.transaction((tx) =>
-      putAsset(tx, { tenant, slug, type, bytes: bytes.length, sha256 }),
-    );
+    const { asset, former } = await this.#dependencies.database.transaction(async (tx) => {
+      const put = await putAsset(tx, { tenant, slug, type, bytes: bytes.length, sha256 });
+      const before = put.former === undefined ? null : { sha256: put.former };
+      await recordChange(tx, { tenant, target: targetOf(slug), before, after: { type, bytes: bytes.length, sha256 } });
+      return put;
+    });
     if (former !== undefined && former !== sha256) await this.#discard({ tenant, slug, sha256: former });
     return asset;
   }
@@ -87,6 +93,8 @@ class StoredAssets implements Assets {
       const asset = await removeAsset(tx, tenant, slug);
       if (asset === undefined) throw fail('not_found');
       if (await isUsed(tx, tenant, slug)) throw fail('asset_in_use');
+      const { type, bytes, sha256 } = asset;
+      await recordChange(tx, { tenant, target: targetOf(slug), before: { type, bytes, sha256 } });
       return asset;
     });
     await this.#discard({ tenant, slug, sha256: removed.sha256 });

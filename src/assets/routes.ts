@@ -87,6 +87,7 @@ function writing({ assets, tenantOf }: Dependencies): Endpoint[] {
     defineEndpoint({
       ...one,
       method: 'put',
+      action: 'asset.put',
       summary: 'Put an asset in',
       description:
         'A PDF, a picture, a font (20 MB), or a list as CSV or JSON (50 MB), seen by its content. It takes the place of the one of its name.',
@@ -111,6 +112,7 @@ function writing({ assets, tenantOf }: Dependencies): Endpoint[] {
     defineEndpoint({
       ...one,
       method: 'delete',
+      action: 'asset.remove',
       summary: 'Take an asset away',
       answers: { 204: { description: 'It is gone.' } },
       errors: [...readErrors, 'not_found', 'asset_in_use'],

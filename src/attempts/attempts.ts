@@ -1,6 +1,7 @@
 // Attempts: fetched from the testing service or pushed, and read; two works, each by one process at a time. Runs ask for those that have passed.
 
 import { createHash } from 'node:crypto';
+import { recordChange } from '../audit/audit.ts';
 import type { Certificates } from '../certificates/certificates.ts';
 import type { Database, Queries } from '../database/database.ts';
 import { createLog } from '../log.ts';
@@ -74,7 +75,9 @@ class KeptAttempts implements Attempts {
       const rejected = items.filter((item, index) => kept[index]?.raw === null || 'reasons' in readItem(item)).length;
       const readable = kept.filter(({ raw }, index) => raw !== null && 'attempt' in readItem(items[index]));
       const accepted = new Set(readable.map((each) => each.digest).filter((each) => added.has(each))).size;
-      return { accepted, duplicates: items.length - rejected - accepted, rejected };
+      const pushed = { accepted, duplicates: items.length - rejected - accepted, rejected };
+      await recordChange(tx, { tenant, target: 'attempts', after: pushed });
+      return pushed;
     };
     return this.#dependencies.database.transaction((tx) => {
       if (idempotencyKey === undefined) return keepAll(tx);
@@ -90,6 +93,12 @@ class KeptAttempts implements Attempts {
     return this.#dependencies.database.transaction(async (tx) => {
       const attempt = await beginAgain(tx, asked);
       if (attempt?.state === 'new') await this.#askToProcess(tx);
+      if (attempt !== undefined)
+        await recordChange(tx, {
+          tenant: asked.tenant,
+          target: `attempts/${asked.id}`,
+          after: { state: attempt.state },
+        });
       return attempt;
     });
   }

@@ -109,6 +109,7 @@ export function attemptEndpoints(dependencies: Dependencies): Endpoint[] {
       ...common,
       method: 'post',
       path: '/internal/attempts',
+      action: 'attempts.push',
       summary: 'Push attempts',
       description:
         'Finished tests of learners. They are read within seconds, and those who have passed get their certificates. The same `id` again: the newest `updatedAt` counts.',
@@ -137,6 +138,7 @@ export function attemptEndpoints(dependencies: Dependencies): Endpoint[] {
       ...common,
       method: 'post',
       path: '/internal/attempts/:id/redrive',
+      action: 'attempt.redrive',
       summary: 'Read an attempt again, as if it had just come',
       description:
         'One that was set aside, that waits or that was read. A learner who was not found is looked for anew.',

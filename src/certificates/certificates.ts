@@ -17,6 +17,7 @@ import type { Plugins } from '../plugins/plugins.ts';
 import type { Templating } from '../templating/templating.ts';
 import { mayRead, type Reader } from './access.ts';
 import { applyChanges, createInputCheck, type InputCheck, inputOf } from './asked.ts';
+import { noteEnd, noteIssue } from './audited.ts';
 import { createAwards } from './awards.ts';
 import { digestOf, newCode } from './certificate.ts';
 import type { Awards, CertificateRow, GenerateBody, IssueAnswer, IssueBody, ReissueBody } from './contract.ts';
@@ -160,6 +161,7 @@ class IssuedCertificates implements Certificates {
       await markReplaced(tx, id, reason);
       const added = await this.#add(input, { tx, tenant: old.tenant, wishes: old.input });
       await nameSuccessor(tx, id, added.id);
+      await noteEnd(tx, old, { status: 'replaced', replacedBy: added.id });
       const replacedBy = { certificateId: added.id, number: added.number };
       await this.#dependencies.events.certificateReplaced(tx, old.tenant, { ...toldOf(old), replacedBy });
       await this.#makings.enqueue(added, { tx, owner });
@@ -257,14 +259,17 @@ class IssuedCertificates implements Certificates {
   }
 
   /** Of two requests that differ in their mails alone the certificate is one, and the mails are those of the first. */
-  #add(
+  async #add(
     asked: CertificateInput,
     { tx, tenant, wishes: { mail, remindDaysBefore } }: { tx: Transaction; tenant: string; wishes: MailWishes },
   ): Promise<StoredCertificate> {
     const { numberPattern } = this.#dependencies.config;
     const digest = digestOf(asked);
     const input: FrozenInput = { ...asked, mail, remindDaysBefore };
-    return addCertificate(tx, { id: randomUUID(), tenant, code: newCode(), input, digest, numberPattern });
+    const id = randomUUID();
+    const added = await addCertificate(tx, { id, tenant, code: newCode(), input, digest, numberPattern });
+    if (added.id === id) await noteIssue(tx, added);
+    return added;
   }
 
   #takeUp(): Promise<void> {

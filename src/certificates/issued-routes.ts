@@ -121,6 +121,7 @@ function revokingEndpoints({ issued, prefixOf }: Dependencies): Endpoint[] {
       ...common,
       method: 'post',
       path: '/certificates/:id/revoke',
+      action: 'certificate.revoke',
       summary: 'Revoke a certificate',
       description: 'Its page and its status list say so from then on. It can be reissued, and not be made good again.',
       access: 'either',

@@ -9,6 +9,7 @@ import type { Events } from '../events/events.ts';
 import { createLog } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
 import { mayRead, type Reader } from './access.ts';
+import { noteEnd } from './audited.ts';
 import type { CertificateRow } from './contract.ts';
 import { nameOf } from './facts.ts';
 import { type FileLinks, linkSeconds } from './file-links.ts';
@@ -90,7 +91,10 @@ class IssuedOnes implements Issued {
     const disposition = contentDisposition(fileNameOf(certificate));
     const ofStorage = await documents.linkTo(certificate.key, { seconds: linkSeconds, disposition });
     // What the storage gives out by itself is seen by nobody here.
-    if (ofStorage !== undefined) metrics.certificateDownloads.inc({ outcome: 'link' });
+    if (ofStorage !== undefined) {
+      metrics.certificateDownloads.inc({ outcome: 'link' });
+      countDownload(metrics, certificate);
+    }
     return ofStorage ?? links.sign(id);
   }
 
@@ -126,7 +130,10 @@ class IssuedOnes implements Issued {
       .catch((cause) => {
         throw unavailable(cause);
       });
-    if (document !== undefined) return { ...document, number };
+    if (document !== undefined) {
+      countDownload(this.#dependencies.metrics, certificate);
+      return { ...document, number };
+    }
     const { state, reason } = await documents.status();
     if (state !== 'up') throw unavailable(reason);
     log.error('The document of a certificate is missing, or was altered', { certificateId: id, s3Key: key });
@@ -140,6 +147,7 @@ class IssuedOnes implements Issued {
       if (certificate === undefined || !mayRead(reader, certificate)) throw fail('not_found');
       if (!mayBecome(certificate.status, 'revoked')) throw fail('already_revoked');
       await markRevoked(tx, id, reason);
+      await noteEnd(tx, certificate, { status: 'revoked' });
       await events.certificateRevoked(tx, certificate.tenant, toldOf(certificate));
       return this.#rowOf({ ...certificate, status: 'revoked' });
     });
@@ -169,6 +177,10 @@ class IssuedOnes implements Issued {
   #rowOf(certificate: StoredCertificate): CertificateRow {
     return rowOf(certificate, this.#dependencies.publicUrl);
   }
+}
+
+function countDownload({ tally }: Metrics, { tenant, courseId }: StoredCertificate): void {
+  tally.count({ tenant, courseId, name: 'downloaded' });
 }
 
 export function createIssued(dependencies: Dependencies): Issued {

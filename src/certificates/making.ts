@@ -80,7 +80,9 @@ class Making {
       } catch (error) {
         // Nobody is at fault when the process stops, or when it was cancelled.
         if (!work.signal.aborted) {
+          const { tenant, courseId } = certificate;
           this.#dependencies.metrics.certificates.inc({ outcome: describe(error) });
+          this.#dependencies.metrics.tally.count({ tenant, courseId, name: 'refused' });
           await markFailed(database.queries, id, { error: describe(error), mayHeal: mayHeal(error) });
         }
         throw error;

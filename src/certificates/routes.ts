@@ -103,6 +103,7 @@ function issuingEndpoints(dependencies: Dependencies): Endpoint[] {
     defineEndpoint({
       method: 'post',
       path: '/certificate/issue',
+      action: 'certificate.issue',
       tag: 'Certificates',
       summary: 'Issue a certificate',
       description:
@@ -122,6 +123,7 @@ function issuingEndpoints(dependencies: Dependencies): Endpoint[] {
     defineEndpoint({
       method: 'post',
       path: '/certificates/:id/reissue',
+      action: 'certificate.reissue',
       tag: 'Certificates',
       summary: 'Put another certificate in the place of one',
       description:

@@ -1,6 +1,8 @@
 // The endpoints for those who look after templates: which there are, how they look, and the pictures that they show.
 
 import { z } from 'zod';
+import { recordChange } from '../audit/audit.ts';
+import type { Database } from '../database/database.ts';
 import { fail } from '../errors.ts';
 import {
   askerErrors,
@@ -16,6 +18,7 @@ import type { Templating } from '../templating/templating.ts';
 import { type PrefixOf, requireAdministrator } from './access.ts';
 
 interface Dependencies {
+  database: Database;
   templating: Templating;
   images: Images;
   prefixOf: PrefixOf;
@@ -84,11 +87,14 @@ async function preview({ templating, images, prefixOf }: Dependencies, exchange:
   res.end(bytes);
 }
 
-async function putImage({ images, prefixOf }: Dependencies, exchange: Exchange): Promise<void> {
+async function putImage({ database, images, prefixOf }: Dependencies, exchange: Exchange): Promise<void> {
   const { tenant } = requireAdministrator(exchange, prefixOf);
   const { params, res } = exchange;
   const { path = '' } = params;
   const { type, bytes, size, sha256, leftOut } = await images.put(tenant, path, await exchange.readFile());
+  // It lies in the storage by now, which knows no transactions: whoever is told of a failure sends it again.
+  const after = { type, bytes: bytes.length, sha256 };
+  await recordChange(database.queries, { tenant, target: `images/${path}`, after });
   res.json({ path, type, bytes: bytes.length, ...size, sha256, leftOut });
 }
 
@@ -129,19 +135,31 @@ export function templateEndpoints(dependencies: Dependencies): Endpoint[] {
       ],
       handle: (exchange: Exchange<PreviewQuery>) => preview(dependencies, exchange),
     }),
-    defineEndpoint({
-      ...common,
-      method: 'put',
-      path: '/internal/images/*path',
-      summary: 'Put a picture that templates show',
-      description:
-        '`logo`, `signature` or `backgrounds/{templateId}`, with `.png`, `.jpg` or `.svg`. It is written anew from what can only be seen; `leftOut` names the rest. Certificates that were made before keep the picture that they were made with.',
-      // What it is said to be is not believed, but looked at.
-      fileTypes: ['image/png', 'image/jpeg', 'image/svg+xml', 'application/octet-stream'],
-      mostBodyBytes: mostImageBytes,
-      answers: { 200: { description: 'It is used from now on, by other processes within 10 s.', schema: imageAnswer } },
-      errors: [...askerErrors, ...fileErrors, 'invalid_request', 'image_invalid', 'storage_unavailable'],
-      handle: (exchange) => putImage(dependencies, exchange),
-    }),
+    imageEndpoint(dependencies),
   ];
+}
+
+function imageEndpoint(dependencies: Dependencies): Endpoint {
+  return defineEndpoint({
+    ...common,
+    method: 'put',
+    path: '/internal/images/*path',
+    action: 'image.put',
+    summary: 'Put a picture that templates show',
+    description:
+      '`logo`, `signature` or `backgrounds/{templateId}`, with `.png`, `.jpg` or `.svg`. It is written anew from what can only be seen; `leftOut` names the rest. Certificates that were made before keep the picture that they were made with.',
+    // What it is said to be is not believed, but looked at.
+    fileTypes: ['image/png', 'image/jpeg', 'image/svg+xml', 'application/octet-stream'],
+    mostBodyBytes: mostImageBytes,
+    answers: { 200: { description: 'It is used from now on, by other processes within 10 s.', schema: imageAnswer } },
+    errors: [
+      ...askerErrors,
+      ...fileErrors,
+      'invalid_request',
+      'image_invalid',
+      'storage_unavailable',
+      'database_unavailable',
+    ],
+    handle: (exchange) => putImage(dependencies, exchange),
+  });
 }

@@ -48,7 +48,7 @@ function describe(
   const expiry = expiresAt === null ? texts.neverExpires : dayOf(language, expiresAt);
   const isGood = standing === 'valid';
   return html`<section><dl>
-${field('wide name-field', [texts.issuedTo, html`<span class="name">${name}</span>`])}
+${name === '' ? undefined : field('wide name-field', [texts.issuedTo, html`<span class="name">${name}</span>`])}
 ${field('wide', [texts.course, html`<span class="course">${courseName}</span>`])}
 ${field('', [texts.issuedBy, issuerName])}
 ${field('', [texts.number, number])}

@@ -71,6 +71,7 @@ async function checkCredential(
 ): Promise<FileCheck> {
   const name = 'credential';
   if (credentials === undefined) return { name, passed: false, detail: 'There is no key to check it with.' };
+  if (credential === null) return { name, passed: false, detail: 'What it said was erased.' };
   const own = await credentials.check(credential);
   // That of a registry is the registry's to check; the badge is always ours.
   const isByRegistry = own.reason === 'other_issuer';
@@ -119,6 +120,7 @@ class StandingVerifications implements Verifications {
     const found = isCode(code) ? await findByCode(database.queries, code) : undefined;
     const certificate = found === undefined || found.sha256 === null ? undefined : await this.#describe(found);
     metrics.verifications.inc({ by: 'code', result: certificate?.status ?? 'unknown' });
+    if (found !== undefined && certificate !== undefined) countVerified(metrics, found);
     return certificate;
   }
 
@@ -152,6 +154,7 @@ class StandingVerifications implements Verifications {
       ...checkStanding(certificate),
       checkConsistency(certificate),
     ];
+    countVerified(this.#dependencies.metrics, certificate);
     const valid = checks.every(({ passed }) => passed);
     return { valid, checks, certificate: await this.#describe(certificate) };
   }
@@ -182,6 +185,10 @@ class StandingVerifications implements Verifications {
   #verifyUrlOf({ code }: StoredCertificate): string {
     return verifyUrlOf(this.#dependencies.publicUrl, code);
   }
+}
+
+function countVerified({ tally }: Metrics, { tenant, courseId }: StoredCertificate): void {
+  tally.count({ tenant, courseId, name: 'verified' });
 }
 
 /** @throws pdf_unreadable, pdf_encrypted. */

@@ -3,6 +3,7 @@
 import { createHash, randomUUID } from 'node:crypto';
 import type { Readable } from 'node:stream';
 import { setImmediate as breathe } from 'node:timers/promises';
+import { recordChange } from '../audit/audit.ts';
 import type { Tenant } from '../config.ts';
 import type { Database } from '../database/database.ts';
 import type { Documents } from '../documents/documents.ts';
@@ -125,6 +126,8 @@ class DurableClassRuns implements ClassRuns {
       const common = { tenant, educatorId: undefined, dataVersion };
       const all = asked.map((report) => ({ ...common, report, reportToken: tokenFor(report) }));
       await reports.generateForRun(run.id, all, tx);
+      const { id, total } = run;
+      await recordChange(tx, { tenant: tenant.prefix, target: `class-runs/${id}`, after: { classId, testId, total } });
       return { id: run.id, total: run.total };
     });
   }
@@ -204,7 +207,15 @@ class DurableClassRuns implements ClassRuns {
       teacherIds: idsOf('teacherId'),
       overall,
     });
-    return this.#dependencies.jobs.retryGroup(id, await this.#checkTokens(body, reports));
+    const { jobs } = this.#dependencies;
+    const tokenFor = await this.#checkTokens(body, reports);
+    return jobs.transaction(async (tx) => {
+      const retried = await jobs.retryGroup(id, tokenFor);
+      const owner = await findOwner(tx, id);
+      const tenant = this.#dependencies.reports.tenantOf(owner?.origin).prefix;
+      if (retried > 0) await recordChange(tx, { tenant, target: `class-runs/${id}`, after: { retried } });
+      return retried;
+    });
   }
 
   /** @returns the token that came for a report: the student's own, or the one for all; none where one is to be minted. */

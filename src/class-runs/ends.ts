@@ -1,8 +1,10 @@
 // Tells others of class runs that have ended, in the transaction in which the last of their reports does.
 
+import { recordChange } from '../audit/audit.ts';
+import type { Queries } from '../database/database.ts';
 import type { Events } from '../events/events.ts';
-import type { EndHook } from '../jobs/contract.ts';
-import { holdEnded } from './store.ts';
+import type { EndedJob, EndHook } from '../jobs/contract.ts';
+import { findOwner, holdEnded } from './store.ts';
 
 export function tellOfEnds(events: Events): EndHook {
   return async (tx, jobs) => {
@@ -11,6 +13,7 @@ export function tellOfEnds(events: Events): EndHook {
     );
     // In one order, so that two who hold several wait for each other and not for ever.
     for (const [id, tenant] of [...tenants].sort(([one], [other]) => (one < other ? -1 : 1))) {
+      await recordCancelled(tx, id, jobs);
       const run = await holdEnded(tx, id);
       if (run === undefined) continue;
       const { classId, testId, total } = run;
@@ -20,4 +23,13 @@ export function tellOfEnds(events: Events): EndHook {
       await events.classRunEnded(tx, tenant, { classRunId: id, classId, testId, state, total, counts });
     }
   };
+}
+
+async function recordCancelled(tx: Queries, id: string, jobs: readonly EndedJob[]): Promise<void> {
+  const cancelled = jobs.filter(({ groupId, ending }) => groupId === id && ending.state === 'cancelled');
+  const [first] = cancelled;
+  // Of other groups it is no business of ours.
+  if (first === undefined || (await findOwner(tx, id)) === undefined) return;
+  const after = { cancelled: cancelled.length };
+  await recordChange(tx, { tenant: first.tenant, target: `class-runs/${id}`, after });
 }

@@ -103,6 +103,7 @@ function changingEndpoints(classRuns: ClassRuns): Endpoint[] {
     defineEndpoint({
       method: 'post',
       path: '/internal/class-runs',
+      action: 'class-run.begin',
       tag: 'Class runs',
       summary: 'Render and store all reports of a class for one test',
       description: 'Answers when the run is committed; it goes on after a restart.',
@@ -121,6 +122,7 @@ function changingEndpoints(classRuns: ClassRuns): Endpoint[] {
     defineEndpoint({
       method: 'delete',
       path: '/internal/class-runs/:id',
+      action: 'class-run.cancel',
       tag: 'Class runs',
       summary: 'Cancel what has not ended',
       access: 'service',
@@ -133,6 +135,7 @@ function changingEndpoints(classRuns: ClassRuns): Endpoint[] {
     defineEndpoint({
       method: 'post',
       path: '/internal/class-runs/:id/retry',
+      action: 'class-run.retry',
       tag: 'Class runs',
       summary: 'Begin the reports again that have failed or were cancelled, with fresh tokens where they are given',
       access: 'service',

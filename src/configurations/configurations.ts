@@ -1,6 +1,7 @@
 // Certificate types and configurations: which certificate a course, lesson or pathway gives, by which plug-ins, with which options, and when.
 
 import { randomUUID } from 'node:crypto';
+import { recordChange } from '../audit/audit.ts';
 import type { Database, Queries } from '../database/database.ts';
 import { fail, invalidField } from '../errors.ts';
 import { createLog } from '../log.ts';
@@ -99,20 +100,24 @@ class StoredConfigurations implements Configurations {
   async addType(tenant: string, type: CertificateType): Promise<CertificateType> {
     readOptions(this.#plugins, type, { options: type.options, isPartial: true });
     await this.prepare();
-    if (!(await addType(this.#database.queries, { tenant, ...type }))) throw fail('type_exists');
-    return type;
+    return this.#database.transaction(async (tx) => {
+      if (!(await addType(tx, { tenant, ...type }))) throw fail('type_exists');
+      await recordChange(tx, { tenant, target: typeTarget(type.name), after: type });
+      return type;
+    });
   }
 
   async changeType(tenant: string, type: CertificateType): Promise<CertificateType> {
     readOptions(this.#plugins, type, { options: type.options, isPartial: true });
     await this.prepare();
     return this.#database.transaction(async (tx) => {
-      const present = await findType(tx, tenant, type.name);
-      if (present === undefined) throw fail('not_found');
-      if (isBuiltInType(type.name) && present.retriever === builtInRetriever && type.retriever !== builtInRetriever)
+      const before = await findType(tx, tenant, type.name);
+      if (before === undefined) throw fail('not_found');
+      if (isBuiltInType(type.name) && before.retriever === builtInRetriever && type.retriever !== builtInRetriever)
         throw invalidField('/retriever', `is ${builtInRetriever} in the type that is built in`);
       await changeType(tx, { tenant, ...type });
       for (const { options } of await findOfType(tx, { tenant, type: type.name })) this.#check(type, options);
+      await recordChange(tx, { tenant, target: typeTarget(type.name), before, after: type });
       return type;
     });
   }
@@ -131,9 +136,13 @@ class StoredConfigurations implements Configurations {
 
   async removeType(tenant: string, name: string): Promise<void> {
     await this.prepare();
-    const outcome = await this.#database.transaction((tx) => removeType(tx, tenant, name));
-    if (outcome === 'unknown') throw fail('not_found');
-    if (outcome === 'in_use') throw fail(isBuiltInType(name) ? 'built_in' : 'type_in_use');
+    await this.#database.transaction(async (tx) => {
+      const before = await findType(tx, tenant, name);
+      const outcome = await removeType(tx, tenant, name);
+      if (outcome === 'unknown') throw fail('not_found');
+      if (outcome === 'in_use') throw fail(isBuiltInType(name) ? 'built_in' : 'type_in_use');
+      await recordChange(tx, { tenant, target: typeTarget(name), before });
+    });
   }
 
   async add(tenant: string, { context, type: typeName, origin: _, ...settings }: ConfigurationBody) {
@@ -146,6 +155,7 @@ class StoredConfigurations implements Configurations {
       if (type === undefined) throw invalidField('/type', 'is none of the certificate types');
       this.#checkAll(type, asked);
       if (!(await addConfiguration(tx, asked))) throw fail('configuration_exists');
+      await recordChange(tx, { tenant, target: targetOf(id), after: toldOf(asked) });
     });
     return this.find(tenant, id);
   }
@@ -164,6 +174,7 @@ class StoredConfigurations implements Configurations {
       const type = await findType(tx, tenant, present.type);
       if (type !== undefined) this.#checkAll(type, changed);
       await changeConfiguration(tx, changed);
+      await recordChange(tx, { tenant, target: targetOf(id), before: toldOf(present), after: toldOf(changed) });
     });
     return this.find(tenant, id);
   }
@@ -188,10 +199,11 @@ class StoredConfigurations implements Configurations {
 
   async remove(tx: Queries, tenant: string, given: string): Promise<void> {
     const id = readUuid(given);
-    const found = id === undefined ? undefined : await holdConfiguration(tx, { tenant, id });
-    if (found === undefined) throw fail('not_found');
-    if (isBuiltIn(found)) throw fail('built_in');
-    await removeConfiguration(tx, found);
+    const present = id === undefined ? undefined : await holdConfiguration(tx, { tenant, id });
+    if (present === undefined) throw fail('not_found');
+    if (isBuiltIn(present)) throw fail('built_in');
+    await removeConfiguration(tx, present);
+    await recordChange(tx, { tenant, target: targetOf(present.id), before: toldOf(present) });
   }
 
   async takeDue(tx: Queries): Promise<Configuration[]> {
@@ -226,6 +238,16 @@ class StoredConfigurations implements Configurations {
     if (rest.remindDaysBefore !== null && rest.validForDays === null)
       throw invalidField('/remindDaysBefore', 'needs validForDays: what never expires reminds nobody');
   }
+}
+
+const typeTarget = (name: string) => `certificate-types/${name}`;
+const targetOf = (id: string) => `configurations/${id}`;
+
+/** What somebody has decided of it. */
+function toldOf({ type, context, options, mail, schedule, timeZone, opensAt, closesAt, ...rest }: NewConfiguration) {
+  const { isEnabled, validForDays, remindDaysBefore } = rest;
+  const when = { schedule, timeZone, opensAt, closesAt, isEnabled };
+  return { type, context, options, mail, validForDays, remindDaysBefore, ...when };
 }
 
 const dueAfter = (configuration: Omit<NewConfiguration, 'nextDueAt'>, now: Date): Date | null =>

@@ -1,13 +1,15 @@
 // Objects as files below DATA_DIR, each with its metadata beside it.
 
 import { randomUUID } from 'node:crypto';
-import { type FileHandle, mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
+import { type FileHandle, mkdir, open, readdir, readFile, rename, rm, rmdir, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { createLog } from '../log.ts';
 import type { ObjectHead, ObjectMetadata, ObjectStore, OpenOptions, PutOptions, StoredObject } from './object-store.ts';
 import { Turns } from './turns.ts';
 
 const log = createLog('documents');
+
+const mostAttempts = 5;
 
 /** The file beside each object. */
 interface Sidecar {
@@ -53,18 +55,37 @@ class FolderStore implements ObjectStore {
     return this.#turns.write(key, async () => {
       if ((await this.#readSidecar(key))?.version !== replaces) return false;
       const sidecar: Sidecar = { version: randomUUID(), bytes: bytes.length, metadata };
-      await mkdir(dirname(this.#path(key)), { recursive: true });
-      await this.#write(this.#path(key), bytes, Buffer.from(JSON.stringify(sidecar)));
-      return true;
+      for (let attempt = 1; ; attempt++) {
+        await mkdir(dirname(this.#path(key)), { recursive: true });
+        try {
+          await this.#write(this.#path(key), bytes, Buffer.from(JSON.stringify(sidecar)));
+          return true;
+        } catch (error) {
+          // The folder was empty until now, and has gone with what lay in it before.
+          if (attempt === mostAttempts || (error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+        }
+      }
     });
   }
 
   remove(key: string, version?: string): Promise<void> {
     return this.#turns.write(key, async () => {
       if (version !== undefined && (await this.#readSidecar(key))?.version !== version) return;
-      await rm(this.#path(key) + sidecarSuffix, { force: true });
+      // In this order: what a process has left that died between the two is still listed, and removed the next time.
       await rm(this.#path(key), { force: true });
+      await rm(this.#path(key) + sidecarSuffix, { force: true });
+      await this.#removeEmpty(dirname(key));
     });
+  }
+
+  /** Names of folders name people too. */
+  async #removeEmpty(folder: string): Promise<void> {
+    if (folder === '.') return;
+    const isGone = await rmdir(this.#path(folder)).then(
+      () => true,
+      () => false,
+    );
+    if (isGone) await this.#removeEmpty(dirname(folder));
   }
 
   async *list(prefix: string): AsyncIterable<string> {
@@ -72,6 +93,8 @@ class FolderStore implements ObjectStore {
     const entries = await readdir(join(this.#root, prefix), { withFileTypes: true }).catch((error) => {
       if (error.code !== 'ENOENT') throw error;
     });
+    // A process that died before it had written may have left it.
+    if (entries?.length === 0) await rmdir(join(this.#root, prefix)).catch(() => undefined);
     for (const entry of entries ?? []) {
       if (entry.isDirectory()) yield* this.list(`${prefix}${entry.name}/`);
       else if (entry.name.endsWith(sidecarSuffix)) yield prefix + entry.name.slice(0, -sidecarSuffix.length);
@@ -108,9 +131,9 @@ class FolderStore implements ObjectStore {
     try {
       await writeDurably(unfinished, bytes);
       await writeDurably(unfinished + sidecarSuffix, sidecar);
-      // A crash between the two leaves new bytes beside an old digest: seen as altered, and rendered anew.
-      await rename(unfinished, path);
+      // A crash between the two leaves a new digest beside old bytes, seen as altered and rendered anew, or beside none: never bytes that nothing lists.
       await rename(unfinished + sidecarSuffix, path + sidecarSuffix);
+      await rename(unfinished, path);
       await syncFolder(dirname(path));
     } catch (error) {
       await rm(unfinished, { force: true });

@@ -1,5 +1,6 @@
 // The endpoint by which the link of a mail is taken away.
 
+import { recordChange } from '../audit/audit.ts';
 import type { Database } from '../database/database.ts';
 import { fail } from '../errors.ts';
 import { askerErrors, defineEndpoint, type Endpoint } from '../http/contract.ts';
@@ -14,6 +15,7 @@ export function mailEndpoints({ database, prefixOf }: { database: Database; pref
       access: 'either',
       method: 'delete',
       path: '/internal/mail-links/:id',
+      action: 'mail-link.remove',
       summary: 'Take the link of a mail away',
       description:
         'By the `linkId` of its event. Whoever opens it is told that it is over; a mail that was still to be sent is not sent. The certificate stays as it is.',
@@ -22,7 +24,10 @@ export function mailEndpoints({ database, prefixOf }: { database: Database; pref
       async handle(exchange) {
         const tenant = requireOperator(exchange, prefixOf);
         const id = readUuid(exchange.params.id);
-        if (id === undefined || !(await endLink(database.queries, { tenant, id }))) throw fail('not_found');
+        await database.transaction(async (tx) => {
+          if (id === undefined || !(await endLink(tx, { tenant, id }))) throw fail('not_found');
+          await recordChange(tx, { tenant, target: `mail-links/${id}` });
+        });
         exchange.res.status(204).end();
       },
     }),

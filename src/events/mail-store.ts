@@ -44,6 +44,8 @@ export async function addMail(tx: Queries, mail: NewMail): Promise<void> {
 
 /** A mail, claimed for one attempt. */
 export interface ClaimedMail extends WaitingEvent {
+  /** Prefix of the keys of its tenant. */
+  tenant: string;
   type: MailType;
   linkId: string;
   /** Encrypted. */
@@ -66,7 +68,7 @@ export async function claimMails(
     )
     UPDATE platen.events AS event SET attempts = attempts + 1, next_at = clock_timestamp() + make_interval(secs => ${claimSeconds})
     FROM due, platen.mail_links AS link WHERE event.seq = due.seq AND link.id = event.link_id
-    RETURNING event.seq, event.id, event.type, event.key, event.body, event.attempts, event.link_id AS "linkId", event.sealed,
+    RETURNING event.seq, event.id, event.type, event.key, event.body, event.attempts, event.link_id AS "linkId", link.tenant, event.sealed,
       link.expires_at AS "linkExpiresAt", link.ended_at IS NOT NULL OR link.expires_at <= clock_timestamp() AS "isOver",
       extract(epoch FROM clock_timestamp() - coalesce(event.due_at, event.created_at))::float8 AS "ageSeconds"`.execute(
     queries,

@@ -84,6 +84,8 @@ export class Mails implements AsyncDisposable {
         if (claimed.isOver) throw new RefusedEvent('its link is over');
         await this.#server.send(this.#fill(claimed, hostname), signal);
         failpoint('mail-sent');
+        const { tenant, key: courseId } = claimed;
+        dependencies.metrics.tally.count({ tenant, courseId, name: 'mailed' });
       },
       mostMs: sendMs,
       graceMs,

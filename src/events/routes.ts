@@ -1,6 +1,7 @@
 // The endpoints for those who operate Platen: events listed, told again one by one or by their time, and their published forms.
 
 import { z } from 'zod';
+import { recordChange } from '../audit/audit.ts';
 import type { Database } from '../database/database.ts';
 import { type ErrorCode, fail, invalidField } from '../errors.ts';
 import {
@@ -80,8 +81,13 @@ async function list({ database, prefixOf }: Dependencies, exchange: Exchange<Lis
 async function redrive({ database, prefixOf }: Dependencies, exchange: Exchange): Promise<void> {
   const tenant = requireOperator(exchange, prefixOf);
   const id = readUuid(exchange.params.id);
-  const event = id === undefined ? undefined : await redriveEvent(database.queries, { tenant, id });
-  if (event === undefined) throw fail('not_found');
+  if (id === undefined) throw fail('not_found');
+  const event = await database.transaction(async (tx) => {
+    const redriven = await redriveEvent(tx, { tenant, id });
+    if (redriven === undefined) throw fail('not_found');
+    await recordChange(tx, { tenant, target: `events/${id}`, after: { state: redriven.state } });
+    return redriven;
+  });
   exchange.res.status(202).json(describe(event));
 }
 
@@ -92,7 +98,10 @@ async function replay({ database, prefixOf }: Dependencies, exchange: Exchange<u
   let count = 0;
   // Batches, each of its own: nobody waits for what a million hold. Broken off it can be asked for again.
   for (let after: string | undefined; ; ) {
-    const batch = await replayBatch(database.queries, { tenant, from, to, after });
+    const batch = await database.transaction(async (tx) => {
+      if (after === undefined) await recordChange(tx, { tenant, target: 'events', after: { from, to } });
+      return replayBatch(tx, { tenant, from, to, after });
+    });
     count += batch.count;
     after = batch.last;
     if (after === undefined) break;
@@ -119,6 +128,7 @@ export function eventEndpoints(dependencies: Dependencies): Endpoint[] {
       ...common,
       method: 'post',
       path: '/internal/events/:id/redrive',
+      action: 'event.redrive',
       summary: 'Send an event again, as if it had never been tried',
       description: 'One that was set aside, that waits, or that was sent: the same bytes under the same id.',
       answers: { 202: { description: 'It waits for its turn.', schema: eventAnswer } },
@@ -129,6 +139,7 @@ export function eventEndpoints(dependencies: Dependencies): Endpoint[] {
       ...common,
       method: 'post',
       path: '/internal/events/replay',
+      action: 'events.replay',
       summary: 'Send the events of a time again',
       description:
         'Those written from `from` until before `to` that were sent or set aside: the same bytes under the same ids.',

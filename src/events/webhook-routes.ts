@@ -2,6 +2,7 @@
 
 import { randomBytes, randomUUID } from 'node:crypto';
 import { z } from 'zod';
+import { recordChange } from '../audit/audit.ts';
 import type { Database } from '../database/database.ts';
 import { type ErrorCode, fail, invalidField } from '../errors.ts';
 import {
@@ -68,7 +69,11 @@ async function make(
   const types = [...new Set(events ?? webhookTypes)];
   const id = randomUUID();
   const secret = secretTextOf(randomBytes(secretBytes));
-  await addWebhook(database.queries, { id, tenant, url, types, secret: sealing.seal(secret) });
+  await database.transaction(async (tx) => {
+    await addWebhook(tx, { id, tenant, url, types, secret: sealing.seal(secret) });
+    // The rest of an address may be a secret.
+    await recordChange(tx, { tenant, target: `webhooks/${id}`, after: { host: new URL(url).host, events: types } });
+  });
   exchange.res.status(201).set('Cache-Control', 'no-store').json({ id, url, secret });
 }
 
@@ -89,7 +94,10 @@ async function list({ database, prefixOf }: Dependencies, exchange: Exchange<Lis
 async function remove({ database, prefixOf }: Dependencies, exchange: Exchange): Promise<void> {
   const tenant = requireOperator(exchange, prefixOf);
   const id = readUuid(exchange.params.id);
-  if (id === undefined || !(await removeWebhook(database.queries, { tenant, id }))) throw fail('not_found');
+  await database.transaction(async (tx) => {
+    if (id === undefined || !(await removeWebhook(tx, { tenant, id }))) throw fail('not_found');
+    await recordChange(tx, { tenant, target: `webhooks/${id}` });
+  });
   exchange.res.status(204).end();
 }
 
@@ -102,6 +110,7 @@ export function webhookEndpoints(dependencies: Dependencies): Endpoint[] {
       ...common,
       method: 'post',
       path: '/internal/webhooks',
+      action: 'webhook.add',
       summary: 'Be told of events by calls of your own server',
       description:
         'Signed as Standard Webhooks says. The backend hears of all tenants, an administrator of theirs. https only, and nothing that leads inside, unless WEBHOOK_HOSTS names the host.',
@@ -124,6 +133,7 @@ export function webhookEndpoints(dependencies: Dependencies): Endpoint[] {
       ...common,
       method: 'delete',
       path: '/internal/webhooks/:id',
+      action: 'webhook.remove',
       summary: 'Take a webhook away, with what it was still to be told',
       answers: { 204: { description: 'It is called no more.' } },
       errors: [...operatorErrors, 'not_found'],

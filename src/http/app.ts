@@ -6,13 +6,14 @@ import cors from 'cors';
 import express, { type Express, type RequestHandler } from 'express';
 import helmet from 'helmet';
 import { fail } from '../errors.ts';
+import { serviceOwner } from '../identity/contract.ts';
 import type { Identity } from '../identity/identity.ts';
 import { withLogContext } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
 import { openSpan } from '../tracing.ts';
 import { callerOf, createAuthentication, ownerOf } from './authentication.ts';
 import { readJson } from './body.ts';
-import type { Endpoint, Exchange, RedeemTicket } from './contract.ts';
+import type { Author, Endpoint, Exchange, RedeemTicket } from './contract.ts';
 import { readFile } from './file-body.ts';
 import { clientAddress, clientSignal, readBody, readQuery } from './input.ts';
 import { answerWithProblem } from './problem.ts';
@@ -23,6 +24,8 @@ interface Dependencies {
   identity: Identity;
   redeemTicket: RedeemTicket;
   metrics: Metrics;
+  /** Runs work whose changes are the author's. */
+  actAs<T>(author: Author | undefined, work: () => T): T;
   endpoints: readonly Endpoint[];
   /** Of further paths of its own: the documentation. */
   pages: RequestHandler;
@@ -80,7 +83,15 @@ const limitUri: RequestHandler = (req, _res, next) => {
   next();
 };
 
-function runEndpoint(endpoint: Endpoint): RequestHandler {
+/** Undefined where nothing that is changed is written down: by what people do for themselves. */
+function authorOf({ action }: Endpoint, exchange: Exchange): Author | undefined {
+  if (action === undefined) return undefined;
+  if (exchange.owner === serviceOwner) return { who: { kind: 'service', id: serviceOwner }, action };
+  const { type, id } = exchange.caller;
+  return type === 'admin' ? { who: { kind: 'admin', id }, action } : undefined;
+}
+
+function runEndpoint(endpoint: Endpoint, actAs: Dependencies['actAs']): RequestHandler {
   return async (req, res) => {
     const exchange: Exchange = {
       query: readQuery(endpoint, req),
@@ -100,7 +111,7 @@ function runEndpoint(endpoint: Endpoint): RequestHandler {
       readFile: () => readFile(endpoint, req),
       streamEvents: (feed) => streamEvents(exchange, feed),
     };
-    await endpoint.handle(exchange);
+    await actAs(authorOf(endpoint, exchange), async () => endpoint.handle(exchange));
   };
 }
 
@@ -110,7 +121,7 @@ const plainParams = (params: Record<string, string | string[]>) =>
 
 function mountEndpoints(
   app: Express,
-  endpoints: readonly Endpoint[],
+  { endpoints, actAs }: Pick<Dependencies, 'endpoints' | 'actAs'>,
   handlersFor: ReturnType<typeof createAuthentication>,
 ): void {
   for (const [path, atPath] of Map.groupBy(endpoints, (endpoint) => endpoint.path)) {
@@ -120,7 +131,7 @@ function mountEndpoints(
     });
     for (const endpoint of atPath) {
       const bodyHandlers = endpoint.body === undefined ? [] : [readJson(endpoint)];
-      route[endpoint.method](...handlersFor(endpoint.access), ...bodyHandlers, runEndpoint(endpoint));
+      route[endpoint.method](...handlersFor(endpoint.access), ...bodyHandlers, runEndpoint(endpoint, actAs));
     }
     const allowed = atPath.flatMap(({ method }) => (method === 'get' ? ['GET', 'HEAD'] : [method.toUpperCase()]));
     route.all((_req, res) => {
@@ -130,7 +141,7 @@ function mountEndpoints(
   }
 }
 
-export function createApp({ identity, redeemTicket, metrics, endpoints, pages, config }: Dependencies): Express {
+export function createApp({ identity, redeemTicket, metrics, pages, config, ...mounted }: Dependencies): Express {
   const app = express();
   // Without the parser's limit of 1,000 keys, beyond which a parameter given twice would not be seen; the length is limited before.
   app.set('query parser', (text: string) => parseQuery(text, '&', '=', { maxKeys: 0 }));
@@ -145,7 +156,7 @@ export function createApp({ identity, redeemTicket, metrics, endpoints, pages, c
   );
   app.use(cors({ origin: config.allowedOrigins, exposedHeaders, maxAge: 600 }));
   const limit = config.rateLimitPer15Min;
-  mountEndpoints(app, endpoints, createAuthentication({ identity, redeemTicket, limit }));
+  mountEndpoints(app, mounted, createAuthentication({ identity, redeemTicket, limit }));
   app.use(pages);
   app.use(() => {
     throw fail('not_found');

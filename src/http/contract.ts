@@ -62,6 +62,12 @@ export interface Exchange<Query = unknown, Body = unknown> {
   streamEvents(feed: EventFeed): Promise<void>;
 }
 
+/** Who changes something, and how. */
+export interface Author {
+  who: { kind: 'service' | 'admin'; id: string };
+  action: string;
+}
+
 export interface Answer {
   description: string;
   /** Schema of a JSON answer. */
@@ -79,6 +85,8 @@ export interface Endpoint<Query = unknown, Body = unknown> {
   summary: string;
   description?: string;
   access: Access;
+  /** What is written down, where the backend or an administrator changes something by it. */
+  action?: `${string}.${string}`;
   query?: z.ZodType<Query>;
   /** Other spellings of query parameters. */
   queryAliases?: Readonly<Record<string, readonly string[]>>;

@@ -116,7 +116,7 @@ function describeRequestBody({ body, fileTypes, isBodyOptional }: Endpoint): Jso
 }
 
 function describeOperation(endpoint: Endpoint): Json {
-  const { tag, summary, description, access, answers, errors, method, path } = endpoint;
+  const { tag, summary, description, access, action, answers, errors, method, path } = endpoint;
   const parameters = describeParameters(endpoint);
   const everywhere: ErrorCode[] = ['uri_too_long', 'internal_error', 'shutting_down'];
   const problems = describeErrors([...errors, ...everywhere]);
@@ -126,6 +126,7 @@ function describeOperation(endpoint: Endpoint): Json {
     summary,
     ...(description === undefined ? {} : { description }),
     ...schemes[access],
+    ...(action === undefined ? {} : { 'x-audit-action': action }),
     ...(parameters.length === 0 ? {} : { parameters }),
     ...describeRequestBody(endpoint),
     responses: {

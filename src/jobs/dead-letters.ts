@@ -74,6 +74,7 @@ export function deadLetterEndpoints(jobs: Jobs): Endpoint[] {
     defineEndpoint({
       method: 'post',
       path: '/jobs/:id/retry',
+      action: 'job.retry',
       tag: 'Jobs',
       summary: 'Begin a failed job again',
       description:

@@ -1,6 +1,7 @@
 // The SQL that cancels jobs, and finds the tasks that nobody wants any more.
 
 import { type RawBuilder, sql } from 'kysely';
+import { recordChange } from '../audit/audit.ts';
 import type { Queries } from '../database/database.ts';
 import { asJson } from './as-json.ts';
 import type { EndedJob } from './contract.ts';
@@ -64,5 +65,8 @@ export async function detachJobs(tx: Queries, which: { id: string } | { groupId:
   const lanes = [...Map.groupBy(waiting, ({ lane }) => lane).values()].flatMap(([first]) => first ?? []);
   const ending = { state: 'cancelled' } as const;
   const jobs = rows.map(({ task_id: _, group_id, ...job }) => ({ ...job, groupId: group_id ?? undefined, ending }));
+  // What a group is, is known to whoever has made it.
+  for (const { id, tenant, groupId } of jobs)
+    if (groupId === undefined) await recordChange(tx, { tenant, target: `jobs/${id}`, after: ending });
   return { jobs, waiting, lanes, active };
 }

@@ -54,6 +54,7 @@ export function progressEndpoints({ jobs, following, progress, tickets, limiter 
     }),
     defineEndpoint({
       method: 'delete',
+      action: 'job.cancel',
       path,
       tag,
       summary: 'Cancel a generation; a page that nobody else waits for is closed',

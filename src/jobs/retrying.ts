@@ -1,6 +1,7 @@
 // The SQL that begins jobs again that have failed, or were cancelled with their group: the same jobs, with new tasks.
 
 import { sql } from 'kysely';
+import { recordChange } from '../audit/audit.ts';
 import type { Queries } from '../database/database.ts';
 import { addTasks, type NewTask } from './adding.ts';
 import type { Lane } from './lining-up.ts';
@@ -60,6 +61,10 @@ export async function retryJobs(
     a < b ? -1 : 1,
   );
   for (const [, lane] of lanes) tasks.push(...(await retryLane(tx, lane, secretFor)));
+  const states = { before: { state: 'failed' }, after: { state: 'queued' } };
+  // Those of a group are the business of whoever has made it.
+  if ('id' in which)
+    for (const { id, tenant } of rows) await recordChange(tx, { tenant, target: `jobs/${id}`, ...states });
   const groups = [...new Set(rows.flatMap(({ group_id }) => group_id ?? []))];
   if (rows.length > 0) await tell(tx, { kind: 'state', tasks: tasks.slice(0, mostTold).map(({ id }) => id), groups });
   return { jobs: rows.length, lanes: lanes.flatMap(([, [first]]) => first ?? []) };

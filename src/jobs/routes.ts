@@ -73,6 +73,7 @@ export function jobEndpoints({ jobs, following, progress, tickets, streams }: De
     defineEndpoint({
       method: 'delete',
       path: '/jobs/:id',
+      action: 'job.cancel',
       tag: 'Jobs',
       summary: 'Cancel a job; a page that nobody else waits for is closed',
       access: 'either',

@@ -9,7 +9,6 @@ import { fail, ServiceError } from '../errors.ts';
 import { createLog } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
 import type { PageSettings } from '../page/contract.ts';
-import { codeOfWarning } from '../warnings.ts';
 import type {
   GivenDocument,
   PrintedDocument,
@@ -19,6 +18,7 @@ import type {
   RenderOptions,
   RenderRequest,
 } from './contract.ts';
+import { countRender } from './counted-render.ts';
 import { printDocument } from './document-render.ts';
 import { type EgressProxy, startEgressProxy } from './egress.ts';
 import { printPage, StaleTab } from './page-render.ts';
@@ -113,10 +113,13 @@ class BrowserRendering implements Rendering {
     );
   }
 
-  async render(request: RenderRequest, options: RenderOptions): Promise<RenderedPdf> {
-    const pdf = await this.#inTurn(options, (turn) => this.#printFresh(request, turn));
-    for (const warning of pdf.warnings) this.#metrics.renderWarnings.inc({ code: codeOfWarning(warning) });
-    return pdf;
+  render(request: RenderRequest, options: RenderOptions): Promise<RenderedPdf> {
+    return countRender(this.#metrics, request.url, (onBegin) =>
+      this.#inTurn(options, (turn) => {
+        onBegin();
+        return this.#printFresh(request, turn);
+      }),
+    );
   }
 
   printDocument(document: GivenDocument, options: RenderOptions): Promise<PrintedDocument> {

@@ -109,7 +109,7 @@ export class PublicReports {
     const tenant = tenancy.ofCaller(request.caller, request.originHeader);
     const access = decide(request);
     const key = access === 'proven' ? reportKey(tenant.prefix, request.report) : undefined;
-    const stored = key === undefined ? undefined : await this.#look(key, request);
+    const stored = key === undefined ? undefined : await this.#look(key, request, tenant);
     if (stored !== undefined) return stored;
     if (!options.mayRender) throw fail('not_found');
     const { priority, isCounted = true } = options;
@@ -144,7 +144,7 @@ export class PublicReports {
     const tenant = tenancy.ofCaller(caller, undefined);
     const key = reportKey(tenant.prefix, report);
     if (key === undefined) throw new Error('a report without a class has no key');
-    const stored = await this.#look(key, request);
+    const stored = await this.#look(key, request, tenant);
     if (stored?.content instanceof Readable) stored.content.destroy();
     if (stored !== undefined) return { s3Key: key, bytes: stored.bytes, sha256: stored.sha256 };
     for (;;) {
@@ -165,7 +165,11 @@ export class PublicReports {
   }
 
   /** The stored document, where it serves this request. A storage that fails is a miss: the caller gets a fresh PDF. */
-  async #look(key: string, { caller, report, dataVersion }: ReportRequest): Promise<ObtainedReport | undefined> {
+  async #look(
+    key: string,
+    { caller, report, dataVersion }: ReportRequest,
+    { origin }: Tenant,
+  ): Promise<ObtainedReport | undefined> {
     const { documents, metrics } = this.#dependencies;
     const accepts = (metadata: DocumentMetadata) =>
       (dataVersion === undefined || metadata.dataVersion === dataVersion) &&
@@ -174,7 +178,9 @@ export class PublicReports {
       log.error('Storage failed while looking for a document', { error, s3Key: key });
       return undefined;
     });
-    metrics.lookups.inc({ result: found === undefined ? 'miss' : 'hit' });
+    const result = found === undefined ? 'miss' : 'hit';
+    metrics.lookups.inc({ result });
+    metrics.tally.count({ origin, name: result });
     if (found === undefined) return undefined;
     log.info('PDF found in S3, skipping generation', { ...describeReport(report), s3Key: key });
     const { metadata, ...contents } = found;

@@ -55,6 +55,8 @@ export interface Reports {
   invalidate(request: InvalidateRequest): Promise<number>;
   /** Resolves when no generation is under way: they go on although their callers hang up. */
   settle(): Promise<void>;
+  /** Forgets the reports of a learner in all classes, and those that show their classes whole. Gives the number removed. */
+  forgetLearner(learner: { tenant: string; studentId: string }): Promise<number>;
   /** Runs `work` as one of the few renders that a caller may have at once. @throws too_many_renders. */
   asRenderOf<T>(caller: Caller, work: () => Promise<T>): Promise<T>;
 }
@@ -162,10 +164,28 @@ class PlatformReports implements Reports {
     const matches = (key: string) =>
       key.startsWith(below) && (endings.length === 0 || endings.some((ending) => key.endsWith(ending)));
     this.#publicReports.onRemoval();
-    const revision = await this.#revisions.recordRemoval(below, endings);
+    const revision = await this.#revisions.recordRemoval(below, endings, prefix);
     return this.#documents.remove(below, matches, revision).catch((cause) => {
       throw fail('storage_unavailable', { detail: 'The storage does not answer.' }, { cause });
     });
+  }
+
+  async forgetLearner({ tenant, studentId }: { tenant: string; studentId: string }): Promise<number> {
+    const below = `${tenant === '' ? '' : `${tenant}/`}reports/`;
+    this.#publicReports.onRemoval();
+    const revision = await this.#revisions.recordErasure(below, `/students/${studentId}.pdf`);
+    const isOwn = (key: string) => key.endsWith(`/students/${studentId}.pdf`);
+    const classes = new Set<string>();
+    const collectOnly = (key: string) => {
+      if (isOwn(key)) classes.add(key.slice(0, key.indexOf('/', below.length) + 1));
+      return false;
+    };
+    await this.#documents.remove(below, collectOnly, revision);
+    let removed = 0;
+    // What shows a class goes first: with the last of their own nothing would say any more which classes were theirs.
+    for (const folder of classes)
+      removed += await this.#documents.remove(folder, (key) => !key.includes('/students/'), revision);
+    return removed + (await this.#documents.remove(below, isOwn, revision));
   }
 
   asRenderOf<T>(caller: Caller, work: () => Promise<T>): Promise<T> {

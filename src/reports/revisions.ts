@@ -1,7 +1,9 @@
 // The order of renders and removals, the same for all processes: of two documents of one key the one accepted later is the newer.
 
+import { createHash } from 'node:crypto';
 import { sql } from 'kysely';
 import { abortable } from '../abortable.ts';
+import { recordChange } from '../audit/audit.ts';
 import type { Database } from '../database/database.ts';
 
 const removalsChannel = 'platen_removals';
@@ -12,6 +14,8 @@ const forgottenAtOnce = 100;
 
 const usualPatienceMs = 2000;
 const openingPatienceMs = 10_000;
+
+const digestOf = (ending: string) => createHash('sha256').update(ending).digest('hex');
 
 export class Revisions {
   readonly #database: Database;
@@ -35,9 +39,10 @@ export class Revisions {
    * Writes down that documents are removed: what was accepted before is not stored any more, wherever it is rendered.
    * @param below beginning of the keys, with a slash at its end.
    * @param endings ends of the keys; none for all of them.
+   * @param tenant prefix of their tenant's keys, for the audit, which names no learner.
    * @returns its place in the order.
    */
-  async recordRemoval(below: string, endings: readonly string[]): Promise<bigint> {
+  async recordRemoval(below: string, endings: readonly string[], tenant?: string): Promise<bigint> {
     const revision = await this.next();
     await this.#database.transaction(async (tx) => {
       for (const ending of endings.length === 0 ? [''] : endings)
@@ -51,19 +56,34 @@ export class Revisions {
             })),
           )
           .execute();
+      const after = { removed: endings.length === 0 ? 'all' : endings.length };
+      await recordChange(tx, { tenant, target: below.slice(0, -1), after });
       await sql`SELECT pg_notify(${removalsChannel}, '')`.execute(tx);
     });
     await this.#forgetRemovals();
     return revision;
   }
 
+  /**
+   * The same for all documents of one ending, of which only a digest is written down: it is nobody's name. What was written down before by
+   * its name is forgotten.
+   */
+  async recordErasure(below: string, ending: string): Promise<bigint> {
+    const revision = await this.recordRemoval(below, [digestOf(ending)]);
+    await sql`DELETE FROM platen.removals WHERE starts_with(below, ${below}) AND ending = ${ending}`.execute(
+      this.#database.queries,
+    );
+    return revision;
+  }
+
   /** Whether documents of the key were removed since the revision. */
   async isRemoved(key: string, revision: bigint): Promise<boolean> {
     const parts = key.split('/');
-    const prefixes = [1, 2, 3]
+    const prefixes = [1, 2, 3, 4]
       .map((count) => `${parts.slice(0, -count).join('/')}/`)
       .filter((prefix) => prefix !== '/');
-    const endings = ['', `/${parts.at(-1)}`, `/${parts.slice(-2).join('/')}`];
+    const named = [`/${parts.at(-1)}`, `/${parts.slice(-2).join('/')}`];
+    const endings = ['', ...named, ...named.map(digestOf)];
     const later = await this.#database.queries
       .selectFrom('removals')
       .select('revision')

@@ -249,6 +249,7 @@ export function invalidationEndpoint(reports: Reports): Endpoint {
   return defineEndpoint({
     method: 'post',
     path: '/internal/invalidate',
+    action: 'reports.invalidate',
     tag: 'Internal',
     summary: 'Forget stored PDFs of a class, a test, a student or a teacher',
     access: 'service',

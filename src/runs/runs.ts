@@ -1,6 +1,7 @@
 // Runs: a configuration carried out once, or rehearsed, as a durable piece of work with a decision for each learner.
 
 import { randomUUID } from 'node:crypto';
+import { recordChange } from '../audit/audit.ts';
 import type { Awards } from '../certificates/contract.ts';
 import type { Configurations } from '../configurations/configurations.ts';
 import type { Configuration, Plan } from '../configurations/contract.ts';
@@ -89,6 +90,9 @@ class DurableRuns implements Runs {
       const run = { id: randomUUID(), tenant, configurationId: configuration.id, isDryRun, plan };
       if (!(await addRun(tx, run))) throw fail('run_active');
       await this.#enqueue(tx, run);
+      const after = { configurationId: configuration.id, only: only?.length, except: except?.length };
+      // A rehearsal changes nothing.
+      if (!isDryRun) await recordChange(tx, { tenant, target: targetOf(run.id), after });
       return run.id;
     });
   }
@@ -145,6 +149,12 @@ class DurableRuns implements Runs {
       if (retried === 0 && !isUndecided) throw fail('not_failed', { detail: 'Nothing of this run has failed.' });
       if (!(await markQueued(tx, run))) throw fail('run_active');
       await this.#enqueue(tx, run);
+      await recordChange(tx, {
+        tenant,
+        target: targetOf(run.id),
+        before: { state: run.state },
+        after: { state: 'queued', retried },
+      });
       return retried;
     });
   }
@@ -183,13 +193,17 @@ class DurableRuns implements Runs {
 
   /** In the transaction in which its job ends. */
   readonly #onEnd: EndHook = async (tx, jobs) => {
-    for (const { id: jobId, name, subject, ending } of jobs)
+    for (const { id: jobId, name, tenant, subject, ending } of jobs)
       if (name === this.#definition.name) {
         const code = ending.state === 'failed' ? ending.code : null;
-        await markEnded(tx, { id: String(subject.runId), jobId, state: ending.state, code });
+        const id = String(subject.runId);
+        await markEnded(tx, { id, jobId, state: ending.state, code });
+        await recordChange(tx, { tenant, target: targetOf(id), after: { state: ending.state } });
       }
   };
 }
+
+const targetOf = (id: string) => `runs/${id}`;
 
 const pauseAfterFailureMs = 600_000;
 
