@@ -105,7 +105,7 @@ const doors: [RegExp, RegExp][] = [
   [/^(pg|@electric-sql\/pglite)$/, /^database\//],
   [
     /^kysely/,
-    /^(database\/|rate-limiter\.ts$|jobs\/(adding|attempts|cleaning|detaching|forgotten|lining-up|queue|records|retrying|telling|tickets|workers)\.ts$|reports\/revisions\.ts$|class-runs\/store\.ts$|certificates\/((document-)?store|holders)\.ts$|attempts\/((best|backlog)-)?store\.ts$|schedules\/store\.ts$|repeated-requests\.ts$|assets\/store\.ts$|(configurations|runs)\/[a-z]+-store\.ts$|events\/(claims|mail-store|outbox|records|webhook-store)\.ts$)/,
+    /^(database\/|rate-limiter\.ts$|jobs\/(adding|attempts|cleaning|detaching|forgotten|lining-up|queue|records|retrying|telling|tickets|workers)\.ts$|reports\/revisions\.ts$|class-runs\/store\.ts$|certificates\/((document-)?store|holders)\.ts$|attempts\/((best|backlog)-)?store\.ts$|(analytics|audit|erasing|schedules)\/store\.ts$|repeated-requests\.ts$|assets\/store\.ts$|(configurations|runs)\/[a-z]+-store\.ts$|events\/(claims|mail-store|outbox|records|webhook-store)\.ts$)/,
   ],
   [/^pg-boss$/, /^jobs\/queue\.ts$/],
   [/^(jsonwebtoken|jose)$/, /^identity\//],

@@ -168,7 +168,7 @@ describeDatabases('erasing', (server) => {
     await service[Symbol.asyncDispose]();
     // As a process leaves it that dies before it has written.
     await mkdir(join(place.dataDir, 'documents', 'certificates', 'ALG9', studentId), { recursive: true });
-  }, 120_000);
+  }, 180_000);
   afterAll(() => parts.disposeAsync());
 
   test('before that they stand in many places', async () => {
@@ -193,7 +193,9 @@ describeDatabases('erasing', (server) => {
     const { state, error, result } = await erase();
     expect([state, error]).toEqual(['completed', null]);
     // Four of their own, of which one was replaced, and its successor; the reports of their class too.
-    expect(result).toMatchObject({ attempts: 2, decisions: 1, certificates: 5 });
+    expect(result).toMatchObject({ attempts: 2, certificates: 5 });
+    // Of the run that was asked for, and of that by which their attempt was certified.
+    expect(result.decisions).toBe(2);
     for (const kind of ['jobs', 'events', 'documents']) expect(result[kind]).toBeGreaterThan(3);
     const again = await erase();
     expect(again.result).toEqual({ attempts: 0, decisions: 0, certificates: 0, jobs: 0, events: 0, documents: 0 });
