@@ -6,18 +6,12 @@ import { addLine, findLines } from '../src/audit/store.ts';
 import { findOfLearner } from '../src/certificates/store.ts';
 import { openDatabase } from '../src/database/database.ts';
 import { configureLog } from '../src/log.ts';
+import { thoseThatReadWhole } from './support/plans.ts';
 import { createTestDatabase, describeServer } from './support/postgres.ts';
 import { type Statement, watchStatements } from './support/statements.ts';
 
 configureLog({ level: 'silent', secrets: [] });
 
-interface Plan {
-  'Node Type': string;
-  'Relation Name'?: string;
-  Plans?: Plan[];
-}
-
-const nodesOf = (plan: Plan): Plan[] => [plan, ...(plan.Plans ?? []).flatMap(nodesOf)];
 const largeTables = ['audit', 'certificates', 'daily_counts'];
 
 describeServer('audit and analytics on filled tables', (server) => {
@@ -68,18 +62,6 @@ describeServer('audit and analytics on filled tables', (server) => {
     }
     const statements = asked.filter(({ text }) => /^\s*(WITH|SELECT|INSERT)\b/.test(text) && text.includes('platen.'));
     expect(statements.length).toBeGreaterThan(12);
-    const wrong: string[] = [];
-    for (const { text, values } of statements) {
-      const { rows } = await database.execute(`EXPLAIN (FORMAT JSON) ${text}`, values);
-      const [
-        {
-          'QUERY PLAN': [{ Plan: plan }],
-        },
-      ] = rows as [{ 'QUERY PLAN': [{ Plan: Plan }] }];
-      const isRead = (node: Plan) =>
-        node['Node Type'] === 'Seq Scan' && largeTables.includes(node['Relation Name'] ?? '');
-      if (nodesOf(plan).some(isRead)) wrong.push(text);
-    }
-    expect(wrong).toEqual([]);
+    expect(await thoseThatReadWhole(database, statements, largeTables)).toEqual([]);
   });
 });
