@@ -21,6 +21,19 @@ const tenants = [
   { origin: 'https://b.example', prefix: 'b' },
 ];
 const today = () => new Date().toISOString().slice(0, 10);
+/** Of several days together: the one on which a test was begun may have ended meanwhile. */
+const sumOf = (counts: readonly Record<string, unknown>[]): Record<string, unknown> =>
+  counts.reduce((sum, each) =>
+    Object.fromEntries(
+      Object.entries(each).map(([name, value]) => {
+        const before = sum[name];
+        if (typeof value === 'number') return [name, (before as number) + value];
+        const names = Object.keys({ ...(before as object), ...(value as object) });
+        const of = (from: unknown, code: string) => (from as Record<string, number>)[code] ?? 0;
+        return [name, Object.fromEntries(names.map((code) => [code, of(before, code) + of(value, code)]))];
+      }),
+    ),
+  );
 const rowsIn = async (database: Database) =>
   (await sql`SELECT count FROM platen.daily_counts`.execute(database.queries)).rows.length;
 
@@ -42,6 +55,7 @@ describeDatabases('analytics', (server) => {
     await using other = server === undefined ? undefined : openDatabase(place);
     await one.ready;
     await other?.ready;
+    const begun = today();
     const processes = [one, other ?? one].map((database) => {
       const tally = new Tally();
       return { tally, analytics: createAnalytics({ database, tally, tenants, writeMs: 5 }) };
@@ -58,16 +72,19 @@ describeDatabases('analytics', (server) => {
     // At its end each writes what is left.
     for (const { analytics } of processes) await analytics[Symbol.asyncDispose]();
     const read = createAnalytics({ database: one, tally: new Tally(), tenants });
-    const asked = { tenant: 'b', from: today(), to: today(), courseId: undefined };
+    const asked = { tenant: 'b', from: begun, to: today(), courseId: undefined };
     const { days, renderMs } = await read.read(asked);
-    expect(days).toMatchObject([{ date: today(), certificates: { downloaded: 400 }, reports: { hits: 400 } }]);
+    expect(days[0]?.date).toBe(begun);
+    expect(sumOf(days.map(({ certificates }) => certificates))).toMatchObject({ downloaded: 400 });
+    expect(sumOf(days.map(({ reports }) => reports))).toMatchObject({ hits: 400 });
     expect(Math.abs((renderMs.p50 ?? 0) - 100)).toBeLessThan(5);
     expect(Math.abs((renderMs.p99 ?? 0) - 9000)).toBeLessThan(450);
     const ofCourse = await read.read({ ...asked, courseId: 'C1' });
-    expect(ofCourse.days).toMatchObject([
-      { certificates: { downloaded: 2 * Math.ceil(199 / 7) }, reports: { hits: 400 } },
-    ]);
-    expect((await read.read({ ...asked, tenant: '' })).days).toMatchObject([{ reports: { hits: 0 } }]);
+    expect(sumOf(ofCourse.days.map(({ certificates }) => certificates))).toMatchObject({
+      downloaded: 2 * Math.ceil(199 / 7),
+    });
+    const others = await read.read({ ...asked, tenant: '' });
+    expect(sumOf(others.days.map(({ reports }) => reports))).toMatchObject({ hits: 0 });
     await read[Symbol.asyncDispose]();
   });
 
@@ -78,13 +95,14 @@ describeDatabases('analytics', (server) => {
     await database.execute('ALTER TABLE platen.daily_counts RENAME TO gone');
     const tally = new Tally();
     await using analytics = createAnalytics({ database, tally, tenants, writeMs: 5 });
+    const begun = today();
     tally.count({ tenant: '', name: 'rendered' });
     await new Promise((resolve) => setTimeout(resolve, 50));
     tally.count({ tenant: '', name: 'rendered' });
     await database.execute('ALTER TABLE platen.gone RENAME TO daily_counts');
-    await until(async () => (await rowsIn(database)) === 1);
-    const asked = { tenant: '', from: today(), to: today(), courseId: undefined };
-    expect((await analytics.read(asked)).days).toMatchObject([{ reports: { rendered: 2 } }]);
+    await until(async () => (await rowsIn(database)) > 0);
+    const { days } = await analytics.read({ tenant: '', from: begun, to: today(), courseId: undefined });
+    expect(sumOf(days.map(({ reports }) => reports))).toMatchObject({ rendered: 2 });
   });
 });
 
@@ -95,6 +113,7 @@ beforeAll(async () => {
 afterAll(() => service[Symbol.asyncDispose]());
 
 test('through the front door: what was done today, and nothing on the days before', async () => {
+  const day = today();
   const pipeline = pipelineOf(service);
   const report = { classId: 'CLASS_TEST', testId: 'Test_1', reportType: 'student' };
   await service.trigger({ ...report, studentId: 'STU001' });
@@ -122,27 +141,36 @@ test('through the front door: what was done today, and nothing on the days befor
     maxScore: 2,
   });
 
-  const day = today();
   const before = new Date(Date.parse(day) - 2 * 86_400_000).toISOString().slice(0, 10);
   const read = (query: string) => pipeline.json<Figures>('GET', `/internal/analytics?${query}`);
-  const { days, renderMs } = await read(`from=${before}&to=${day}`);
+  const { days, renderMs } = await read(`from=${before}&to=${today()}`);
   const nothing = { issued: 0, revoked: 0, replaced: 0, expired: 0, downloaded: 0, verified: 0, refused: 0, mailed: 0 };
   const noReports = { rendered: 0, hits: 0, misses: 0, failures: {}, warnings: {} };
   expect(days.slice(0, 2).map(({ certificates, reports }) => [certificates, reports])).toEqual([
     [nothing, noReports],
     [nothing, noReports],
   ]);
-  expect(days[2]).toEqual({
-    date: day,
-    certificates: { ...nothing, issued: 3, replaced: 1, downloaded: 1, verified: 1 },
-    reports: { rendered: 2, hits: 1, misses: 1, failures: { report_not_found: 1 }, warnings: {} },
+  expect(days[2]?.date).toBe(day);
+  expect(sumOf(days.slice(2).map(({ certificates }) => certificates))).toEqual({
+    ...nothing,
+    issued: 3,
+    replaced: 1,
+    downloaded: 1,
+    verified: 1,
+  });
+  expect(sumOf(days.slice(2).map(({ reports }) => reports))).toEqual({
+    rendered: 2,
+    hits: 1,
+    misses: 1,
+    failures: { report_not_found: 1 },
+    warnings: {},
   });
   expect(renderMs.p50).toBeGreaterThan(10);
   expect((renderMs.p99 ?? 0) >= (renderMs.p50 ?? 0)).toBe(true);
 
   await pipeline.json('POST', `/certificates/${other.id}/revoke`, { reason: 'no more' });
-  const ofCourse = await read(`from=${day}&to=${day}&courseId=ALG2`);
-  expect(ofCourse.days).toMatchObject([{ certificates: { ...nothing, issued: 1, revoked: 1 } }]);
+  const ofCourse = await read(`from=${day}&to=${today()}&courseId=ALG2`);
+  expect(sumOf(ofCourse.days.map(({ certificates }) => certificates))).toEqual({ ...nothing, issued: 1, revoked: 1 });
   const then = await read('from=2020-05-31&to=2020-06-02&courseId=ALG2');
   expect(then.days.map(({ certificates }) => certificates.expired)).toEqual([0, 0, 0]);
   const { certificate: past } = await issueCertificate(service, {
