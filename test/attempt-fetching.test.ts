@@ -4,6 +4,7 @@ import type { ServerResponse } from 'node:http';
 import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
 import { sql } from 'kysely';
 import { fetchAttempts } from '../src/attempts/fetching.ts';
+import { processNew } from '../src/attempts/processing.ts';
 import { type Database, openDatabase } from '../src/database/database.ts';
 import { configureLog } from '../src/log.ts';
 import { createTestDatabase, describeDatabases } from './support/postgres.ts';
@@ -115,6 +116,43 @@ describeDatabases('attempts are fetched', (server) => {
       expect(await kept()).toEqual(['A-S1', 'A-S2', 'A-S3']);
     },
   );
+
+  test('an item that is nested without end is told, and those beside it are kept', async () => {
+    const deep = '['.repeat(5000) + ']'.repeat(5000);
+    testing.answerWith = (_request, response) =>
+      response.end(`{"items": [${deep}, ${JSON.stringify(attemptOf('S1'))}], "next": null}`);
+    expect(await fetchAll()).toBe(2);
+    expect(await fetchAll()).toBe(0);
+    const { rows } = await database.execute('SELECT state, raw IS NULL AS gone FROM platen.attempts ORDER BY seq');
+    expect(rows).toEqual([
+      { state: 'rejected', gone: true },
+      { state: 'new', gone: false },
+    ]);
+  });
+
+  test('what the database does not take is set aside alone, wherever it stands, and all others are read', async () => {
+    const students = Array.from({ length: 21 }, (_, number) => `S${number}`);
+    const poisoned = ['S0', 'S7', 'S20'];
+    await database.execute(
+      `ALTER TABLE platen.attempts ADD CONSTRAINT poison CHECK (student_id NOT IN ('${poisoned.join("', '")}'))`,
+    );
+    testing.pageSize = 500;
+    testing.items = items(...students);
+    await fetchAll();
+    const certificates = { noteFinding: async () => undefined };
+    expect(await processNew({ database, certificates, signal })).toBe(students.length);
+    const { rows } = await database.execute(
+      `SELECT raw::json ->> 'studentId' AS student, state, reasons FROM platen.attempts ORDER BY seq`,
+    );
+    expect(rows).toEqual(
+      students.map((student) =>
+        poisoned.includes(student)
+          ? { student, state: 'rejected', reasons: [{ field: '', message: 'can not be stored' }] }
+          : { student, state: 'processed', reasons: null },
+      ),
+    );
+    await database.execute('ALTER TABLE platen.attempts DROP CONSTRAINT poison');
+  });
 
   test('items that are no attempts are kept as they came, for whoever looks at them', async () => {
     testing.answerWith = (_request, response) => give(response, { items: [null, 7, 'text', [], {}], next: null });

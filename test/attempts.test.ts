@@ -88,14 +88,15 @@ test('one bad item in 500, and the same attempt from two pages, hold up nobody a
   const poison = { ...attemptOf('BULK_BAD'), score: '45', courseName: 'half \ud800 and \u0000' };
   keycloak.users.push(known('BULK_PASSED', 'Passed'));
   const passed = attemptOf('BULK_PASSED', { courseId: 'BULK' });
-  testing.items.push(...failed, poison, passed, { ...passed }, passed);
+  const late = attemptOf('BULK_LATE', { courseId: 'BULK', completedAt: '9999-12-31T23:59:59-12:00' });
+  testing.items.push(...failed, poison, late, passed, { ...passed }, passed);
   await availableOf('BULK_PASSED');
   const rejected = await until(async () => {
     const found = await listOf('state=rejected');
-    return found.length > 0 && found;
+    return found.length > 1 && found;
   });
-  expect(rejected).toMatchObject([{ raw: poison, lastError: null, nextTryAt: null }]);
-  expect(rejected[0]?.reasons.map(({ field }) => field)).toEqual(['/courseName', '/score']);
+  expect(rejected).toMatchObject([{ raw: late }, { raw: poison, lastError: null, nextTryAt: null }]);
+  expect(rejected[1]?.reasons.map(({ field }) => field)).toEqual(['/courseName', '/score']);
   expect(await listOf('studentId=BULK_PASSED')).toHaveLength(1);
   expect(await listOf('courseId=BULK&limit=500&state=processed')).toHaveLength(500);
 });

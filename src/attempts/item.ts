@@ -107,7 +107,34 @@ export interface KeptItem {
   reasons: Reason[] | null;
 }
 
+/** Far more than any attempt has; what writes JSON comes to its end at some thousands. */
+const deepest = 100;
+
+/** Of what is nested as deeply as one likes: by its parts, one after the other. */
+function digestOfDeep(value: unknown): string {
+  const hash = createHash('sha256');
+  const left: unknown[] = [value];
+  while (left.length > 0) {
+    const part = left.pop();
+    const isObject = typeof part === 'object' && part !== null;
+    hash.update(isObject ? JSON.stringify([Array.isArray(part), Object.keys(part)]) : JSON.stringify([part]));
+    if (isObject) left.push(...Object.values(part));
+  }
+  return hash.digest('hex');
+}
+
+function isTooDeep(value: unknown): boolean {
+  let level = [value];
+  for (let depth = 0; level.length > 0; depth++) {
+    if (depth > deepest) return true;
+    level = level.flatMap((part) => (typeof part === 'object' && part !== null ? Object.values(part) : []));
+  }
+  return false;
+}
+
 export function keepItem(value: unknown): KeptItem {
+  if (isTooDeep(value))
+    return { raw: null, digest: digestOfDeep(value), reasons: [{ field: '', message: 'is nested too deeply' }] };
   const raw = JSON.stringify(value);
   const digest = createHash('sha256').update(raw).digest('hex');
   if (raw.length <= mostItemLetters) return { raw, digest, reasons: null };

@@ -18,6 +18,9 @@ import {
 /** In one transaction: nobody waits long for it. */
 const batchSize = 500;
 
+/** By its SQLSTATE: a value that the database does not take, whoever has let it pass. */
+const isOfValue = (error: unknown) => /^2[23]...$/.test(String((error as { code?: unknown } | null)?.code));
+
 type Read = NewItem & { attempt: Attempt };
 
 const nameOf = ({ tenant, sourceId }: { tenant: string; sourceId: string }) => JSON.stringify([tenant, sourceId]);
@@ -62,8 +65,12 @@ function settle(read: readonly Read[], known: readonly KnownAttempt[]) {
   return { kept, superseded };
 }
 
-async function processBatch(tx: Queries, certificates: Pick<Certificates, 'noteFinding'>): Promise<number> {
-  const items = await takeNew(tx, batchSize);
+async function processBatch(
+  tx: Queries,
+  certificates: Pick<Certificates, 'noteFinding'>,
+  most: number,
+): Promise<number> {
+  const items = await takeNew(tx, most);
   if (items.length === 0) return 0;
   const { read, rejected } = readAll(items);
   await markRejected(tx, rejected);
@@ -87,19 +94,39 @@ async function processBatch(tx: Queries, certificates: Pick<Certificates, 'noteF
 interface Options {
   database: Database;
   certificates: Pick<Certificates, 'noteFinding'>;
-  signal: AbortSignal;
 }
 
-/** All that has come, batch by batch. @returns how many. */
-export async function processNew({ database, certificates, signal }: Options): Promise<number> {
-  for (let sum = 0; ; ) {
-    signal.throwIfAborted();
-    const count = await database.transaction(async (tx) => {
-      const processed = await processBatch(tx, certificates);
+/** The first of those that have come; told as what could not be kept, with those behind it untouched. */
+const setFirstAside = (database: Database): Promise<number> =>
+  database.transaction(async (tx) => {
+    const items = await takeNew(tx, 1);
+    await markRejected(
+      tx,
+      items.map(({ id }) => ({ id, reasons: [{ field: '', message: 'can not be stored' }] })),
+    );
+    return items.length;
+  });
+
+/** A batch; where one item keeps all of it from being stored, half of it, until that item is alone and is set aside. */
+async function processSome({ database, certificates }: Options, most: number): Promise<number> {
+  try {
+    return await database.transaction(async (tx) => {
+      const processed = await processBatch(tx, certificates, most);
       failpoint('attempts-processed');
       return processed;
     });
+  } catch (error) {
+    if (!isOfValue(error)) throw error;
+    return most > 1 ? processSome({ database, certificates }, Math.ceil(most / 2)) : setFirstAside(database);
+  }
+}
+
+/** All that has come, batch by batch. @returns how many. */
+export async function processNew({ signal, ...options }: Options & { signal: AbortSignal }): Promise<number> {
+  for (let sum = 0; ; ) {
+    signal.throwIfAborted();
+    const count = await processSome(options, batchSize);
     sum += count;
-    if (count < batchSize) return sum;
+    if (count === 0) return sum;
   }
 }

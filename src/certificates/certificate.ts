@@ -9,6 +9,9 @@ export function isId(text: string): boolean {
 
 const isoDate = /^([1-9]\d{3})-(\d\d)-(\d\d)(?:T(?:[01]\d|2[0-3]):\d\d(?::\d\d(?:\.\d{1,9})?)?(?:Z|[+-]\d\d:\d\d))?$/;
 
+/** Of the first and the last instant whose year has four digits in UTC, too: others are written as no date is, and no database reads them. */
+const [earliest, latest] = [Date.UTC(1000), Date.UTC(10_000) - 1] as const;
+
 /** Milliseconds since 1970 of a date or an instant; undefined for what is on no calendar, or without its time zone. */
 export function readInstant(text: string): number | undefined {
   const [, year, month, day] = isoDate.exec(text) ?? [];
@@ -18,7 +21,7 @@ export function readInstant(text: string): number | undefined {
   const isOnCalendar =
     !Number.isNaN(midnight.getTime()) && midnight.toISOString().startsWith(`${year}-${month}-${day}`);
   const instant = Date.parse(text);
-  return isOnCalendar && !Number.isNaN(instant) ? instant : undefined;
+  return isOnCalendar && instant >= earliest && instant <= latest ? instant : undefined;
 }
 
 /** 128 bits that nobody guesses, in 22 letters that stand in an address as they are. */

@@ -71,6 +71,7 @@ describe('set aside, with its place', () => {
     [{ courseName: ' ' }, ['/courseName']],
     [{ courseName: 'x'.repeat(201) }, ['/courseName']],
     [{ completedAt: '2026-02-30' }, ['/completedAt']],
+    [{ completedAt: '9999-12-31T23:59:59-12:00' }, ['/completedAt']],
     [{ completedAt: 'yesterday' }, ['/completedAt']],
     [{ completedAt: 1_772_357_400 }, ['/completedAt']],
     [{ updatedAt: '2026-03-01T09:30:00' }, ['/updatedAt']],
@@ -96,4 +97,14 @@ test('the same is kept under the same digest; what is too large is not kept, but
   expect(keepItem(good)).toEqual(keepItem(structuredClone(good)));
   expect(keepItem({ ...good, score: 44 }).digest).not.toBe(keepItem(good).digest);
   expect(keepItem({ x: 'x'.repeat(mostItemLetters) })).toMatchObject({ raw: null, reasons: [{ field: '' }] });
+  const nested = (depth: number, inner: unknown) => {
+    let value = inner;
+    for (let level = 0; level < depth; level++) value = level % 2 === 0 ? [value] : { x: value };
+    return value;
+  };
+  const deep = keepItem(nested(100_000, 1));
+  expect(deep).toMatchObject({ raw: null, reasons: [{ field: '', message: 'is nested too deeply' }] });
+  expect(keepItem(nested(100_000, 1))).toEqual(deep);
+  expect(keepItem(nested(100_000, 2)).digest).not.toBe(deep.digest);
+  expect(keepItem(nested(50, 1)).reasons).toBeNull();
 });
