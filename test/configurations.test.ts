@@ -89,13 +89,24 @@ test.each<[string, object, string]>([
   ['too often', { schedule: { everySeconds: 59 } }, '/schedule/everySeconds'],
   ['in no time zone', { timeZone: 'Mars/Olympus' }, '/timeZone'],
   ['that closes before it opens', { opensAt: '2030-01-02T00:00:00Z', closesAt: '2030-01-01T00:00:00Z' }, '/closesAt'],
+  ['that is switched on and over', { closesAt: '2020-01-01T00:00:00Z', isEnabled: true }, '/closesAt'],
   ['that reminds of what never ends', { remindDaysBefore: 3 }, '/remindDaysBefore'],
   ['of a lesson of no course', { context: { kind: 'lesson', id: 'L1', name: 'One' } }, '/context/course'],
   ['of a pathway without steps', { context: { kind: 'pathway', id: 'P1', name: 'One', steps: [] } }, '/context/steps'],
   [
     'of a pathway with options that are none',
-    { context: { kind: 'pathway', id: 'P1', name: 'One', steps: [{ id: 'C1', name: 'C', options: { minimum: -1 } }] } },
-    '/options/minimum',
+    {
+      context: {
+        kind: 'pathway',
+        id: 'P1',
+        name: 'One',
+        steps: [
+          { id: 'C1', name: 'C' },
+          { id: 'C2', name: 'C', options: { minimum: -1 } },
+        ],
+      },
+    },
+    '/context/steps/1/options/minimum',
   ],
 ])('a configuration %s is refused', async (_what, more, field) => {
   expect(await pipeline.refusal('POST', configurations, inNewCourse(more))).toBe(`422 invalid_request ${field}`);
@@ -105,6 +116,8 @@ test('a type can not be changed so that one of its configurations is wrong', asy
   const added = inNewCourse();
   await pipeline.json('POST', configurations, added);
   const { name: _, ...type } = present;
+  const renamed = { ...type, name: 'other' };
+  expect(await pipeline.refusal('PUT', `${types}/present`, renamed)).toBe('422 invalid_request /name');
   const changed = { ...type, generator: 'template' };
   expect(await pipeline.refusal('PUT', `${types}/present`, changed)).toBe('422 invalid_request /options/gives');
   expect(await pipeline.json('GET', `${types}/present`)).toEqual(present);

@@ -7,7 +7,8 @@ export function isId(text: string): boolean {
   return /^[A-Za-z0-9][A-Za-z0-9._:@+-]{0,99}$/.test(text) && !text.includes('..');
 }
 
-const isoDate = /^([1-9]\d{3})-(\d\d)-(\d\d)(?:T(?:[01]\d|2[0-3]):\d\d(?::\d\d(?:\.\d{1,9})?)?(?:Z|[+-]\d\d:\d\d))?$/;
+const isoDate =
+  /^([1-9]\d{3})-(\d\d)-(\d\d)(?:T(?:[01]\d|2[0-3]):\d\d(?::\d\d(?:\.\d{1,9})?)?(?:Z|[+-](?:0\d|1[0-3]):[0-5]\d|[+-]14:00))?$/;
 
 /** Of the first and the last instant whose year has four digits in UTC, too: others are written as no date is, and no database reads them. */
 const [earliest, latest] = [Date.UTC(1000), Date.UTC(10_000) - 1] as const;

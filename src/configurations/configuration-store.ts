@@ -79,6 +79,24 @@ export async function holdDue(tx: Queries): Promise<Configuration[]> {
   return rows;
 }
 
+/** Those that will be due, of all tenants, in the order of their ids. */
+export async function findScheduled(
+  queries: Queries,
+  { after, most }: { after: string; most: number },
+): Promise<Configuration[]> {
+  const { rows } = await sql<Configuration>`
+    SELECT ${columns} FROM platen.configurations AS configuration WHERE next_due_at IS NOT NULL AND id > ${after}::uuid
+    ORDER BY id LIMIT ${most}`.execute(queries);
+  return rows;
+}
+
+/** Unless it has come to be due at another time meanwhile. */
+export async function bringForward(queries: Queries, { id, nextDueAt }: Configuration, at: Date): Promise<void> {
+  await sql`
+    UPDATE platen.configurations SET next_due_at = ${at}, scheduled_from = least(scheduled_from, clock_timestamp())
+    WHERE id = ${id} AND next_due_at = ${nextDueAt}`.execute(queries);
+}
+
 /** One that is never due again is off. */
 export async function putOff(tx: Queries, id: string, nextDueAt: Date | null): Promise<void> {
   await sql`

@@ -16,15 +16,14 @@ import {
   findEnabled,
   findOfType,
   holdConfiguration,
-  holdDue,
   keepBuiltIn,
   type NewConfiguration,
-  putOff,
   removeConfiguration,
 } from './configuration-store.ts';
 import type { Configuration, ConfigurationBody, ConfigurationChange, Plan } from './contract.ts';
+import { correctDue, dueAfter, takeDue } from './due.ts';
 import { mergeOptions, readOptions } from './plugin-options.ts';
-import { nextTimes, readTime } from './schedule.ts';
+import { readTime } from './schedule.ts';
 import { addType, type CertificateType, changeType, findType, findTypes, removeType } from './type-store.ts';
 
 export { mergeOptions, readOptions } from './plugin-options.ts';
@@ -58,6 +57,8 @@ export interface Configurations {
   remove(tx: Queries, tenant: string, id: string): Promise<void>;
   /** Takes those that are due, each for one run: the next time at which it is due is written down, and what was missed meanwhile is not made up. */
   takeDue(tx: Queries): Promise<Configuration[]>;
+  /** What is due later than its schedule says was put there by a clock that was ahead: it is due as the schedule says. */
+  correctDue(): Promise<void>;
   /** What it means now. */
   planOf(tx: Queries, configuration: Configuration): Promise<Plan>;
 }
@@ -206,14 +207,12 @@ class StoredConfigurations implements Configurations {
     await recordChange(tx, { tenant, target: targetOf(present.id), before: toldOf(present) });
   }
 
-  async takeDue(tx: Queries): Promise<Configuration[]> {
-    const due = await holdDue(tx);
-    for (const configuration of due) {
-      // A clock that is behind the one of the database must not find the same time again.
-      const latest = Math.max(Date.now(), configuration.nextDueAt?.getTime() ?? 0);
-      await putOff(tx, configuration.id, dueAfter(configuration, new Date(latest)));
-    }
-    return due;
+  takeDue(tx: Queries): Promise<Configuration[]> {
+    return takeDue(tx);
+  }
+
+  correctDue(): Promise<void> {
+    return correctDue(this.#database.queries);
   }
 
   async planOf(tx: Queries, configuration: Configuration): Promise<Plan> {
@@ -225,16 +224,20 @@ class StoredConfigurations implements Configurations {
     return { context, type: typeName, retriever, generator, options: merged, mail, validForDays, remindDaysBefore };
   }
 
-  #check(type: CertificateType, options: Record<string, unknown>): void {
-    readOptions(this.#plugins, type, { options: mergeOptions(type.options, options), isPartial: false });
+  #check(type: CertificateType, options: Record<string, unknown>, at = '/options'): void {
+    readOptions(this.#plugins, type, { options: mergeOptions(type.options, options), isPartial: false, at });
   }
 
-  #checkAll(type: CertificateType, { context, options, opensAt, closesAt, ...rest }: NewConfiguration): void {
+  #checkAll(type: CertificateType, asked: NewConfiguration): void {
+    const { context, options, opensAt, closesAt, ...rest } = asked;
     this.#check(type, options);
     const steps = context.kind === 'pathway' ? context.steps : [];
-    for (const { options: own } of steps) if (own !== undefined) this.#check(type, mergeOptions(options, own));
+    for (const [index, { options: own }] of steps.entries())
+      if (own !== undefined) this.#check(type, mergeOptions(options, own), `/context/steps/${index}/options`);
     if (opensAt !== null && closesAt !== null && closesAt <= opensAt)
       throw invalidField('/closesAt', 'must be after opensAt');
+    if (rest.isEnabled && rest.nextDueAt === null)
+      throw invalidField('at' in rest.schedule ? '/schedule/at' : '/closesAt', 'has passed: it would never be due');
     if (rest.remindDaysBefore !== null && rest.validForDays === null)
       throw invalidField('/remindDaysBefore', 'needs validForDays: what never expires reminds nobody');
   }
@@ -249,9 +252,6 @@ function toldOf({ type, context, options, mail, schedule, timeZone, opensAt, clo
   const when = { schedule, timeZone, opensAt, closesAt, isEnabled };
   return { type, context, options, mail, validForDays, remindDaysBefore, ...when };
 }
-
-const dueAfter = (configuration: Omit<NewConfiguration, 'nextDueAt'>, now: Date): Date | null =>
-  configuration.isEnabled ? (nextTimes(configuration, now, 1)[0] ?? null) : null;
 
 type Settings = Omit<NewConfiguration, 'id' | 'tenant' | 'type' | 'context' | 'scheduledFrom' | 'nextDueAt'>;
 

@@ -23,10 +23,10 @@ export interface PluginOptions {
   generator: Options;
 }
 
-function partOf(part: PluginPart, options: Options, isPartial: boolean) {
+function partOf(part: PluginPart, options: Options, { isPartial, at }: { isPartial: boolean; at: string }) {
   const own = Object.fromEntries(Object.entries(options).filter(([name]) => part.options.names(name)));
   const { value, errors } = part.options.check(own, isPartial);
-  return { value, errors: errors.map(({ field, message }) => ({ field: `/options${field}`, message })) };
+  return { value, errors: errors.map(({ field, message }) => ({ field: `${at}${field}`, message })) };
 }
 
 interface Named {
@@ -37,14 +37,15 @@ interface Named {
 /**
  * What each of the two is given.
  * @param isPartial whether what they require may still be missing.
+ * @param at where the options stand in the body, as a JSON pointer.
  * @throws invalid_request with all that is wrong.
  */
 export function readOptions(
   plugins: Plugins,
   named: Named,
-  given: { options: Options; isPartial: boolean },
+  given: { options: Options; isPartial: boolean; at?: string },
 ): PluginOptions {
-  const { options, isPartial } = given;
+  const { options, isPartial, at = '/options' } = given;
   const parts = (['retriever', 'generator'] as const).map((kind) => ({ kind, part: plugins.find(kind, named[kind]) }));
   const errors: FieldError[] = parts
     .filter(({ part }) => part === undefined)
@@ -53,9 +54,9 @@ export function readOptions(
   const found = parts.flatMap(({ part }) => part ?? []);
   const strangers = Object.keys(options).filter((name) => !found.some((part) => part.options.names(name)));
   errors.push(
-    ...strangers.map((name) => ({ field: pointerTo(['options', name]), message: 'is known to neither plug-in' })),
+    ...strangers.map((name) => ({ field: `${at}${pointerTo([name])}`, message: 'is known to neither plug-in' })),
   );
-  const [retriever, generator] = found.map((part) => partOf(part, options, isPartial));
+  const [retriever, generator] = found.map((part) => partOf(part, options, { isPartial, at }));
   errors.push(...(retriever?.errors ?? []), ...(generator?.errors ?? []));
   // Both may have something to say of the same.
   const seen = new Set<string>();

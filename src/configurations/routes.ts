@@ -1,6 +1,6 @@
 // The endpoints of certificate types and of configurations.
 
-import type { ErrorCode } from '../errors.ts';
+import { type ErrorCode, invalidField } from '../errors.ts';
 import {
   askerErrors,
   bodyErrors,
@@ -113,6 +113,8 @@ function typeWriting({ configurations, tenantOf }: Dependencies): Endpoint[] {
       async handle(exchange: Exchange<unknown, TypeChange>) {
         const { origin, ...type } = exchange.body;
         const { name = '' } = exchange.params;
+        if (type.name !== undefined && type.name !== name)
+          throw invalidField('/name', 'is not that of the address: a type keeps its name');
         exchange.res.json(await configurations.changeType(tenantOf(exchange, origin), { ...type, name }));
       },
     }),

@@ -24,6 +24,8 @@ export function isTimeZone(name: string): boolean {
 
 const openCron = (pattern: string, timezone: string) => new Cron(pattern, { paused: true, mode: '5-part', timezone });
 
+const notFiveFields = 'must be a cron pattern of five fields: minute, hour, day, month, day of the week';
+
 /** What is wrong with it, in words. */
 export function faultOfSchedule(schedule: Schedule, now: Date): string | undefined {
   if ('everySeconds' in schedule) return undefined;
@@ -32,10 +34,11 @@ export function faultOfSchedule(schedule: Schedule, now: Date): string | undefin
     if (at === undefined) return 'must be an instant, as ISO 8601 writes it';
     return at > now ? undefined : 'must not be in the past';
   }
+  if (schedule.cron.trim().split(/\s+/).length !== 5) return notFiveFields;
   try {
     return openCron(schedule.cron, 'UTC').nextRun(now) === null ? 'never comes' : undefined;
   } catch {
-    return 'must be a cron pattern of five fields: minute, hour, day, month, day of the week';
+    return notFiveFields;
   }
 }
 
@@ -52,8 +55,10 @@ function timesAfter({ schedule, timeZone, scheduledFrom }: Scheduled, from: Date
   if ('at' in schedule) return [new Date(schedule.at)].filter((at) => at > from);
   if ('cron' in schedule) return openCron(schedule.cron, timeZone).nextRuns(most, from);
   const intervalMs = schedule.everySeconds * 1000;
-  const passed = Math.max(0, Math.floor((from.getTime() - scheduledFrom.getTime()) / intervalMs));
-  return Array.from({ length: most }, (_, at) => new Date(scheduledFrom.getTime() + (passed + 1 + at) * intervalMs));
+  // A clock that was put back since then does not make it later than one interval from now.
+  const begun = Math.min(scheduledFrom.getTime(), from.getTime());
+  const passed = Math.floor((from.getTime() - begun) / intervalMs);
+  return Array.from({ length: most }, (_, at) => new Date(begun + (passed + 1 + at) * intervalMs));
 }
 
 /** The next times at which it is due. When it closes it is due for the last time. */

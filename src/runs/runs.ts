@@ -45,6 +45,8 @@ export interface Runs {
   begin(tenant: string, configurationId: string, request: RunRequest): Promise<string>;
   /** Begins a run of each configuration that is due; where one is under way it is written down as skipped. Of the built-in one only where something is to be decided. */
   beginDue(): Promise<void>;
+  /** Puts right what a clock that was ahead has made due too late. */
+  correctDue(): Promise<void>;
   /** @throws not_found. */
   find(tenant: string, id: string): Promise<StoredRun>;
   items(runId: string, page: { after: ItemPlace | undefined; most: number }): Promise<StoredItem[]>;
@@ -115,6 +117,10 @@ class DurableRuns implements Runs {
         else if (backlog === undefined) await addSkipped(tx, run);
       }
     });
+  }
+
+  correctDue(): Promise<void> {
+    return this.#dependencies.configurations.correctDue();
   }
 
   async find(tenant: string, given: string): Promise<StoredRun> {

@@ -44,6 +44,7 @@ describe('the next times', () => {
 test.each([
   [{ cron: '0 3 * * 1' }, undefined],
   [{ cron: '0 0 3 * * 1' }, 'must be a cron pattern of five fields: minute, hour, day, month, day of the week'],
+  [{ cron: '@daily' }, 'must be a cron pattern of five fields: minute, hour, day, month, day of the week'],
   [{ cron: 'often' }, 'must be a cron pattern of five fields: minute, hour, day, month, day of the week'],
   [{ cron: '0 0 31 2 *' }, 'never comes'],
   [{ at: '2026-03-01T11:00:00Z' }, 'must not be in the past'],
