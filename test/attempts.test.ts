@@ -215,6 +215,19 @@ describe('pushed', () => {
     expect(await push(body)).toMatchObject({ status, code });
   });
 
+  test('one that is too large is set aside without itself, and stays so; a body that is too large is refused', async () => {
+    const large = attemptOf('LARGE', { notes: 'x'.repeat(65_536) });
+    expect(await push({ items: [large] })).toEqual({ status: 202, accepted: 0, duplicates: 0, rejected: 1 });
+    const aside = (await listOf('state=rejected&limit=500')).find(({ raw }) => raw === null);
+    expect(aside).toMatchObject({ reasons: [{ field: '', message: 'is longer than 65536 letters' }] });
+    const again = await service.internal(`/internal/attempts/${aside?.id}/redrive`, {});
+    expect([again.status, await again.json()]).toMatchObject([202, { state: 'rejected', reasons: aside?.reasons }]);
+    const unknown = await service.internal('/internal/attempts/00000000-0000-4000-8000-000000000000/redrive', {});
+    expect(unknown.status).toBe(404);
+    const parts = Array.from({ length: 140 }, (_, index) => ({ id: index, notes: 'x'.repeat(60_000) }));
+    expect(await push({ items: parts })).toMatchObject({ status: 413, code: 'body_too_large' });
+  });
+
   test('a student is refused, an administrator serves their tenant', async () => {
     const send = async (token: string) => (await service.get('/internal/attempts?limit=1', token)).status;
     expect(await Promise.all([send(studentToken('STU_1')), send(adminToken()), send('')])).toEqual([403, 200, 401]);

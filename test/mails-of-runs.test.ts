@@ -64,3 +64,24 @@ test('one whose configuration says nothing of mails sends none', async () => {
   expect(listed.items.filter(({ kind }) => kind === 'mail')).toHaveLength(2);
   expect(mails.taken).toHaveLength(before);
 });
+
+test('one whose certificates end reminds of it, so many days before', async () => {
+  const id = await pipeline.configure({
+    type: typeNamed('with-reminder'),
+    context: { id: 'ALG3' },
+    more: { validForDays: 30, remindDaysBefore: 10 },
+  });
+  await pipeline.ended(await pipeline.begin(id, 'run', { only: ['STU1', 'STU2'] }));
+  const [{ expires_at = '' } = {}] = (
+    await pipeline.json<{ course_id: string; expires_at: string }[]>('GET', '/certificates/STU1')
+  ).filter(({ course_id }) => course_id === 'ALG3');
+  expect(Math.abs(Date.parse(expires_at) - Date.now() - 30 * 86_400_000)).toBeLessThan(600_000);
+  const { items } = await pipeline.json<{ items: { kind: string; type: string; state: string; nextAt: string }[] }>(
+    'GET',
+    '/internal/events?limit=500',
+  );
+  const reminders = items.filter(({ kind, type }) => kind === 'mail' && type === 'certificate.expires');
+  expect(reminders.map(({ state, nextAt }) => [state, Date.parse(expires_at) - Date.parse(nextAt)])).toEqual([
+    ['waiting', 10 * 86_400_000],
+  ]);
+});

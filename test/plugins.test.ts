@@ -143,6 +143,7 @@ test.each([
   ['bytes of nothing', 'list', '\0\x01\x02', '422 asset_invalid'],
   ['half a PDF', 'list', '%PDF-1.7\n1 0 obj', '422 pdf_unreadable'],
   ['half a PNG', 'list', '\x89PNG\r\n', '422 image_invalid'],
+  ['a font of more than 20 MB', 'list', `OTTO${'x'.repeat(20 * 1024 * 1024)}`, '413 body_too_large'],
 ])('%s is refused', async (_what, slug, text, code) => {
   expect(await codeOf(await put(slug, Buffer.from(text, 'latin1')))).toBe(code);
 });

@@ -1,6 +1,7 @@
 // Who the learners of a run are: Keycloak's word goes before that of whoever says that they have earned it; and those who have passed their tests.
 
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { assignmentOf, edxClient, startOpenEdx } from './support/open-edx.ts';
 import { type Pipeline, pipelineOf, type Run } from './support/pipeline.ts';
 import { type ScriptedKeycloak, startScriptedKeycloak } from './support/scripted-keycloak.ts';
 import { startTestService, type TestService } from './support/service.ts';
@@ -8,13 +9,29 @@ import { attemptOf } from './support/testing-service.ts';
 import { until } from './support/until.ts';
 
 const otherOrigin = 'http://127.0.0.1:2';
+const edxCourse = 'course-v1:Org+ALG+2026';
+const policy = [{ assignment_type: 'Exam', count: 1, dropped: 0, weight: 1 }];
+const edxLearners = [
+  { username: 'Good', percent: 0.9, completion: 1 },
+  { username: 'Hasty', percent: 0.9, completion: 0.5 },
+  { username: 'Weak', percent: 0.3, completion: 1 },
+].map((each) => ({
+  ...each,
+  name: 'Anjali Devi Kumar',
+  email: 'anjali@school.example',
+  section_breakdown: [assignmentOf('EXAM', 1, each.percent)],
+}));
 const parts = new AsyncDisposableStack();
 let keycloak: ScriptedKeycloak;
 let service: TestService;
 let pipeline: Pipeline;
 beforeAll(async () => {
   keycloak = parts.use(await startScriptedKeycloak());
+  const edx = parts.use(await startOpenEdx({ [edxCourse]: { policy, learners: edxLearners } }));
   const env = {
+    OPENEDX_URL: edx.url,
+    OPENEDX_CLIENT_ID: edxClient.clientId,
+    OPENEDX_CLIENT_SECRET: edxClient.clientSecret,
     KEYCLOAK_SERVER_URL: keycloak.url,
     KEYCLOAK_REALM: 'school',
     KEYCLOAK_CLIENT_ID: 'platen',
@@ -109,6 +126,27 @@ test('while Keycloak is away it is not asked for everybody, nothing is issued, a
   keycloak.answerWith = () => undefined;
   await pipeline.json('POST', `/internal/runs/${run.id}/retry`, {});
   expect((await pipeline.ended(run.id)).counts).toMatchObject({ issued: 24, failed: 0 });
+});
+
+test('of Open edX: the user name is the id, and names are its own where Keycloak has none', async () => {
+  keycloak.users.push(known('Good', { firstName: '', lastName: '' }));
+  const id = await pipeline.configure({
+    type: {
+      name: 'edx',
+      retriever: 'openedx-grades-and-completions',
+      generator: 'template',
+      options: { required_grades: { Exam: 0.8, Total: 0.5 }, required_completion: 0.9 },
+    },
+    context: { id: edxCourse },
+  });
+  const run = await pipeline.ended(await pipeline.begin(id, 'run'));
+  expect(outcomes(run)).toEqual(['Good issued ', 'Hasty not_eligible ', 'Weak not_eligible ']);
+  expect(run.items[2]?.criteria).toEqual([
+    { name: 'Exam', required: 0.8, actual: 0.3, isMet: false },
+    { name: 'Total', required: 0.5, actual: 0.3, isMet: false },
+    { name: 'Completion', required: 0.9, actual: 1, isMet: true },
+  ]);
+  expect(await nameOf('Good')).toBe('Anjali Devi Kumar');
 });
 
 describe('passing-attempts', () => {

@@ -199,7 +199,7 @@ describe('a plug-in that', () => {
     expect(run.items).toMatchObject([{ isEligible: true, outcome: 'issued' }]);
   });
 
-  test.each(['error', 'text'])(
+  test.each(['error', 'text', 'nothing'])(
     'gives %s for a PDF fails that certificate only, and it can be tried again',
     async (gives) => {
       const type = { name: `gives-${gives}`, ...present, options: { learners: 1, minimum: 0, gives } };
@@ -239,6 +239,7 @@ test('a pathway wants every step, and explains each', async () => {
     ['P3', 'not_eligible', false, true],
   ]);
   expect(await certificatesOf('P1')).toMatchObject([{ course_id: 'PATH1' }]);
+  expect(await pipeline.refusal('DELETE', '/internal/assets/second-course')).toBe('409 asset_in_use');
   expect(await pipeline.json('GET', `/internal/eligibility?configurationId=${id}&studentId=P2`)).toMatchObject({
     isEligible: false,
     steps: [{ isEligible: true }, { id: 'second-course', isEligible: false, criteria: [{ actual: 4 }] }],
@@ -299,4 +300,37 @@ test('what is due is run once, and a time at which another run is under way is w
     await pipeline.call('POST', `/internal/configurations/${busy}/run`, {});
     return (await runsOf(busy)).some(({ state, code }) => state === 'skipped' && code === 'run_active');
   });
+});
+
+test('what closes is run for the last time, and is off from then on', async () => {
+  const type = { name: 'closing', ...present, options: { learners: 1, minimum: 0, gives: 'template' } };
+  const id = await pipeline.configure({ type });
+  const path = `/internal/configurations/${id}`;
+  const closesAt = new Date(Date.now() + 2000).toISOString();
+  expect(await pipeline.json('PATCH', path, { closesAt, isEnabled: true })).toMatchObject({ nextRuns: [closesAt] });
+  const off = await until(async () => {
+    const found = await pipeline.json<{ isEnabled: boolean; lastRun: { state: string } | null }>('GET', path);
+    return !found.isEnabled && found.lastRun?.state === 'completed' && found;
+  });
+  expect(off).toMatchObject({ closesAt, nextRuns: [] });
+  const { items } = await pipeline.json<{ items: { counts: object }[] }>('GET', `/internal/runs?configurationId=${id}`);
+  expect(items).toMatchObject([{ counts: { issued: 1 } }]);
+});
+
+test('runs are listed by state, their decisions page by page; where nothing has failed there is nothing to try again', async () => {
+  const type = { name: 'paged', ...present, options: { learners: 3, minimum: 100, gives: 'template' } };
+  const id = await pipeline.configure({ type });
+  const run = await pipeline.ended(await pipeline.begin(id, 'run'));
+  const of = async (state: string) =>
+    (
+      await pipeline.json<{ items: { id: string }[] }>('GET', `/internal/runs?configurationId=${id}&state=${state}`)
+    ).items.map((each) => each.id);
+  expect([await of('completed'), await of('failed')]).toEqual([[run.id], []]);
+  expect(await pipeline.refusal('GET', '/internal/runs?state=lost')).toBe('422 invalid_request state');
+  expect(await pipeline.refusal('GET', `/internal/runs/${run.id}?limit=501`)).toBe('422 invalid_request limit');
+  const first = await pipeline.find(run.id, 2);
+  const second = await pipeline.json<typeof first>('GET', `/internal/runs/${run.id}?limit=2&cursor=${first.next}`);
+  expect([first.items.length, second.items.length, second.next]).toEqual([2, 1, null]);
+  expect([...first.items, ...second.items]).toEqual(run.items);
+  expect(await pipeline.refusal('POST', `/internal/runs/${run.id}/retry`, {})).toBe('409 not_failed');
 });

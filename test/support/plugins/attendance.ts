@@ -57,10 +57,11 @@ export default definePlugin({
       options: {
         type: 'object',
         required: ['gives'],
-        properties: { gives: { enum: ['template', 'error', 'text'] } },
+        properties: { gives: { enum: ['template', 'error', 'text', 'nothing'] } },
         additionalProperties: false,
       },
       async generate(_certificate, { gives }: { gives: string }, { render }) {
+        if (gives === 'nothing') await new Promise(() => undefined);
         if (gives === 'error') throw new Error('out of paper');
         return gives === 'text' ? Buffer.from('no PDF') : render({ templateId: 'plain-certificate' });
       },
