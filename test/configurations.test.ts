@@ -90,6 +90,7 @@ test.each<[string, object, string]>([
   ['in no time zone', { timeZone: 'Mars/Olympus' }, '/timeZone'],
   ['that closes before it opens', { opensAt: '2030-01-02T00:00:00Z', closesAt: '2030-01-01T00:00:00Z' }, '/closesAt'],
   ['that is switched on and over', { closesAt: '2020-01-01T00:00:00Z', isEnabled: true }, '/closesAt'],
+  ['that reminds before it is issued', { validForDays: 30, remindDaysBefore: 30 }, '/remindDaysBefore'],
   ['that reminds of what never ends', { remindDaysBefore: 3 }, '/remindDaysBefore'],
   ['of a lesson of no course', { context: { kind: 'lesson', id: 'L1', name: 'One' } }, '/context/course'],
   ['of a pathway without steps', { context: { kind: 'pathway', id: 'P1', name: 'One', steps: [] } }, '/context/steps'],

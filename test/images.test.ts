@@ -187,6 +187,8 @@ describe('templates', () => {
       languages: ['ar', 'en', 'hi', 'ta'],
       schema: expect.objectContaining({ type: 'object' }),
       sample: expect.objectContaining({ name: 'Ada Lovelace' }),
+      colours: expect.objectContaining({ ink: '#1d2f4f' }),
+      texts: expect.objectContaining({ title: 'Certificate of Completion' }),
     });
     const part = (await (await get('/internal/templates?limit=2')).json()) as { next: string };
     expect(part.next).toBe('modern-certificate');

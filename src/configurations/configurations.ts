@@ -240,6 +240,8 @@ class StoredConfigurations implements Configurations {
       throw invalidField('at' in rest.schedule ? '/schedule/at' : '/closesAt', 'has passed: it would never be due');
     if (rest.remindDaysBefore !== null && rest.validForDays === null)
       throw invalidField('/remindDaysBefore', 'needs validForDays: what never expires reminds nobody');
+    if (rest.remindDaysBefore !== null && rest.validForDays !== null && rest.remindDaysBefore >= rest.validForDays)
+      throw invalidField('/remindDaysBefore', 'must be less than validForDays');
   }
 }
 
