@@ -80,7 +80,7 @@ function createFeatures(foundations: Foundations) {
   const features = [
     ...reportEndpoints({ reports, concurrency }),
     ...classRunEndpoints({ classRuns, tickets, streams }),
-    ...jobEndpoints({ jobs, following, progress, tickets, streams }),
+    ...jobEndpoints({ jobs, tenantOf, following, progress, tickets, streams }),
     ...templateEndpoints({ database, templating: foundations.templating, images: foundations.images, prefixOf }),
     generationEndpoint({ certificates, prefixOf, generations }),
     ...certificateEndpoints({ certificates, credentials, prefixOf }),

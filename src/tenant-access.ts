@@ -53,6 +53,13 @@ export function allPrefixes({ tenants, defaultTenant }: Tenants): [string, ...st
   return [prefix, ...tenants.map((tenant) => tenant.prefix).filter((each) => each !== prefix)];
 }
 
+/**
+ * Whose things are meant, where the backend looks after those of all: the origin that it names, or an administrator's own.
+ * @throws forbidden for whoever is no administrator of it.
+ */
+export const originFor = (asker: Asker, origin: string | undefined): string | undefined =>
+  asker.owner === serviceOwner ? origin : ownOriginOf(asker.caller, origin);
+
 function ownOriginOf({ type, tenant }: Caller, origin: string | undefined): string {
   const isAllowed =
     type === 'admin' && typeof tenant === 'object' && (origin === undefined || origin === tenant.origin);

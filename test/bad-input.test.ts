@@ -183,7 +183,6 @@ withoutTrace('the service token', () => {
     ['in a cookie', { Cookie: `X-Service-Auth=${serviceToken}` }],
     ["a student's token instead", { 'X-Service-Auth': `Bearer ${studentToken('STU001', 'CLASS_TEST')}` }],
     ["an admin's token instead", { 'X-Service-Auth': `Bearer ${adminToken()}` }],
-    ["an admin's token in Authorization", { Authorization: `Bearer ${adminToken()}` }],
     ['a report token instead', { 'X-Service-Auth': `Bearer ${signReportToken({ role: 'educator' })}` }],
     ['the development token', { 'X-Service-Auth': 'Bearer your-token-here' }],
     ['1,000 characters', { 'X-Service-Auth': `Bearer ${'a'.repeat(1000)}` }],

@@ -504,9 +504,10 @@ describe('a list of runs', () => {
     expect(await list(query)).toMatchObject({ status: 422 });
   });
 
-  test('is for the service only', async () => {
+  test('is for the backend and administrators only', async () => {
     const response = await service.get('/internal/class-runs', teacherToken('TCH1', 'CLASS_1'));
-    expect(response.status).toBe(401);
+    expect(response.status).toBe(403);
+    expect((await service.get('/internal/class-runs')).status).toBe(401);
   });
 });
 

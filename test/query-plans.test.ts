@@ -30,6 +30,7 @@ import {
   removeWebhook,
 } from '../src/events/webhook-store.ts';
 import type { Endpoint } from '../src/http/contract.ts';
+import { serviceOwner } from '../src/identity/contract.ts';
 import { hasEnded, type JobDefinition, type JobRequest } from '../src/jobs/contract.ts';
 import { deadLetterEndpoints } from '../src/jobs/dead-letters.ts';
 import { createFollowing } from '../src/jobs/following.ts';
@@ -333,9 +334,9 @@ describeServer('statements on filled tables', (server) => {
   }
 
   async function list(jobs: Jobs, query: object): Promise<void> {
-    const [endpoint] = deadLetterEndpoints(jobs) as [Endpoint];
+    const [endpoint] = deadLetterEndpoints({ jobs, tenantOf: () => '' }) as [Endpoint];
     const res = { set: () => res, json: () => res };
-    await endpoint.handle({ query: { limit: 100, ...query }, res } as never);
+    await endpoint.handle({ owner: serviceOwner, query: { limit: 100, ...query }, res } as never);
   }
 
   /** Run again, and undone; but for what is added, which is there already. */

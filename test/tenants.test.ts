@@ -414,3 +414,81 @@ describe('the rate limit', () => {
     }
   });
 });
+
+describe('an administrator', () => {
+  const admin = (site: 'a' | 'b') => signUserToken({ user_type: 'admin', user_id: 'ADM', iss: `https://id.${site}` });
+  const call = async (token: string, method: string, path: string, body?: object) => {
+    const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' };
+    const response = await fetch(service.url + path, {
+      method,
+      headers,
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    });
+    const type = response.headers.get('content-type') ?? '';
+    const answer = type.includes('json') ? await response.json() : await response.arrayBuffer();
+    return { status: response.status, answer: answer as Record<string, never> };
+  };
+  const statusOf = async (...asked: Parameters<typeof call>) => (await call(...asked)).status;
+  const report = () => ({ testId: 'Test_1', classId: 'CLASS_1', reportType: 'student', studentId: newId() });
+  const trigger = '/internal/trigger-generate-pdf';
+
+  test('triggers and invalidates in their tenant, and in no other; nobody else may', async () => {
+    const asked = report();
+    const { status, answer } = await call(admin('b'), 'POST', trigger, asked);
+    expect([status, answer.s3Key]).toEqual([202, keyOf(asked.studentId, 'b/')]);
+    expect(await statusOf(admin('a'), 'POST', trigger, { ...report(), origin: siteB.origin })).toBe(403);
+    const learner = signUserToken({
+      user_type: 'student',
+      student_id: 'STU1',
+      class_id: 'CLASS_1',
+      iss: 'https://id.a',
+    });
+    const ofClass = { classId: 'CLASS_1', testId: 'Test_1' };
+    for (const token of [ofA(), learner]) {
+      expect(await statusOf(token, 'POST', trigger, report())).toBe(403);
+      expect(await statusOf(token, 'POST', '/internal/invalidate', ofClass)).toBe(403);
+      expect(await statusOf(token, 'POST', '/internal/class-runs', { ...ofClass, studentIds: ['STU1'] })).toBe(403);
+    }
+    const invalidate = { classId: 'CLASS_1', testId: 'Test_1', studentId: asked.studentId };
+    expect((await call(admin('a'), 'POST', '/internal/invalidate', invalidate)).answer).toEqual({ removed: 0 });
+    expect((await call(admin('b'), 'POST', '/internal/invalidate', invalidate)).answer).toEqual({ removed: 1 });
+  });
+
+  test('begins, sees, takes and cancels class runs and jobs of their tenant, and of no other', async () => {
+    const body = { classId: 'CLASS_ADM', testId: 'Test_1', studentIds: [newId(), newId()] };
+    const begun = await call(admin('b'), 'POST', '/internal/class-runs', body);
+    expect(begun.status).toBe(202);
+    const run = `/internal/class-runs/${begun.answer.id}`;
+    await until(async () => (await call(admin('b'), 'GET', run)).answer.state === 'completed');
+    for (const [method, path] of [
+      ['GET', run],
+      ['GET', `${run}/archive`],
+      ['GET', `${run}/events`],
+      ['POST', `${run}/ticket`],
+      ['POST', `${run}/retry`],
+      ['DELETE', run],
+    ] as const)
+      expect([method, path, await statusOf(admin('a'), method, path)]).toEqual([method, path, 404]);
+    expect(await statusOf(ofB(), 'GET', run)).toBe(403);
+    expect(await statusOf(admin('b'), 'GET', `${run}/archive`)).toBe(200);
+    expect(await statusOf(admin('b'), 'DELETE', run)).toBe(409);
+    const runsOf = async (site: 'a' | 'b') =>
+      (
+        (await call(admin(site), 'GET', '/internal/class-runs?classId=CLASS_ADM')).answer
+          .classRuns as unknown as object[]
+      ).length;
+    expect([await runsOf('a'), await runsOf('b')]).toEqual([0, 1]);
+    const jobsOf = async (site: 'a' | 'b') => {
+      const { answer } = await call(admin(site), 'GET', '/internal/jobs?state=completed&limit=1000');
+      return (answer.jobs as unknown as { id: string; subject: { classId: string } }[]).filter(
+        ({ subject }) => subject?.classId === 'CLASS_ADM',
+      );
+    };
+    const [job, ...others] = await jobsOf('b');
+    expect(others).toHaveLength(1);
+    expect(await jobsOf('a')).toEqual([]);
+    expect(await statusOf(admin('a'), 'POST', `/jobs/${job?.id}/retry`, {})).toBe(404);
+    expect(await statusOf(admin('b'), 'POST', `/jobs/${job?.id}/retry`, {})).toBe(409);
+    expect(await statusOf(ofB(), 'GET', '/internal/jobs')).toBe(403);
+  });
+});

@@ -69,7 +69,9 @@ export interface ClassRuns {
   /** @throws not_found. */
   find(id: string): Promise<FollowedRun>;
   /** A page of runs, the newest first, and where the next one begins. */
-  list(query: RunsQuery): Promise<{ runs: ListedRun[]; nextCursor: string | null }>;
+  list(query: RunsQuery & { origin?: string | undefined }): Promise<{ runs: ListedRun[]; nextCursor: string | null }>;
+  /** @throws not_found for a run of another origin. */
+  requireOf(id: string, origin: string): Promise<void>;
   /** The id of a run that this person may follow: who may read the report of its class. @throws not_found, for all others too. */
   findFor(id: string, caller: Caller): Promise<string>;
   /** The states of a run, one after the other, until it is over. @throws not_found. */
@@ -147,11 +149,12 @@ class DurableClassRuns implements ClassRuns {
     state,
     limit,
     cursor,
-  }: RunsQuery): Promise<{ runs: ListedRun[]; nextCursor: string | null }> {
+    origin,
+  }: RunsQuery & { origin?: string | undefined }): Promise<{ runs: ListedRun[]; nextCursor: string | null }> {
     const { queries } = this.#dependencies.database;
     const isFiltered = testId !== undefined || state !== undefined;
     const most = isFiltered ? Math.max(limit, lookedAtOnce) : limit;
-    const found = await findRuns(queries, { classId, cursor, most: most + 1 });
+    const found = await findRuns(queries, { origin, classId, cursor, most: most + 1 });
     const all = found.slice(0, most).map((run) => ({ ...run, state: stateOf(run) }));
     const segment = testId === undefined ? undefined : testOf(testId).segment;
     const fits = (run: ListedRun) =>
@@ -163,14 +166,16 @@ class DurableClassRuns implements ClassRuns {
     return { runs, nextCursor: isWhole && found.length <= most ? null : (last?.id ?? null) };
   }
 
-  async findFor(given: string, caller: Caller): Promise<string> {
-    const id = readUuid(given);
-    const owner = id === undefined ? undefined : await findOwner(this.#dependencies.database.queries, id);
-    const { tenant } = caller;
+  async requireOf(id: string, origin: string): Promise<void> {
+    if ((await findOwner(this.#dependencies.database.queries, id))?.origin !== origin) throw fail('not_found');
+  }
+
+  async findFor(given: string, { type, tenant, classes }: Caller): Promise<string> {
+    const owner = await findOwner(this.#dependencies.database.queries, given);
     const isOfTenant = typeof tenant === 'object' && tenant.origin === owner?.origin;
-    const isOfClass = caller.type === 'teacher' && owner !== undefined && caller.classes.includes(owner.classId);
-    if (id === undefined || !isOfTenant || !isOfClass) throw fail('not_found');
-    return id;
+    const isOfClass = type === 'teacher' && owner !== undefined && classes.includes(owner.classId);
+    if (owner === undefined || !isOfTenant || !(isOfClass || type === 'admin')) throw fail('not_found');
+    return owner.id;
   }
 
   async follow(id: string): Promise<EventFeed> {

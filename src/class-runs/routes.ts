@@ -1,7 +1,8 @@
-// The endpoints of class runs, for the backend; people may follow those of their classes.
+// The endpoints of class runs, for the backend and administrators; teachers may follow those of their classes.
 
 import type { ErrorCode } from '../errors.ts';
 import {
+  askerErrors,
   bodyErrors,
   defineEndpoint,
   type Endpoint,
@@ -13,6 +14,7 @@ import { reportTokenErrors, serviceOwner } from '../identity/contract.ts';
 import type { Tickets } from '../jobs/contract.ts';
 import type { RateLimiter } from '../rate-limiter.ts';
 import { testOf } from '../reports/contract.ts';
+import { originFor } from '../tenant-access.ts';
 import { zipHeaders } from '../zip.ts';
 import type { ClassRuns } from './class-runs.ts';
 import {
@@ -33,14 +35,25 @@ import {
   ticketAnswer,
 } from './contract.ts';
 
-async function accept(classRuns: ClassRuns, { body, req, res }: Exchange<unknown, ClassRunBody>): Promise<void> {
+/** @returns the id. @throws forbidden, but for the backend and administrators; not_found for a run of another tenant. */
+async function idOfOwn(classRuns: ClassRuns, exchange: Pick<Exchange, 'params' | 'owner' | 'caller'>): Promise<string> {
+  const { id = '' } = exchange.params;
+  const origin = originFor(exchange, undefined);
+  if (origin !== undefined) await classRuns.requireOf(id, origin);
+  return id;
+}
+
+async function accept(classRuns: ClassRuns, exchange: Exchange<unknown, ClassRunBody>): Promise<void> {
+  const { body, req, res } = exchange;
+  const origin = originFor(exchange, body.origin);
   const { teacherIds = [], overall = false } = body;
-  const run = await classRuns.accept({ ...body, teacherIds, overall, idempotencyKey: readIdempotencyKey(req) });
+  const run = await classRuns.accept({ ...body, origin, teacherIds, overall, idempotencyKey: readIdempotencyKey(req) });
   res.status(202).set('Location', `/internal/class-runs/${run.id}`).json(run);
 }
 
-async function look(classRuns: ClassRuns, { query, params, res }: Exchange<ItemsQuery, unknown>): Promise<void> {
-  const { id = '' } = params;
+async function look(classRuns: ClassRuns, exchange: Exchange<ItemsQuery, unknown>): Promise<void> {
+  const { query, res } = exchange;
+  const id = await idOfOwn(classRuns, exchange);
   const run = await classRuns.find(id);
   // One more than asked for, to know whether there are more.
   const found = await classRuns.items(id, { ...query, limit: query.limit + 1 });
@@ -49,8 +62,9 @@ async function look(classRuns: ClassRuns, { query, params, res }: Exchange<Items
   res.set('Cache-Control', 'no-store').json({ ...run, createdAt: run.createdAt.toISOString(), items, nextOffset });
 }
 
-async function list(classRuns: ClassRuns, { query, res }: Exchange<RunsQuery, unknown>): Promise<void> {
-  const { runs, nextCursor } = await classRuns.list(query);
+async function list(classRuns: ClassRuns, exchange: Exchange<RunsQuery, unknown>): Promise<void> {
+  const { query, res } = exchange;
+  const { runs, nextCursor } = await classRuns.list({ ...query, origin: originFor(exchange, undefined) });
   const told = runs.map((run) => ({ ...run, createdAt: run.createdAt.toISOString() }));
   res.set('Cache-Control', 'no-store').json({ classRuns: told, nextCursor });
 }
@@ -75,16 +89,16 @@ async function issueTicket({ classRuns, tickets }: Dependencies, exchange: Excha
   res.set('Cache-Control', 'no-store').json(await tickets.issue(owner, known));
 }
 
-async function sendArchive(classRuns: ClassRuns, { params, res, streamBody }: Exchange): Promise<void> {
-  const { run, content } = await classRuns.archive(params.id ?? '');
-  res.set(zipHeaders(`inzighted_reports_${testOf(run.testId).segment}`));
-  await streamBody(content);
+async function sendArchive(classRuns: ClassRuns, exchange: Exchange): Promise<void> {
+  const { run, content } = await classRuns.archive(await idOfOwn(classRuns, exchange));
+  exchange.res.set(zipHeaders(`inzighted_reports_${testOf(run.testId).segment}`));
+  await exchange.streamBody(content);
 }
 
-const lookErrors: ErrorCode[] = ['unauthorized', 'not_found', 'database_unavailable'];
+const lookErrors: ErrorCode[] = [...askerErrors, 'not_found', 'database_unavailable'];
 
 /** For what people may ask too. */
-const peopleErrors: ErrorCode[] = [...lookErrors, 'rate_limited', 'identity_unavailable'];
+const peopleErrors: ErrorCode[] = lookErrors;
 
 interface Dependencies {
   classRuns: ClassRuns;
@@ -107,7 +121,7 @@ function changingEndpoints(classRuns: ClassRuns): Endpoint[] {
       tag: 'Class runs',
       summary: 'Render and store all reports of a class for one test',
       description: 'Answers when the run is committed; it goes on after a restart.',
-      access: 'service',
+      access: 'either',
       headers: {
         'Idempotency-Key': idempotencyKey.meta({
           description: 'The same request with the same key is accepted once, for as long as the run is remembered.',
@@ -116,7 +130,7 @@ function changingEndpoints(classRuns: ClassRuns): Endpoint[] {
       body: classRunBody,
       mostBodyBytes: mostRunBytes,
       answers: { 202: { description: 'Accepted.', schema: acceptedRunAnswer } },
-      errors: [...bodyErrors, 'unauthorized', 'idempotency_key_reused', ...reportTokenErrors, 'database_unavailable'],
+      errors: [...bodyErrors, ...askerErrors, 'idempotency_key_reused', ...reportTokenErrors, 'database_unavailable'],
       handle: (exchange) => accept(classRuns, exchange),
     }),
     defineEndpoint({
@@ -125,11 +139,11 @@ function changingEndpoints(classRuns: ClassRuns): Endpoint[] {
       action: 'class-run.cancel',
       tag: 'Class runs',
       summary: 'Cancel what has not ended',
-      access: 'service',
+      access: 'either',
       answers: { 200: { description: 'How many reports were cancelled.', schema: cancelledRunAnswer } },
       errors: [...lookErrors, 'already_ended'],
-      handle: async ({ params, res }) => {
-        res.json({ cancelled: await classRuns.cancel(params.id ?? '') });
+      handle: async (exchange) => {
+        exchange.res.json({ cancelled: await classRuns.cancel(await idOfOwn(classRuns, exchange)) });
       },
     }),
     defineEndpoint({
@@ -138,14 +152,15 @@ function changingEndpoints(classRuns: ClassRuns): Endpoint[] {
       action: 'class-run.retry',
       tag: 'Class runs',
       summary: 'Begin the reports again that have failed or were cancelled, with fresh tokens where they are given',
-      access: 'service',
+      access: 'either',
       body: retryBody,
       isBodyOptional: true,
       mostBodyBytes: mostRunBytes,
       answers: { 202: { description: 'How many reports were begun again.', schema: retriedAnswer } },
       errors: [...lookErrors, ...bodyErrors, ...reportTokenErrors],
-      handle: async ({ params, body, res }: Exchange<unknown, RetryBody>) => {
-        res.status(202).json({ retried: await classRuns.retry(params.id ?? '', body) });
+      handle: async (exchange: Exchange<unknown, RetryBody>) => {
+        const id = await idOfOwn(classRuns, exchange);
+        exchange.res.status(202).json({ retried: await classRuns.retry(id, exchange.body) });
       },
     }),
   ];
@@ -158,10 +173,10 @@ function readingEndpoints(classRuns: ClassRuns): Endpoint[] {
       path: '/internal/class-runs',
       tag: 'Class runs',
       summary: 'Class runs, the newest first, of one class, for one test, or in one state where that is asked for',
-      access: 'service',
+      access: 'either',
       query: runsQuery,
       answers: { 200: { description: 'The newest first, without their items.', schema: runsAnswer } },
-      errors: ['unauthorized', 'malformed_request', 'invalid_request', 'database_unavailable'],
+      errors: [...askerErrors, 'malformed_request', 'invalid_request', 'database_unavailable'],
       handle: (exchange) => list(classRuns, exchange),
     }),
     defineEndpoint({
@@ -169,7 +184,7 @@ function readingEndpoints(classRuns: ClassRuns): Endpoint[] {
       path: '/internal/class-runs/:id',
       tag: 'Class runs',
       summary: 'How far a run is, with its items page by page',
-      access: 'service',
+      access: 'either',
       query: itemsQuery,
       answers: { 200: { description: 'The run.', schema: runAnswer } },
       errors: [...lookErrors, 'malformed_request', 'invalid_request'],
@@ -180,7 +195,7 @@ function readingEndpoints(classRuns: ClassRuns): Endpoint[] {
       path: '/internal/class-runs/:id/archive',
       tag: 'Class runs',
       summary: 'What the run has stored, as a ZIP with manifest.json and manifest.csv',
-      access: 'service',
+      access: 'either',
       answers: { 200: { description: 'The ZIP, streamed while it is made.', mediaType: 'application/zip' } },
       errors: lookErrors,
       handle: (exchange) => sendArchive(classRuns, exchange),

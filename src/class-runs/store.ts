@@ -2,6 +2,7 @@
 
 import { sql } from 'kysely';
 import type { Queries } from '../database/database.ts';
+import { readUuid } from '../uuid.ts';
 import type { ItemsQuery, RunItem, RunState, RunSummary } from './contract.ts';
 
 type Counts = RunSummary['counts'];
@@ -78,14 +79,16 @@ export async function holdEnded(tx: Queries, id: string): Promise<CountedRun | u
   return left.rows.length > 0 ? undefined : findRun(tx, id);
 }
 
-/** Whose a run is. */
+/** Whose a run is, by what may be its id. */
 export async function findOwner(
   queries: Queries,
-  id: string,
-): Promise<{ origin: string; classId: string } | undefined> {
+  given: string,
+): Promise<{ id: string; origin: string; classId: string } | undefined> {
+  const id = readUuid(given);
+  if (id === undefined) return undefined;
   return queries
     .selectFrom('class_runs')
-    .select(['origin', 'class_id as classId'])
+    .select(['id', 'origin', 'class_id as classId'])
     .where('id', '=', id)
     .executeTakeFirst();
 }
@@ -97,8 +100,10 @@ const noCounts: Counts = { queued: 0, active: 0, completed: 0, failed: 0, cancel
 /** Runs with their counts, the newest first, from behind the one of the cursor on. */
 export async function findRuns(
   queries: Queries,
-  { classId, cursor, most }: { classId: string | undefined; cursor: string | undefined; most: number },
+  asked: { origin?: string | undefined; classId: string | undefined; cursor: string | undefined; most: number },
 ): Promise<CountedRun[]> {
+  const { origin, classId, cursor, most } = asked;
+  const ofOrigin = origin === undefined ? sql`` : sql`AND origin = ${origin}`;
   const ofClass = classId === undefined ? sql`` : sql`AND class_id = ${classId}`;
   const behind =
     cursor === undefined
@@ -109,7 +114,7 @@ export async function findRuns(
       SELECT json_object_agg(state, count) FROM (
         SELECT state, count(*)::integer AS count FROM platen.jobs WHERE group_id = runs.id GROUP BY state) AS states) AS counts
     FROM (
-      SELECT * FROM platen.class_runs WHERE true ${ofClass} ${behind} ORDER BY created_at DESC, id DESC LIMIT ${most}
+      SELECT * FROM platen.class_runs WHERE true ${ofOrigin} ${ofClass} ${behind} ORDER BY created_at DESC, id DESC LIMIT ${most}
     ) AS runs ORDER BY created_at DESC, id DESC`.execute(queries);
   return rows.map((row) => ({ ...row, counts: { ...noCounts, ...row.counts } }));
 }

@@ -1,11 +1,13 @@
-// Jobs that have failed for good, for those who operate Platen: looked at, and begun again when their cause is mended.
+// Jobs that have failed for good, for those who operate Platen, all or one tenant of it: looked at, and begun again when their cause is mended.
 
 import { z } from 'zod';
-import { bodyErrors, defineEndpoint, type Endpoint, type Exchange } from '../http/contract.ts';
-import { givenReportToken, reportTokenErrors } from '../identity/contract.ts';
+import { fail } from '../errors.ts';
+import { askerErrors, bodyErrors, defineEndpoint, type Endpoint, type Exchange } from '../http/contract.ts';
+import { givenReportToken, reportTokenErrors, serviceOwner } from '../identity/contract.ts';
+import type { TenantOf } from '../tenant-access.ts';
+import { readUuid } from '../uuid.ts';
 import { describeJob, jobAnswer } from './contract.ts';
 import type { Jobs } from './jobs.ts';
-import { findOwn } from './own-job.ts';
 import { toRecord } from './records.ts';
 
 const listQuery = z.object({
@@ -35,9 +37,20 @@ const listAnswer = z.object({
 const retryBody = z.strictObject({ reportToken: givenReportToken.nullish() });
 type RetryBody = z.output<typeof retryBody>;
 
-async function list(jobs: Jobs, { query, res }: Exchange<ListQuery, unknown>): Promise<void> {
-  const { state, code, limit, cursor } = query;
-  const inState = jobs.select().where('jobs.state', '=', state);
+interface Dependencies {
+  jobs: Jobs;
+  tenantOf: TenantOf;
+}
+
+/** All jobs for the backend, and for an administrator those of their tenant. @throws forbidden for all others. */
+function selectOf({ jobs, tenantOf }: Dependencies, exchange: Pick<Exchange, 'owner' | 'caller'>) {
+  if (exchange.owner === serviceOwner) return jobs.select();
+  return jobs.select().where('tasks.tenant', '=', tenantOf(exchange, undefined));
+}
+
+async function list(dependencies: Dependencies, exchange: Exchange<ListQuery, unknown>): Promise<void> {
+  const { state, code, limit, cursor } = exchange.query;
+  const inState = selectOf(dependencies, exchange).where('jobs.state', '=', state);
   const withCode =
     code === undefined ? inState : inState.where((eb) => eb(eb.ref('jobs.error', '->>').key('code'), '=', code));
   const earlier = cursor === undefined ? withCode : withCode.where('jobs.seq', '<', cursor);
@@ -49,27 +62,34 @@ async function list(jobs: Jobs, { query, res }: Exchange<ListQuery, unknown>): P
     .execute();
   const rows = found.slice(0, limit);
   const nextCursor = found.length > limit ? (rows.at(-1)?.seq ?? null) : null;
-  res.set('Cache-Control', 'no-store').json({ jobs: rows.map((row) => describeJob(toRecord(row))), nextCursor });
+  const answer = exchange.res.set('Cache-Control', 'no-store');
+  answer.json({ jobs: rows.map((row) => describeJob(toRecord(row))), nextCursor });
 }
 
-async function retry(jobs: Jobs, exchange: Exchange<unknown, RetryBody>): Promise<void> {
-  const { id } = await findOwn(jobs, exchange);
-  await jobs.retry(id, exchange.body.reportToken ?? undefined);
-  exchange.res.status(202).json(describeJob(await findOwn(jobs, exchange)));
+async function retry(dependencies: Dependencies, exchange: Exchange<unknown, RetryBody>): Promise<void> {
+  const id = readUuid(exchange.params.id);
+  const find = async () => {
+    const selected = selectOf(dependencies, exchange);
+    const row = id === undefined ? undefined : await selected.where('jobs.id', '=', id).executeTakeFirst();
+    if (row === undefined) throw fail('not_found');
+    return toRecord(row);
+  };
+  await dependencies.jobs.retry((await find()).id, exchange.body.reportToken ?? undefined);
+  exchange.res.status(202).json(describeJob(await find()));
 }
 
-export function deadLetterEndpoints(jobs: Jobs): Endpoint[] {
+export function deadLetterEndpoints(dependencies: Dependencies): Endpoint[] {
   return [
     defineEndpoint({
       method: 'get',
       path: '/internal/jobs',
       tag: 'Jobs',
       summary: 'Jobs by their state, failed ones unless another is asked for',
-      access: 'service',
+      access: 'either',
       query: listQuery,
       answers: { 200: { description: 'The newest first.', schema: listAnswer } },
-      errors: ['unauthorized', 'malformed_request', 'invalid_request', 'database_unavailable'],
-      handle: (exchange) => list(jobs, exchange),
+      errors: [...askerErrors, 'malformed_request', 'invalid_request', 'database_unavailable'],
+      handle: (exchange) => list(dependencies, exchange),
     }),
     defineEndpoint({
       method: 'post',
@@ -79,12 +99,12 @@ export function deadLetterEndpoints(jobs: Jobs): Endpoint[] {
       summary: 'Begin a failed job again',
       description:
         'The token that was given for it is erased: without another one is minted, where that is possible. A job of a person takes none.',
-      access: 'service',
+      access: 'either',
       body: retryBody,
       isBodyOptional: true,
       answers: { 202: { description: 'It waits for its turn.', schema: jobAnswer } },
-      errors: [...bodyErrors, ...reportTokenErrors, 'unauthorized', 'not_found', 'not_failed', 'database_unavailable'],
-      handle: (exchange: Exchange<unknown, RetryBody>) => retry(jobs, exchange),
+      errors: [...bodyErrors, ...reportTokenErrors, ...askerErrors, 'not_found', 'not_failed', 'database_unavailable'],
+      handle: (exchange: Exchange<unknown, RetryBody>) => retry(dependencies, exchange),
     }),
   ];
 }

@@ -3,6 +3,7 @@
 import { type ErrorCode, fail } from '../errors.ts';
 import { defineEndpoint, type Endpoint, type EventFeed } from '../http/contract.ts';
 import type { RateLimiter } from '../rate-limiter.ts';
+import type { TenantOf } from '../tenant-access.ts';
 import { describeJob, hasEnded, type JobRecord, jobAnswer, type Tickets } from './contract.ts';
 import { deadLetterEndpoints } from './dead-letters.ts';
 import type { FollowedJob, Following } from './following.ts';
@@ -33,6 +34,7 @@ const errors: ErrorCode[] = [
 
 interface Dependencies {
   jobs: Jobs;
+  tenantOf: TenantOf;
   following: Following;
   progress: JobProgress;
   tickets: Tickets;
@@ -40,7 +42,7 @@ interface Dependencies {
   streams: RateLimiter;
 }
 
-export function jobEndpoints({ jobs, following, progress, tickets, streams }: Dependencies): Endpoint[] {
+export function jobEndpoints({ jobs, tenantOf, following, progress, tickets, streams }: Dependencies): Endpoint[] {
   return [
     defineEndpoint({
       method: 'get',
@@ -85,7 +87,7 @@ export function jobEndpoints({ jobs, following, progress, tickets, streams }: De
         exchange.res.json(describeJob(await findOwn(jobs, exchange)));
       },
     }),
-    ...deadLetterEndpoints(jobs),
+    ...deadLetterEndpoints({ jobs, tenantOf }),
     ...progressEndpoints({ jobs, following, progress, tickets, limiter: streams }),
   ];
 }

@@ -1,8 +1,9 @@
 // The report endpoints, each as its specification reads: path, who may, what it takes, what it answers.
 
 import { type ErrorCode, fail } from '../errors.ts';
-import { bodyErrors, defineEndpoint, type Endpoint, type Exchange } from '../http/contract.ts';
+import { askerErrors, bodyErrors, defineEndpoint, type Endpoint, type Exchange } from '../http/contract.ts';
 import { type Caller, reportTokenErrors } from '../identity/contract.ts';
+import { originFor } from '../tenant-access.ts';
 import { zipHeaders } from '../zip.ts';
 import { sendReport } from './answer.ts';
 import { openArchive } from './archive.ts';
@@ -120,8 +121,10 @@ function ownReport(type: 'student' | 'teacher', query: PublicQuery, caller: Call
   return type === 'student' ? { type, studentId: caller.id, ...common } : { type, teacherId: caller.id, ...common };
 }
 
-async function answerTrigger(reports: Reports, { body, req, res }: Exchange<unknown, TriggerBody>): Promise<void> {
-  const { classId, reportType, origin, reportToken, dataVersion, teacherId } = body;
+async function answerTrigger(reports: Reports, exchange: Exchange<unknown, TriggerBody>): Promise<void> {
+  const { body, req, res } = exchange;
+  const { classId, reportType, reportToken, dataVersion, teacherId } = body;
+  const origin = originFor(exchange, body.origin);
   const educatorId = reportType === 'student' ? teacherId : undefined;
   const request = { report: reportOf(body), origin, reportToken, educatorId, dataVersion };
   // As it was sent, number or text.
@@ -154,10 +157,11 @@ async function answerBulk(
   });
 }
 
-async function answerInvalidate(reports: Reports, { body, res }: Exchange<unknown, InvalidateBody>): Promise<void> {
-  const { classId, testId, studentId, teacherId, origin } = body;
+async function answerInvalidate(reports: Reports, exchange: Exchange<unknown, InvalidateBody>): Promise<void> {
+  const { classId, testId, studentId, teacherId } = exchange.body;
+  const origin = originFor(exchange, exchange.body.origin);
   const testSegment = testId === undefined ? undefined : testOf(testId).segment;
-  res.json({ removed: await reports.invalidate({ classId, testSegment, studentId, teacherId, origin }) });
+  exchange.res.json({ removed: await reports.invalidate({ classId, testSegment, studentId, teacherId, origin }) });
 }
 
 function publicEndpoints(dependencies: Dependencies): Endpoint[] {
@@ -222,7 +226,7 @@ function triggerEndpoint({ reports }: Dependencies): Endpoint {
     path: '/internal/trigger-generate-pdf',
     tag: 'Internal',
     summary: 'Render a report anew and store it; answers when it is stored, or at once with Prefer: respond-async',
-    access: 'service',
+    access: 'either',
     headers: { Prefer: prefer },
     body: triggerBody,
     answers: {
@@ -233,7 +237,7 @@ function triggerEndpoint({ reports }: Dependencies): Endpoint {
     },
     errors: [
       ...bodyErrors,
-      'unauthorized',
+      ...askerErrors,
       ...reportTokenErrors,
       'storage_unavailable',
       'database_unavailable',
@@ -252,10 +256,10 @@ export function invalidationEndpoint(reports: Reports): Endpoint {
     action: 'reports.invalidate',
     tag: 'Internal',
     summary: 'Forget stored PDFs of a class, a test, a student or a teacher',
-    access: 'service',
+    access: 'either',
     body: invalidateBody,
     answers: { 200: { description: 'How many were removed.', schema: invalidateAnswer } },
-    errors: [...bodyErrors, 'unauthorized', 'storage_unavailable', 'database_unavailable'],
+    errors: [...bodyErrors, ...askerErrors, 'storage_unavailable', 'database_unavailable'],
     handle: (exchange) => answerInvalidate(reports, exchange),
   });
 }

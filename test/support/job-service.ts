@@ -95,7 +95,7 @@ export async function startJobService({ url }: { url?: string } = {}): Promise<J
     redeemTicket: tickets.redeem,
     metrics: createMetrics(),
     actAs: (_author, work) => work(),
-    endpoints: jobEndpoints({ jobs, following, progress, tickets, streams }),
+    endpoints: jobEndpoints({ jobs, tenantOf: () => '', following, progress, tickets, streams }),
     pages: (_req, _res, next) => next(),
     config: { trustProxy: [], rateLimitPer15Min: 1000, allowedOrigins: [] },
   });
