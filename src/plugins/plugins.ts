@@ -12,15 +12,14 @@ import type {
   Generator,
   GeneratorTools,
   Plugin,
-  PluginLog,
   Retriever,
   RetrieverTools,
 } from './contract.ts';
 import { type OwnDecision, readDecision, readOwnDecision } from './decision.ts';
+import { handPrinting, handTools } from './handed-tools.ts';
 import { listRetriever } from './list-retriever.ts';
 import { loadPlugins } from './loader.ts';
 import { compileOptions, type OptionsSchema } from './options.ts';
-import { createOutwardFetch } from './outward-fetch.ts';
 import { overlayGenerator } from './overlay-generator.ts';
 import { createTemplateGenerator, type KnownTemplate } from './template-generator.ts';
 
@@ -214,7 +213,7 @@ class LoadedPlugins implements Plugins {
     const part = this.#generators.get(name);
     if (part === undefined) throw generatorFailed('it is not installed any more');
     using limit = startLimit(this.#dependencies.timeoutMs, signal);
-    const tools = { ...this.#toolsOf(part, request.tenant, limit.signal), ...given };
+    const tools = { ...this.#toolsOf(part, request.tenant, limit.signal), ...handPrinting(given) };
     try {
       return await this.#read(await limit.during(part.work.generate(certificate, options, tools)));
     } catch (error) {
@@ -236,16 +235,11 @@ class LoadedPlugins implements Plugins {
 
   #toolsOf({ name, origins = this.#dependencies.origins }: Part<unknown>, tenant: string, signal: AbortSignal) {
     const { assetsOf } = this.#dependencies;
-    return { signal, fetch: createOutwardFetch(origins, signal), log: logOf(name), assets: assetsOf(tenant) };
+    return handTools({ plugin: name, origins, assets: assetsOf(tenant), signal });
   }
 }
 
 const log = createLog('plugins');
-
-const logOf = (plugin: string): PluginLog => ({
-  info: (message, details) => log.info(message, { plugin, details }),
-  warn: (message, details) => log.warn(message, { plugin, details }),
-});
 
 const retrieverFailed = (what: string, cause?: unknown) =>
   fail('retriever_failed', { detail: `The retriever has failed: ${what}.` }, { cause });
