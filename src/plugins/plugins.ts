@@ -1,6 +1,6 @@
 // Plug-ins: who has earned a certificate, and how its PDF is made, by packages of others and by what is built in, all behind one contract.
 
-import { abortable } from '../abortable.ts';
+import { abortable, unwatched } from '../abortable.ts';
 import type { Queries } from '../database/database.ts';
 import { fail, ServiceError } from '../errors.ts';
 import { createLog } from '../log.ts';
@@ -16,7 +16,7 @@ import type {
   RetrieverTools,
 } from './contract.ts';
 import { type OwnDecision, readDecision, readOwnDecision } from './decision.ts';
-import { handPrinting, handTools } from './handed-tools.ts';
+import { handPrinting, handReject, handTools, sayOf } from './handed-tools.ts';
 import { listRetriever } from './list-retriever.ts';
 import { loadPlugins } from './loader.ts';
 import { compileOptions, type OptionsSchema } from './options.ts';
@@ -187,7 +187,12 @@ class LoadedPlugins implements Plugins {
     using limit = startLimit(this.#dependencies.timeoutMs, signal);
     const own = part.isBuiltIn ? { tenant: request.tenant, isOnlyNew } : {};
     const read = part.isBuiltIn ? readOwnDecision : readDecision;
-    const tools = { ...this.#toolsOf(part, request.tenant, limit.signal), studentId, reject, ...own };
+    const tools = {
+      ...this.#toolsOf(part, request.tenant, limit.signal),
+      studentId,
+      reject: handReject(reject),
+      ...own,
+    };
     let iterator: AsyncIterator<unknown> | undefined;
     try {
       iterator = part.work.retrieve(context, options, tools as OwnTools)[Symbol.asyncIterator]();
@@ -204,7 +209,7 @@ class LoadedPlugins implements Plugins {
       throw retrieverFailed(describe(error), error);
     } finally {
       // One that hangs is not waited for.
-      Promise.resolve(iterator?.return?.()).catch(() => undefined);
+      unwatched(Promise.try(() => iterator?.return?.()));
     }
   }
 
@@ -247,7 +252,7 @@ const generatorFailed = (what: string, cause?: unknown) =>
   fail('generator_failed', { detail: `The generator has failed: ${what}.` }, { cause });
 
 const mostTold = 300;
-const describe = (error: unknown) => (error instanceof Error ? error.message : String(error)).slice(0, mostTold);
+const describe = (error: unknown) => sayOf(error, mostTold);
 
 /** Counts the time that a plug-in takes, and not what is done meanwhile with what it gave. */
 function startLimit(timeoutMs: number, signal: AbortSignal) {
