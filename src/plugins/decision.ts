@@ -11,7 +11,9 @@ const textOf = (most: number) =>
 const short = textOf(1000);
 /** Which of them can't be printed is said of the learner, and does not fail the others. */
 const ofLearner = textOf(10_000);
-const value = z.union([short, z.number(), z.boolean(), z.null()]);
+const value = z.union([short, z.number(), z.boolean(), z.null()], {
+  error: 'is neither a text nor a finite number, true, false or null',
+});
 const criterion = z.object({ name: short, required: value, actual: value, isMet: z.boolean() });
 const criteria = z.array(criterion).max(100);
 const optional = <T extends z.ZodType>(schema: T) => schema.nullish().transform((given) => given ?? undefined);
