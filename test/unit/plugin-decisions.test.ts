@@ -13,7 +13,7 @@ type Fault = Parameters<Parameters<Retriever['retrieve']>[2]['reject']>[0];
 /** What comes of a retriever, by its decisions and what it rejects. */
 async function outcomeOf(
   retrieve: Retriever['retrieve'] | undefined,
-  { list = '', type = 'application/json' }: { list?: string; type?: string } = {},
+  { list = '', type = 'application/json', ...more }: { list?: string; type?: string; mostDecisions?: number } = {},
 ) {
   const rejected: Fault[] = [];
   const ids: string[] = [];
@@ -24,6 +24,7 @@ async function outcomeOf(
     mostBytes: 1,
     templates: [],
     assetsOf: () => ({ read: async () => ({ type, bytes: Buffer.from(list) }) }),
+    ...more,
     builtIn: retrieve === undefined ? [] : [{ retriever: { ...part, retrieve } }],
   });
   const options = retrieve === undefined ? { asset: 'list', columns: {} } : {};
@@ -139,4 +140,25 @@ test('a list: each row that can not be used is told with its line, and the other
     ],
     detail: undefined,
   });
+});
+
+test('a retriever that gives decisions without end has failed when it has given more than a school has learners', async () => {
+  let isEnded = false;
+  async function* flood(most: number) {
+    try {
+      for (let number = 1; number <= most; number++) yield { ...good, studentId: `S${number}` };
+    } finally {
+      isEnded = true;
+    }
+  }
+  expect(await outcomeOf(() => flood(3), { mostDecisions: 3 })).toMatchObject({
+    ids: ['S1', 'S2', 'S3'],
+    detail: undefined,
+  });
+  isEnded = false;
+  expect(await outcomeOf(() => flood(1000), { mostDecisions: 3 })).toMatchObject({
+    ids: ['S1', 'S2', 'S3'],
+    detail: 'The retriever has failed: it gave more than 3 decisions.',
+  });
+  expect(isEnded).toBe(true);
 });
