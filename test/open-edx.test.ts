@@ -1,7 +1,7 @@
 // Who has earned a certificate by Open edX: grades by category and in all, completion, both; and an Open edX that expires, limits, fails or answers nonsense.
 
 import type { ServerResponse } from 'node:http';
-import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import type { Context, Decision } from '../src/plugins/contract.ts';
 import { createOpenEdxRetrievers } from '../src/plugins/openedx-retrievers.ts';
 import { createOutwardFetch } from '../src/plugins/outward-fetch.ts';
@@ -78,7 +78,7 @@ beforeEach(() => {
 async function retrieve(
   name: string,
   options: Record<string, unknown>,
-  asked: { context?: Context; studentId?: string; signal?: AbortSignal } = {},
+  asked: { context?: Context; studentId?: string; signal?: AbortSignal; rejected?: string[] } = {},
 ): Promise<Decision[]> {
   const { signal = new AbortController().signal, studentId } = asked;
   const retriever = retrievers.find((each) => each.name === name);
@@ -88,7 +88,7 @@ async function retrieve(
     fetch: createOutwardFetch([edx.url], signal),
     log: { info: () => undefined, warn: () => undefined },
     assets: { read: () => Promise.reject(new Error('none')) },
-    reject: () => undefined,
+    reject: ({ message }: { message: string }) => void asked.rejected?.push(message),
   };
   const decisions: Decision[] = [];
   for await (const each of retriever?.retrieve(asked.context ?? context, options, tools) ?? []) decisions.push(each);
@@ -169,6 +169,75 @@ test('one learner is asked for alone; of one who is not enrolled nothing is know
 test('steps say what differs in one course of several', async () => {
   const options = { required_grades, steps: { [courseId]: { required_grades: { exam: 0.95 } } } };
   expect(actualOf(await retrieve('openedx-grades', options))[0]).toEqual(['good', false, [0.9]]);
+});
+
+describe('a course with learners of whom not all can be taken as it is', () => {
+  const odd: Context = { kind: 'course', id: 'course-v1:Org+ODD+2026', name: 'Oddities' };
+  const exam = (percent: number) => [assignmentOf('Exam', 1, percent)];
+  const part = (username: string, percent: number, more: Partial<EdxLearner> = {}) =>
+    learner(username, { percent, completion: percent, section_breakdown: exam(percent), ...more });
+  let own: OpenEdx;
+  let main: OpenEdx;
+  beforeAll(async () => {
+    const policy = [{ assignment_type: 'Exam', count: 1, dropped: 0, weight: 1 }];
+    const odds = [
+      part('extra-credit', 1.05),
+      part('_underscore', 1),
+      part('below-none', -0.25),
+      part('-dash', 1),
+      part('two..dots', 0.1),
+      part('endless', 1.7e308),
+      part('unkept', 1, { name: 'Anj\0ali' }),
+      part('last', 1),
+    ];
+    own = await startOpenEdx({ [odd.id]: { policy, learners: odds } });
+  });
+  beforeEach(() => {
+    main = edx;
+    edx = own;
+    retrievers = createOpenEdxRetrievers({ url: own.url, ...edxClient });
+  });
+  afterEach(() => {
+    edx = main;
+  });
+  afterAll(async () => {
+    await own[Symbol.asyncDispose]();
+  });
+
+  const notIds = ['_underscore: studentId is no id', '-dash: studentId is no id', 'two..dots: studentId is no id'];
+  const unkept = 'unkept: learner.firstName has half a character or U+0000, which can not be kept';
+
+  test.each([
+    [
+      'openedx-grades',
+      { required_grades: { exam: 0.9 } },
+      'endless: criteria.0.actual is neither a text nor a finite number, true, false or null',
+    ],
+    ['openedx-completions', { required_completion: 0.9 }, undefined],
+    [
+      'openedx-grades-and-completions',
+      { required_grades: { exam: 0.9 }, required_completion: 0.9 },
+      'endless: criteria.0.actual is neither a text nor a finite number, true, false or null',
+    ],
+  ])(
+    'by %s the others get theirs, nobody a score above the maximum, and it is told of whom not',
+    async (name, options, endless) => {
+      const rejected: string[] = [];
+      const decisions = await retrieve(name, options, { context: odd, rejected });
+      const known = ['extra-credit', 'below-none', ...(endless === undefined ? ['endless'] : []), 'last'];
+      expect(decisions.map(({ studentId }) => studentId)).toEqual(known);
+      expect(rejected).toEqual([...notIds, ...(endless === undefined ? [] : [endless]), unkept]);
+      expect(decisions[0]?.isEligible).toBe(true);
+      expect(decisions[0]?.criteria[0]).toMatchObject({ required: 0.9, actual: 1.05, isMet: true });
+      if (name !== 'openedx-completions')
+        expect(decisions.map(({ score, maxScore }) => [score, maxScore])).toEqual([
+          [100, 100],
+          [0, 100],
+          [100, 100],
+        ]);
+      expect([decisions[1]?.isEligible, decisions[1]?.criteria[0]?.actual]).toEqual([false, -0.25]);
+    },
+  );
 });
 
 const refuse = (status: number, times: number, headers: Record<string, string> = {}) => {

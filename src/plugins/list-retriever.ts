@@ -4,6 +4,7 @@ import { isUtf8 } from 'node:buffer';
 import { Readable } from 'node:stream';
 import { parse } from 'csv-parse';
 import { type Decision, type Retriever, type RetrieverTools, z } from './contract.ts';
+import { faultOf } from './decision.ts';
 
 const texts = ['studentId', 'firstName', 'middleName', 'lastName', 'email', 'language'] as const;
 const numbers = ['score', 'maxScore', 'passingScore'] as const;
@@ -87,21 +88,21 @@ function readText(value: unknown): string | undefined {
   return text === '' ? undefined : text;
 }
 
+/** @throws what is wrong with the row, in words. */
 function decide({ values }: Row, columns: Options['columns']): Decision {
   const cellOf = (name: Name) => values[columns[name] ?? name];
   const { studentId, ...learner } = Object.fromEntries(texts.map((name) => [name, readText(cellOf(name))]));
   if (studentId === undefined) throw new Error('studentId is missing');
-  if (!/^[A-Za-z0-9][A-Za-z0-9._:@+-]{0,99}$/.test(studentId) || studentId.includes('..'))
-    throw new Error('studentId is no id');
   const [score, maxScore, passingScore] = numbers.map((name) => readNumber(cellOf(name), name));
-  if (maxScore === 0) throw new Error('maxScore is 0');
-  if (score !== undefined && maxScore !== undefined && score > maxScore) throw new Error('score is above maxScore');
   const isMet = passingScore === undefined || (score !== undefined && score >= passingScore);
   const criterion =
     passingScore === undefined
       ? { name: 'Listed', required: true, actual: true, isMet }
       : { name: 'Score', required: passingScore, actual: score ?? null, isMet };
-  return { studentId, isEligible: isMet, criteria: [criterion], learner, score, maxScore };
+  const decision = { studentId, isEligible: isMet, criteria: [criterion], learner, score, maxScore };
+  const fault = faultOf(decision);
+  if (fault !== undefined) throw new Error(fault);
+  return decision;
 }
 
 export const listRetriever: Retriever<Options> = {

@@ -9,8 +9,12 @@ import {
   type RetrieverTools,
   z,
 } from './contract.ts';
+import { faultOf } from './decision.ts';
 import { OpenEdxClient, type OpenEdxSettings, OpenEdxTokens } from './openedx-client.ts';
 import { gradebookEntry, judgeGrades, type Policy, policyAnswer } from './openedx-grades.ts';
+
+/** Of a user name where it is told: the reason is to be read too. */
+const mostOfName = 100;
 
 const share = z.number().min(0).max(1);
 const grades = z.record(z.string().min(1).max(200), share).refine((each) => Object.keys(each).length > 0, {
@@ -104,9 +108,7 @@ class OpenEdxRun {
     for await (const entries of this.#entriesOf(`/api/grades/v1/gradebook/${this.#course}/`, gradebookEntry)) {
       yield entries.map(({ username, percent, section_breakdown: assignments }) => {
         const criteria = judgeGrades({ assignments, policy, required, lesson: this.#lesson });
-        const score =
-          percent === null || percent === undefined ? {} : { score: Math.round(percent * 10_000) / 100, maxScore: 100 };
-        return decide(username, criteria, score);
+        return decide(username, criteria, scoreOf(percent));
       });
     }
   }
@@ -127,13 +129,22 @@ class OpenEdxRun {
   /** With what Open edX knows of those who have earned it: names are asked for nobody else. */
   async *withLearners(pages: AsyncIterable<Decision[]>): AsyncIterable<Decision> {
     for await (const decisions of pages) {
-      const earned = decisions.filter(({ isEligible }) => isEligible).map(({ studentId }) => studentId);
+      const sound = decisions.filter((each) => this.#isSound(each));
+      const earned = sound.filter(({ isEligible }) => isEligible).map(({ studentId }) => studentId);
       const learners = await this.#learners(earned);
-      for (const decision of decisions) {
+      for (const decision of sound) {
         const learner = learners.get(decision.studentId);
-        yield learner === undefined ? decision : { ...decision, learner };
+        const named = learner === undefined ? decision : { ...decision, learner };
+        if (learner === undefined || this.#isSound(named)) yield named;
       }
     }
+  }
+
+  /** One that can't be read is told, by nothing but the id, and holds nobody else up. */
+  #isSound(decision: Decision): boolean {
+    const fault = faultOf(decision);
+    if (fault !== undefined) this.#tools.reject({ message: `${decision.studentId.slice(0, mostOfName)}: ${fault}` });
+    return fault === undefined;
   }
 
   async #policy(): Promise<Policy> {
@@ -167,6 +178,12 @@ class OpenEdxRun {
     if (answer !== undefined && !success) throw new Error('Open edX gave no accounts');
     return new Map(data.map((each) => [each.username, readLearner(each)]));
   }
+}
+
+/** Whoever has more than all points, or less than none, by a correction for instance, has on a certificate all of them or none. */
+function scoreOf(percent: number | null | undefined): Pick<Decision, 'score' | 'maxScore'> {
+  if (percent === null || percent === undefined) return {};
+  return { score: Math.round(Math.min(1, Math.max(0, percent)) * 10_000) / 100, maxScore: 100 };
 }
 
 function decide(studentId: string, criteria: Criterion[], score: Pick<Decision, 'score' | 'maxScore'>): Decision {

@@ -5,7 +5,7 @@ import { request as requestHttp } from 'node:http';
 import { request as requestHttps } from 'node:https';
 import type { LookupFunction } from 'node:net';
 import { Readable } from 'node:stream';
-import { abortable } from '../abortable.ts';
+import { abortable, unwatched } from '../abortable.ts';
 import { isLinkLocal } from '../addresses.ts';
 
 const bodiless = new Set([101, 204, 205, 304]);
@@ -22,7 +22,7 @@ async function pin({ hostname }: URL, signal: AbortSignal): Promise<LookupFuncti
 
 /** @param signal ends every request that is under way. */
 export function createOutwardFetch(origins: readonly string[], signal: AbortSignal) {
-  return async (input: string | URL, init: RequestInit = {}): Promise<Response> => {
+  const ask = async (input: string | URL, init: RequestInit): Promise<Response> => {
     const asked = new Request(input, init);
     const url = new URL(asked.url);
     if (!origins.includes(url.origin)) throw new TypeError(`PLUGIN_ORIGINS does not name ${url.origin}`);
@@ -42,4 +42,5 @@ export function createOutwardFetch(origins: readonly string[], signal: AbortSign
     sent.end(body);
     return answered.promise;
   };
+  return (input: string | URL, init: RequestInit = {}): Promise<Response> => unwatched(ask(input, init));
 }

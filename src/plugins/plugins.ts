@@ -1,6 +1,6 @@
 // Plug-ins: who has earned a certificate, and how its PDF is made, by packages of others and by what is built in, all behind one contract.
 
-import { abortable } from '../abortable.ts';
+import { unwatched } from '../abortable.ts';
 import type { Queries } from '../database/database.ts';
 import { fail, ServiceError } from '../errors.ts';
 import { createLog } from '../log.ts';
@@ -12,17 +12,17 @@ import type {
   Generator,
   GeneratorTools,
   Plugin,
-  PluginLog,
   Retriever,
   RetrieverTools,
 } from './contract.ts';
 import { type OwnDecision, readDecision, readOwnDecision } from './decision.ts';
+import { handPrinting, handReject, handTools, sayOf } from './handed-tools.ts';
 import { listRetriever } from './list-retriever.ts';
 import { loadPlugins } from './loader.ts';
 import { compileOptions, type OptionsSchema } from './options.ts';
-import { createOutwardFetch } from './outward-fetch.ts';
 import { overlayGenerator } from './overlay-generator.ts';
 import { createTemplateGenerator, type KnownTemplate } from './template-generator.ts';
+import { startLimit } from './time-limit.ts';
 
 type Options = Record<string, unknown>;
 export type PluginKind = 'retriever' | 'generator';
@@ -79,7 +79,12 @@ interface Dependencies {
   builtIn?: readonly BuiltInRetriever[];
   /** That certificates can be printed by. */
   templates: readonly KnownTemplate[];
+  /** Of one context; fewer in tests. */
+  mostDecisions?: number;
 }
+
+/** More learners than any course has: one that gives more goes on without end, and would fill the database. */
+const mostOfOneCourse = 1_000_000;
 
 /** Id of the context that is for all courses, of which a retriever of ours may be asked; nobody can configure one. */
 export const allCourses = '*';
@@ -188,13 +193,20 @@ class LoadedPlugins implements Plugins {
     using limit = startLimit(this.#dependencies.timeoutMs, signal);
     const own = part.isBuiltIn ? { tenant: request.tenant, isOnlyNew } : {};
     const read = part.isBuiltIn ? readOwnDecision : readDecision;
-    const tools = { ...this.#toolsOf(part, request.tenant, limit.signal), studentId, reject, ...own };
+    const tools = {
+      ...this.#toolsOf(part, request.tenant, limit.signal),
+      studentId,
+      reject: handReject(reject),
+      ...own,
+    };
+    const countOne = startCount(context, this.#dependencies.mostDecisions);
     let iterator: AsyncIterator<unknown> | undefined;
     try {
       iterator = part.work.retrieve(context, options, tools as OwnTools)[Symbol.asyncIterator]();
       for (;;) {
         const next = await limit.during(iterator.next());
         if (next.done === true) return;
+        countOne();
         const decision = read(next.value);
         if (studentId === undefined || decision.studentId === studentId) yield decision;
       }
@@ -205,7 +217,7 @@ class LoadedPlugins implements Plugins {
       throw retrieverFailed(describe(error), error);
     } finally {
       // One that hangs is not waited for.
-      Promise.resolve(iterator?.return?.()).catch(() => undefined);
+      unwatched(Promise.try(() => iterator?.return?.()));
     }
   }
 
@@ -214,7 +226,7 @@ class LoadedPlugins implements Plugins {
     const part = this.#generators.get(name);
     if (part === undefined) throw generatorFailed('it is not installed any more');
     using limit = startLimit(this.#dependencies.timeoutMs, signal);
-    const tools = { ...this.#toolsOf(part, request.tenant, limit.signal), ...given };
+    const tools = { ...this.#toolsOf(part, request.tenant, limit.signal), ...handPrinting(given) };
     try {
       return await this.#read(await limit.during(part.work.generate(certificate, options, tools)));
     } catch (error) {
@@ -236,16 +248,11 @@ class LoadedPlugins implements Plugins {
 
   #toolsOf({ name, origins = this.#dependencies.origins }: Part<unknown>, tenant: string, signal: AbortSignal) {
     const { assetsOf } = this.#dependencies;
-    return { signal, fetch: createOutwardFetch(origins, signal), log: logOf(name), assets: assetsOf(tenant) };
+    return handTools({ plugin: name, origins, assets: assetsOf(tenant), signal });
   }
 }
 
 const log = createLog('plugins');
-
-const logOf = (plugin: string): PluginLog => ({
-  info: (message, details) => log.info(message, { plugin, details }),
-  warn: (message, details) => log.warn(message, { plugin, details }),
-});
 
 const retrieverFailed = (what: string, cause?: unknown) =>
   fail('retriever_failed', { detail: `The retriever has failed: ${what}.` }, { cause });
@@ -253,28 +260,13 @@ const generatorFailed = (what: string, cause?: unknown) =>
   fail('generator_failed', { detail: `The generator has failed: ${what}.` }, { cause });
 
 const mostTold = 300;
-const describe = (error: unknown) => (error instanceof Error ? error.message : String(error)).slice(0, mostTold);
+const describe = (error: unknown) => sayOf(error, mostTold);
 
-/** Counts the time that a plug-in takes, and not what is done meanwhile with what it gave. */
-function startLimit(timeoutMs: number, signal: AbortSignal) {
-  const ending = new AbortController();
-  const all = AbortSignal.any([signal, ending.signal]);
-  let leftMs = timeoutMs;
-  return {
-    signal: all,
-    async during<T>(work: Promise<T>): Promise<T> {
-      const startedAt = performance.now();
-      const timeUp = new Error('it took longer than PLUGIN_TIMEOUT_SECONDS');
-      const timer = setTimeout(() => ending.abort(timeUp), leftMs);
-      try {
-        return await abortable(work, all);
-      } finally {
-        clearTimeout(timer);
-        leftMs = Math.max(0, leftMs - (performance.now() - startedAt));
-      }
-    },
-    /** What it still has under way has nobody to wait for it. */
-    [Symbol.dispose]: () => ending.abort(new Error('nobody waits for it any more')),
+/** @returns what throws for the first that is too many. All courses together have as many as there are attempts, which are known. */
+function startCount({ id }: Context, most = mostOfOneCourse) {
+  let left = id === allCourses ? Number.POSITIVE_INFINITY : most;
+  return () => {
+    if (left-- <= 0) throw new Error(`it gave more than ${most} decisions`);
   };
 }
 
