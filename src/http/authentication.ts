@@ -70,8 +70,9 @@ export function createAuthentication({
     await limitCaller(req, res, next);
   };
   const requireEither: RequestHandler = (req, res, next) => {
-    const require = req.get('X-Service-Auth') === undefined ? requireUser : requireService;
-    return require(req, res, next);
+    // Whoever shows nothing at all is taken for a backend that has forgotten its token: the log then says so.
+    const isPerson = req.get('X-Service-Auth') === undefined && req.get('Authorization') !== undefined;
+    return (isPerson ? requireUser : requireService)(req, res, next);
   };
   const requireTicket: RequestHandler = async (req, res, next) => {
     const { ticket } = req.query;

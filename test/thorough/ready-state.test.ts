@@ -1,9 +1,9 @@
 // Ready is a state, not an event: it may be deleted, defined anew, computed, taken back; and it must hold when the page is printed.
 
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { shortTimeoutMs } from './support/pace.ts';
-import { html, openPageStage, type PageStage, ready, script } from './support/page-stage.ts';
-import { readPdf } from './support/pdf.ts';
+import { shortTimeoutMs } from '../support/pace.ts';
+import { html, openPageStage, type PageStage, ready, script } from '../support/page-stage.ts';
+import { readPdf } from '../support/pdf.ts';
 
 let stage: PageStage;
 beforeAll(async () => {

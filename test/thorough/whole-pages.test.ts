@@ -2,10 +2,10 @@
 
 import type { ServerResponse } from 'node:http';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { html, openPageStage, type PageStage, ready, script } from './support/page-stage.ts';
-import { startPages } from './support/pages.ts';
-import { readPdf } from './support/pdf.ts';
-import { isRed, shareOf } from './support/picture-of-pdf.ts';
+import { html, openPageStage, type PageStage, ready, script } from '../support/page-stage.ts';
+import { startPages } from '../support/pages.ts';
+import { readPdf } from '../support/pdf.ts';
+import { isRed, shareOf } from '../support/picture-of-pdf.ts';
 
 let stage: PageStage;
 beforeAll(async () => {

@@ -2,13 +2,13 @@
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
-import { bindsCookies } from '../src/browser/cookie-binding.ts';
-import { startBrowserProcess } from '../src/browser/process.ts';
-import { html, openPageStage, type PageStage, ready, script, student } from './support/page-stage.ts';
-import { type Pages, startPages } from './support/pages.ts';
-import { readPdf } from './support/pdf.ts';
-import { readinessOf } from './support/readiness.ts';
-import { signReportToken, signUserToken } from './support/tokens.ts';
+import { bindsCookies } from '../../src/browser/cookie-binding.ts';
+import { startBrowserProcess } from '../../src/browser/process.ts';
+import { html, openPageStage, type PageStage, ready, script, student } from '../support/page-stage.ts';
+import { type Pages, startPages } from '../support/pages.ts';
+import { readPdf } from '../support/pdf.ts';
+import { readinessOf } from '../support/readiness.ts';
+import { signReportToken, signUserToken } from '../support/tokens.ts';
 
 const reportToken = signReportToken({ role: 'educator', class_id: 'CLASS_1', test_id: 'Test_1' });
 const body = { ...student, reportToken };
@@ -213,7 +213,7 @@ describe('a browser that does not bind cookies', () => {
   let unbound: PageStage;
   let starter: AsyncDisposable;
   beforeAll(async () => {
-    const { startUnboundBrowser } = await import('./support/unbound-browser.ts');
+    const { startUnboundBrowser } = await import('../support/unbound-browser.ts');
     const made = await startUnboundBrowser();
     starter = made;
     unbound = await openPageStage({ BROWSER_PATH: made.path });
