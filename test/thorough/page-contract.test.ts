@@ -5,11 +5,11 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { getDocument, OPS } from 'pdfjs-dist/legacy/build/pdf.mjs';
-import { shortTimeoutMs } from './support/pace.ts';
-import { type Pages, readyPage, startPages } from './support/pages.ts';
-import { readPdf } from './support/pdf.ts';
-import { startTestService, type TestService } from './support/service.ts';
-import { signReportToken } from './support/tokens.ts';
+import { shortTimeoutMs } from '../support/pace.ts';
+import { type Pages, readyPage, startPages } from '../support/pages.ts';
+import { readPdf } from '../support/pdf.ts';
+import { startTestService, type TestService } from '../support/service.ts';
+import { signReportToken } from '../support/tokens.ts';
 
 const student = { testId: 'Test_1', classId: 'CLASS_1', reportType: 'student', studentId: 'STU001' };
 const teacher = { testId: 'Test_1', classId: 'CLASS_1', reportType: 'teacher', teacherId: 'TCH001' };
