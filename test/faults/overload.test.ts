@@ -138,8 +138,8 @@ test('of 200 reports at once those beyond the queue are refused, the others serv
   expect(new Set(statuses)).toEqual(new Set([200]));
 
   await until(isIdle);
-  // Connections of kept tabs come and go by a few.
-  await until(() => openFiles() <= before.files + 5);
+  // Connections of kept tabs come and go, and where a browser was starved another stands beside it: far fewer than were asked for.
+  await until(() => openFiles() <= before.files + storm / 8);
   expect(residentMb()).toBeLessThan(before.megabytes + 150);
 });
 
