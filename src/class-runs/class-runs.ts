@@ -72,7 +72,7 @@ export interface ClassRuns {
   list(query: RunsQuery & { origin?: string | undefined }): Promise<{ runs: ListedRun[]; nextCursor: string | null }>;
   /** @throws not_found for a run of another origin. */
   requireOf(id: string, origin: string): Promise<void>;
-  /** The id of a run that this person may follow: who may read the report of its class. @throws not_found, for all others too. */
+  /** The id of a run that this person may follow: a teacher of its class, or an administrator of its tenant. @throws not_found, for all others too. */
   findFor(id: string, caller: Caller): Promise<string>;
   /** The states of a run, one after the other, until it is over. @throws not_found. */
   follow(id: string): Promise<EventFeed>;

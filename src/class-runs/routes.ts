@@ -211,7 +211,7 @@ function followingEndpoints(dependencies: Dependencies): Endpoint[] {
       tag: 'Class runs',
       summary:
         'The run as server-sent events: its state, counts and remaining time whenever they change, until it is over',
-      description: 'For the service, teachers of the class, and whoever has a ticket.',
+      description: 'For the service, administrators, teachers of the class, and whoever has a ticket.',
       access: 'ticket',
       answers: {
         200: { description: 'JSON in data lines: the run without its items.', mediaType: 'text/event-stream' },
@@ -225,7 +225,7 @@ function followingEndpoints(dependencies: Dependencies): Endpoint[] {
       path: '/internal/class-runs/:id/ticket',
       tag: 'Class runs',
       summary: 'A ticket with which the events can be opened once, as `?ticket=`, by who can send no header',
-      description: 'For the service and teachers of the class.',
+      description: 'For the service, administrators and teachers of the class.',
       access: 'either',
       answers: { 200: { description: 'The ticket.', schema: ticketAnswer } },
       errors: peopleErrors,
